@@ -1,0 +1,49 @@
+# Every target makes what it needs: `.venv` for the project, `.envs/*` for other products, each in an environment of its own.
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := talon-core talon-ghost talon-detect talon-hw
+SOURCES := $(PACKAGES:%=packages/%/src/talon)
+PYPROJECTS := pyproject.toml $(PACKAGES:%=packages/%/pyproject.toml)
+PIP := -m pip --disable-pip-version-check install --quiet
+
+.PHONY: help demo test lint bench docs clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: .venv/installed ## run a trained spiking network on real digits, then see what it takes on a chip
+	$(BIN)/talon demo
+	$(BIN)/talon hw demo
+
+test: .venv/installed .envs/published/installed ## the whole test suite
+	$(BIN)/python -m pytest
+
+lint: .venv/installed ## ruff, mypy --strict and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/pyright
+
+bench: .venv/installed ## speed of the core, as pytest-benchmark tables
+	$(BIN)/python -m pytest benchmarks --benchmark-only
+
+docs: .venv/installed ## rewrite the generated pages under docs/
+	$(BIN)/python docs/generate.py
+
+clean: ## remove the environments and caches
+	rm -rf .venv .envs .mypy_cache .ruff_cache .hypothesis .benchmarks
+
+# The project's own environment, made anew when a pyproject changes.
+.venv/installed: $(PYPROJECTS)
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) --upgrade 'pip>=25.1'
+	$(BIN)/python $(PIP) $(PACKAGES:%=--editable packages/%) --group dev
+	touch $@
+
+# The published package, which must read what we write. No wheel for this machine: the tests say so and skip.
+.envs/published/installed: tests/interchange/requirements.txt
+	rm -rf .envs/published
+	$(PYTHON) -m venv .envs/published
+	.envs/published/bin/python $(PIP) --requirement $< || echo 'no wheel here' > .envs/published/missing
+	touch $@

@@ -1,0 +1,92 @@
+"""Array values of fields: lazy references, what is accepted, and the legal range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from talon.ir.errors import TalonTypeError, TalonValueError
+from talon.ir.values import read_only, storable_dtype
+
+
+class ArrayRef:
+    """An array that is known by dtype and shape and loaded when somebody asks for its values.
+
+    `load()` gives the values; a backend hands in the function that fetches them. References pickle by value.
+    """
+
+    __slots__ = ("_load", "dtype", "shape")
+
+    def __init__(self, dtype: Any, shape: tuple[int, ...], load: Callable[[], np.ndarray]) -> None:
+        self.dtype = np.dtype(dtype)
+        self.shape = tuple(int(n) for n in shape)
+        self._load = load
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> ArrayRef:
+        """A reference to an array that is already there."""
+        return cls(array.dtype, array.shape, lambda: array)
+
+    def load(self) -> np.ndarray:
+        array = self._load()
+        if array.dtype.newbyteorder("=") != self.dtype.newbyteorder("=") or array.shape != self.shape:
+            raise TalonValueError(
+                "T305",
+                "an array changed behind its reference",
+                expected=f"{self.dtype} {self.shape}",
+                found=f"{array.dtype} {array.shape}",
+            )
+        return read_only(array)
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * int(self.dtype.itemsize)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ArrayRef.of, (np.array(self.load()),)
+
+    def __repr__(self) -> str:
+        return f"ArrayRef({self.dtype}, {self.shape})"
+
+
+def as_array(name: str, value: Any) -> np.ndarray:
+    """A read-only real array of `value`; plain Python whole numbers become floats, arrays keep their dtype."""
+    plain = not hasattr(value, "dtype")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise TalonTypeError("T204", f"{name} is not a rectangular array", found=str(error)) from None
+    if plain and array.dtype.kind in "iu":
+        array = array.astype(np.float64)
+    if not storable_dtype(array.dtype):
+        raise TalonTypeError(
+            "T204",
+            f"{name} cannot be an array of dtype {array.dtype}",
+            expected="float16/32/64, an integer type or bool",
+            found=array.dtype,
+            help="convert it, for example with .astype(numpy.float32)",
+        )
+    if array.size == 0:
+        raise TalonValueError("T201", f"{name} is empty", expected="every axis >= 1", found=f"shape {array.shape}")
+    return read_only(array)
+
+
+def check_finite_range(name: str, array: np.ndarray, low: float | None, above: float | None) -> None:
+    """Raise `TalonValueError` (T205 non-finite, T202 out of range) naming the first offending element."""
+    if array.dtype.kind == "f":
+        finite = np.isfinite(array)
+        if not finite.all():
+            raise TalonValueError("T205", f"{name} has values that are not finite", found=first(array, ~finite))
+    if low is not None and (bad := array < low).any():
+        raise TalonValueError("T202", f"{name} is out of range", expected=f">= {low:g}", found=first(array, bad))
+    if above is not None and (bad := array <= above).any():
+        raise TalonValueError("T202", f"{name} is out of range", expected=f"> {above:g}", found=first(array, bad))
+
+
+def first(array: np.ndarray, bad: np.ndarray) -> str:
+    """How many elements are bad and where the first one stands."""
+    index = tuple(int(i) for i in np.argwhere(bad)[0]) if array.ndim else ()
+    count = int(np.count_nonzero(bad))
+    return f"{array[index]!r} at index {list(index)}, {count} of {array.size} in all"

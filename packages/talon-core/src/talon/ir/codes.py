@@ -1,0 +1,156 @@
+"""The table of error codes: what each one means and how it is mended. Codes are stable."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    title: str
+    meaning: str
+    mend: str
+
+
+CODES: dict[str, Code] = {
+    "T001": Code(
+        "distribution not installed",
+        "The name belongs to a talon distribution that is not installed here.",
+        "Install it with the pip line in the message.",
+    ),
+    "T002": Code(
+        "unknown name",
+        "Neither talon nor an installed plugin provides the name.",
+        "Correct the spelling; 'talon primitives' lists what is installed.",
+    ),
+    "T003": Code(
+        "broken plugin",
+        "A plugin could not be loaded; everything else goes on without it.",
+        "'talon plugins' names it and its error; upgrade or uninstall it.",
+    ),
+    "T004": Code(
+        "name provided twice",
+        "Two distributions provide the same name, so neither can be used.",
+        "Uninstall one of them, or limit what loads with TALON_PLUGINS.",
+    ),
+    "T005": Code(
+        "wrong plugin API",
+        "The plugin was written for another version of talon's plugin interface.",
+        "Install versions of talon-core and the plugin that belong together.",
+    ),
+    "T006": Code(
+        "optional package missing",
+        "The command or function needs a package that is an optional extra.",
+        "Install it with the pip line in the message.",
+    ),
+    "T007": Code(
+        "conflicting installation",
+        "Another package owns the import name that talon uses.",
+        "Uninstall the package named in the message, or use an environment of its own.",
+    ),
+    "T101": Code(
+        "unknown node",
+        "An edge or a call names a node that is not in the graph.",
+        "Correct the name; the message has the nearest one.",
+    ),
+    "T102": Code(
+        "bad node name",
+        "A node name is malformed or taken.",
+        "Use 1 to 255 printable characters without ':' and '/', each name once.",
+    ),
+    "T103": Code(
+        "unknown port",
+        "An edge names a port the node does not have, or leaves out one it must name.",
+        "Use one of the ports in the message, as 'node:port'.",
+    ),
+    "T104": Code(
+        "shapes do not meet",
+        "A node does not accept the shape that arrives.",
+        "Change the parameter or the node before it; both sides and both numbers are in the message.",
+    ),
+    "T105": Code(
+        "declared shape is wrong",
+        "input_type or output_type says another shape than the graph gives.",
+        "Remove or correct the declared shape.",
+    ),
+    "T106": Code(
+        "wrong number of edges",
+        "A node takes another number of inputs than there are edges.",
+        "Change the attribute or the edges.",
+    ),
+    "T107": Code(
+        "duplicate edge",
+        "The same connection stands twice.",
+        "Remove one; to add a value twice, send one copy through ir.Skip('passthrough').",
+    ),
+    "T108": Code(
+        "open shape",
+        "A shape does not follow from anything declared.",
+        "Declare the shape of an Input, or input_type on a node of the cycle.",
+    ),
+    "T109": Code("no Input or Output", "A graph without them cannot be run.", "Add ir.Input and ir.Output nodes."),
+    "T110": Code("unreachable node", "No Input leads to the node.", "Connect or remove it."),
+    "T111": Code("dead node", "Nothing the node computes reaches an Output.", "Connect or remove it."),
+    "T112": Code("input without edge", "Nothing leads into an input port.", "Add an edge, or remove the node."),
+    "T113": Code("unread output", "An output port is read by nobody.", "Connect it, or split into fewer chunks."),
+    "T114": Code(
+        "immediate cycle",
+        "Every delay in a cycle is stated 0, so no step could compute it.",
+        "Leave one delay unstated, or state 1.",
+    ),
+    "T115": Code(
+        "delay chosen",
+        "An edge closes a cycle and no delay was stated, so it delivers one step late.",
+        "Nothing needs mending; state delay=1 to make it explicit.",
+    ),
+    "T116": Code("nested too deeply", "Graphs are nested deeper than 32 levels.", "Flatten the inner ones."),
+    "T201": Code(
+        "array shapes disagree",
+        "Two fields of a primitive do not fit each other, or an array has the wrong number of axes.",
+        "Both fields and both numbers are in the message.",
+    ),
+    "T202": Code("value out of range", "A value is outside what the field allows.", "Use a value in the stated range."),
+    "T203": Code(
+        "immutable",
+        "Nodes, edges and graphs never change after they are made.",
+        "Make a changed copy: node.changed(...), graph.replace(...).",
+    ),
+    "T204": Code("wrong type", "A field was given a value of the wrong type.", "Give the type in the message."),
+    "T205": Code("not finite", "A parameter holds NaN or infinity.", "Find where it was computed; replace it."),
+    "T206": Code("wrong arguments", "A constructor was called with the wrong arguments.", "The message lists them."),
+    "T301": Code("cannot open", "The file does not exist or may not be read or written.", "Check the path."),
+    "T302": Code("not a talon file", "No storage backend recognises the content.", "Check that it is the right file."),
+    "T303": Code(
+        "damaged or foreign content",
+        "The file is of a known format, but its content does not hold together.",
+        "Get an undamaged copy from where it came from.",
+    ),
+    "T304": Code(
+        "unknown field or type",
+        "The file holds a node type or field that is not known here.",
+        "Install or upgrade the distribution named in the message.",
+    ),
+    "T305": Code("array changed", "An array is not what the file says it is.", "Get an undamaged copy of the file."),
+    "T306": Code("file exists", "Writing would replace a file.", "Pass overwrite=True, or --force."),
+    "T307": Code("file from the future", "The file has a newer format or schema.", "Upgrade the distribution named."),
+    "T308": Code("unsupported destination", "The path or object cannot be written to.", "Follow the help line."),
+    "T401": Code("wrong inputs", "The arrays do not fit the graph's Inputs.", "Names and shapes are in the message."),
+    "T402": Code("wrong dtype", "The arrays or the run's dtype are of a kind that cannot be run.", "Use real numbers."),
+    "T403": Code("wrong state", "The state was made by another graph or batch.", "Start without, or use its own."),
+    "T404": Code("unknown record", "Nothing of that name can be recorded.", "The message lists what can."),
+    "T405": Code(
+        "unknown engine", "No installed engine has that name or accepts the graph.", "The message lists them."
+    ),
+    "T406": Code("not finite input", "The input holds NaN or infinity.", "Clean it before running."),
+    "T501": Code("unknown target", "No target of that name is known.", "'talon hw targets' lists them."),
+    "T502": Code("bad target description", "A target's file has an unknown key or a wrong value.", "Correct it."),
+    "T503": Code(
+        "does not fit", "The graph needs more of a resource than the target has.", "The message has both numbers."
+    ),
+    "T504": Code(
+        "unsupported on the target", "The target cannot run the primitive.", "Replace it, or run it on the host."
+    ),
+    "T505": Code(
+        "unknown number", "Nobody has published the number, so it cannot be checked.", "Measure it on the part."
+    ),
+    "T900": Code("internal error", "Something that should not happen did.", "Please report it with --debug output."),
+}

@@ -1,0 +1,186 @@
+"""Document: a graph as plain records, between Graph and any storage backend.
+
+Graph <-> Document is derived from the declarations here; Document <-> bytes is a backend's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from talon.ir.arrays import ArrayRef
+from talon.ir.edges import make_edge
+from talon.ir.errors import TalonError, TalonFormatError, suggest
+from talon.ir.fields import Field
+from talon.ir.graph import Graph
+from talon.ir.node import Node, is_default
+
+FORMAT = "1.0"
+
+
+@dataclass(slots=True)
+class NodeRecord:
+    """A node: its path (`"sub/fc1"`; the outermost graph is `""`), type, who provides it, and its field values.
+
+    `attrs` are plain values by stored name, `arrays` the array fields. `published` says which attributes the published
+    package must be given otherwise to compute the same.
+    """
+
+    path: str
+    type: str
+    provider: str = ""
+    version: str = ""
+    schema: int = 1
+    attrs: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, ArrayRef] = field(default_factory=dict)
+    published: dict[str, Any] = field(default_factory=dict)
+
+
+class EdgeRecord(NamedTuple):
+    """An edge of the graph at `level` (a node path); `delay` None is unstated."""
+
+    level: str
+    src: str
+    dst: str
+    delay: int | None
+
+
+@dataclass(slots=True)
+class Document:
+    """A whole graph as records; the first node is the outermost graph. `legacy`: written by the published package."""
+
+    format: str
+    writer: str
+    nodes: list[NodeRecord]
+    edges: list[EdgeRecord]
+    legacy: bool = False
+
+    @property
+    def dt(self) -> float | None:
+        """Seconds per step of the outermost graph."""
+        return self.nodes[0].attrs.get("dt")
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Metadata of the outermost graph."""
+        metadata: Mapping[str, Any] = self.nodes[0].attrs.get("metadata", {})
+        return metadata
+
+
+def is_stored(declared: Field, value: Any) -> bool:
+    """Whether files hold a field: always, or only when it is set."""
+    if value is None:
+        return False
+    return declared.always_stored or declared.required or isinstance(value, ArrayRef) or not is_default(declared, value)
+
+
+def to_document(graph: Graph, provider: Callable[[type], tuple[str, str]], writer: str) -> Document:
+    """The records of a graph. Arrays are handed on as references; lazy ones are not loaded."""
+    nodes: list[NodeRecord] = []
+    edges: list[EdgeRecord] = []
+    providers: dict[type, tuple[str, str]] = {}
+    for path, node, owner in walk(graph):
+        cls = type(node)
+        if cls not in providers:
+            providers[cls] = provider(cls)
+        record = NodeRecord(path, cls.__name__, *providers[cls], cls.schema)
+        for name, declared in node.fields.items():
+            value = node.stored(name)
+            if not is_stored(declared, value):
+                continue
+            if declared.is_array:
+                record.arrays[declared.key] = value if isinstance(value, ArrayRef) else ArrayRef.of(value)
+            else:
+                record.attrs[declared.key] = value
+        record.published = node.published_values(owner)
+        nodes.append(record)
+        if isinstance(node, Graph):
+            edges += [EdgeRecord(path, e.src, e.dst, e.delay) for e in node.edges]
+    return Document(FORMAT, writer, nodes, edges)
+
+
+def walk(graph: Graph, path: str = "") -> Iterator[tuple[str, Node, Callable[[], Any]]]:
+    """Every node with its path, outer before inner, and a function that gives the shapes of its inputs."""
+    if not path:
+        yield "", graph, lambda: ()
+    inferred: dict[str, Any] = {}
+
+    def shapes_of(number: int) -> Any:
+        if not inferred:
+            from talon.ir.infer import infer_shapes
+
+            inferred["inputs"] = infer_shapes(graph).inputs
+        return inferred["inputs"][number]
+
+    for number, (name, node) in enumerate(graph.nodes.items()):
+        yield f"{path}{name}", node, partial(shapes_of, number)
+        if isinstance(node, Graph):
+            yield from walk(node, f"{path}{name}/")
+
+
+def from_document(document: Document, resolve: Callable[[NodeRecord], type[Node]]) -> Graph:
+    """The graph of the records. `resolve` gives the class of a record. Shapes and types are checked, values are not."""
+    edges: dict[str, list[EdgeRecord]] = {}
+    for edge in document.edges:
+        edges.setdefault(edge.level, []).append(edge)
+    members: dict[str, dict[str, Node]] = {}
+    # Inner nodes stand behind the graph that holds them, so going backwards builds graphs from complete parts.
+    for record in reversed(document.nodes):
+        values = field_values(record, resolve(record))
+        if record.type == "Graph":
+            inside = members.pop(record.path, {})
+            values["nodes"] = dict(reversed(inside.items()))
+            values["edges"] = [make_edge(e.src, e.dst, e.delay) for e in edges.pop(record.path, [])]
+        try:
+            node = resolve(record).restore(values)
+        except TalonError as error:
+            raise error.at(node=record.path or None) from None
+        if not record.path:
+            if not isinstance(node, Graph):
+                raise TalonFormatError("T303", "the outermost node is not a graph", found=record.type)
+            refuse_strays(members, edges)
+            return node
+        parent, _, name = record.path.rpartition("/")
+        if name in members.setdefault(parent, {}):
+            raise TalonFormatError("T303", "a node stands twice in the file", node=record.path)
+        members[parent][name] = node
+    raise TalonFormatError("T303", "the file holds no graph", expected="a record of the outermost graph", found="none")
+
+
+def refuse_strays(members: Mapping[str, Any], edges: Mapping[str, Any]) -> None:
+    for path in [*members, *edges]:
+        if path:
+            raise TalonFormatError("T303", "the file has nodes or edges inside something that is no graph", node=path)
+
+
+def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
+    """The record's values by field name. A field the class does not know is an error: nothing is dropped."""
+    if record.schema > cls.schema:
+        raise TalonFormatError(
+            "T307",
+            f"{record.type} was written with a newer declaration than the one installed",
+            node=record.path,
+            expected=f"schema {cls.schema} or older",
+            found=f"schema {record.schema} of {record.provider} {record.version}",
+            help=f"pip install --upgrade {record.provider or 'the distribution that provides it'}",
+        )
+    names = {declared.key: name for name, declared in cls.fields.items()}
+    values: dict[str, Any] = {}
+    for key, value in (*record.attrs.items(), *record.arrays.items()):
+        if key not in names:
+            raise TalonFormatError(
+                "T304",
+                f"{record.type} has no field {key!r}",
+                node=record.path,
+                expected=", ".join(names),
+                found=key,
+                help=suggest(key, names, f"upgrade {record.provider or 'the distribution that provides the type'}"),
+            )
+        name = names[key]
+        if isinstance(value, ArrayRef) and not cls.fields[name].is_array:
+            value = np.asarray(value.load())
+        values[name] = value
+    return values

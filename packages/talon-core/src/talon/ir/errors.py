@@ -1,0 +1,186 @@
+"""The one family of errors: every failure says what, where, expected and found, and what to do.
+
+Each class also inherits the builtin a Python user would expect to catch. Codes are stable; their meaning and mend
+stand in `talon.ir.codes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding: a stable code, where it is, what was expected, what was found, and what to do."""
+
+    code: str
+    message: str
+    severity: Severity = "error"
+    node: str | None = None
+    port: str | None = None
+    file: str | None = None
+    expected: str | None = None
+    found: str | None = None
+    help: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.severity}[{self.code}]: {self.body()}"
+
+    def body(self) -> str:
+        """The text without its code: the message, then where with expected and found, then the help."""
+        lines = [self.message]
+        where = self.where()
+        facts = [f"expected {self.expected}"] if self.expected else []
+        facts += [f"found {self.found}"] if self.found else []
+        detail = "; ".join(facts)
+        if where or detail:
+            lines.append("  " + (f"{where}: {detail}" if where and detail else where or detail))
+        if self.help:
+            lines.append(f"  help: {self.help}")
+        return "\n".join(lines)
+
+    def where(self) -> str:
+        """File, node and port, as far as they are known."""
+        parts = [self.file] if self.file else []
+        if self.node is not None:
+            parts.append(f"node {self.node!r}")
+        if self.port is not None:
+            parts.append(f"port {self.port!r}")
+        return ", ".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The finding as plain values, as the commands' `--json` prints it."""
+        keys = ("code", "severity", "node", "port", "file", "message", "expected", "found", "help")
+        return {key: getattr(self, key) for key in keys}
+
+
+class TalonError(Exception):
+    """Base of everything talon raises on purpose; `diagnostic` and the attributes below say the details."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        node: str | None = None,
+        port: str | None = None,
+        file: str | None = None,
+        expected: object = None,
+        found: object = None,
+        help: str | None = None,
+    ) -> None:
+        self.diagnostic = Diagnostic(
+            code,
+            message,
+            node=node,
+            port=port,
+            file=file,
+            expected=None if expected is None else str(expected),
+            found=None if found is None else str(found),
+            help=help,
+        )
+        super().__init__(message)
+
+    @property
+    def code(self) -> str:
+        return self.diagnostic.code
+
+    @property
+    def help(self) -> str | None:
+        return self.diagnostic.help
+
+    @property
+    def expected(self) -> str | None:
+        return self.diagnostic.expected
+
+    @property
+    def found(self) -> str | None:
+        return self.diagnostic.found
+
+    def at(self, *, node: str | None = None, file: str | None = None, port: str | None = None) -> TalonError:
+        """The same error with the place filled in where it was still open; returns itself, to be raised."""
+        d = self.diagnostic
+        self.diagnostic = replace(d, node=d.node or node, file=d.file or file, port=d.port or port)
+        return self
+
+    def __str__(self) -> str:
+        return f"[{self.code}] {self.diagnostic.body()}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.diagnostic)
+
+
+def _rebuild(cls: type[TalonError], diagnostic: Diagnostic) -> TalonError:
+    error = cls(diagnostic.code, diagnostic.message)
+    error.diagnostic = diagnostic
+    return error
+
+
+class TalonGraphError(TalonError, ValueError):
+    """A graph that does not hold together: names, ports, edges, cycles (T1xx)."""
+
+
+class TalonShapeError(TalonGraphError):
+    """A node that refuses the shape of its input (T104)."""
+
+
+class TalonNameError(TalonGraphError, KeyError):
+    """A name that is not in the graph (T101)."""
+
+
+class TalonValueError(TalonError, ValueError):
+    """A field whose value or shape is not allowed (T2xx)."""
+
+
+class TalonTypeError(TalonError, TypeError):
+    """A constructor or function called with the wrong arguments or types (T2xx)."""
+
+
+class TalonFrozenError(TalonError, AttributeError):
+    """An attempt to change an immutable node, edge or graph (T203)."""
+
+
+class TalonFormatError(TalonError, ValueError):
+    """A file whose content cannot be accepted (T3xx)."""
+
+
+class TalonFileError(TalonError, OSError):
+    """A file that cannot be opened or written (T3xx)."""
+
+
+class TalonRunError(TalonError, ValueError):
+    """Inputs, state or options that do not fit the graph that is to be run (T4xx)."""
+
+
+class TalonTargetError(TalonError, ValueError):
+    """A hardware target that is unknown, badly described or too small (T5xx)."""
+
+
+class TalonPluginError(TalonError, RuntimeError):
+    """A plugin that is broken, clashes with another, or was written for another API (T0xx)."""
+
+
+class TalonMissingPluginError(TalonPluginError, ImportError):
+    """A known name whose distribution is not installed; the help line installs it (T001)."""
+
+
+class TalonUnknownNameError(TalonPluginError, AttributeError):
+    """A name nobody provides; the help line has the nearest one (T002)."""
+
+
+def nearest(name: str, names: Iterable[object]) -> str | None:
+    """The closest of `names` to `name`, or None; difflib is loaded only here, on the way to an error."""
+    import difflib
+
+    found = difflib.get_close_matches(name, [str(n) for n in names], n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def suggest(name: str, names: Iterable[object], otherwise: str) -> str:
+    """A help line: the nearest match where there is one, `otherwise` where there is none."""
+    match = nearest(name, names)
+    return f"did you mean {match!r}?" if match else otherwise

@@ -1,0 +1,63 @@
+"""The lazy names of `talon.ir`: first-party ones from the table in `known`, others from the plugins."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from talon.ir.known import FACADE, PRIMITIVES, Known
+
+
+def load(target: str) -> Any:
+    """The object that `"module:attribute"` names."""
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def installed(known: Known) -> bool:
+    """Whether the package that holds a first-party name is there, without importing it."""
+    if known.distribution == "talon-core":
+        return True
+    package = ".".join(known.target.partition(":")[0].split(".")[:2])
+    return find_spec(package) is not None
+
+
+def find(name: str) -> Any:
+    """The public name, a first-party primitive, or a plugin's primitive, in this order."""
+    if name in FACADE:
+        return load(FACADE[name])
+    if name in PRIMITIVES:
+        if not installed(PRIMITIVES[name]):
+            raise missing(name)
+        return load(PRIMITIVES[name].target)
+    from talon.ir.errors import TalonUnknownNameError, suggest
+    from talon.plugins import registry
+
+    if name in registry.primitives():
+        return registry.primitive(name)
+    candidates = [*FACADE, *registry.primitives()]
+    raise TalonUnknownNameError(
+        "T002",
+        f"talon.ir has no {name!r}",
+        help=suggest(name, candidates, "ir.list_primitives() lists what is installed"),
+    )
+
+
+def missing(name: str) -> Exception:
+    """The error for a first-party primitive whose distribution is not installed."""
+    from talon.ir.errors import TalonMissingPluginError
+
+    distribution = PRIMITIVES[name].distribution
+    return TalonMissingPluginError(
+        "T001",
+        f"{name} is a primitive of {distribution}, which is not installed",
+        expected=distribution,
+        found="not installed",
+        help=f"pip install {distribution}",
+    )
+
+
+def names() -> list[str]:
+    """Every public name that can be used now."""
+    return [*FACADE, *(name for name, known in PRIMITIVES.items() if installed(known))]

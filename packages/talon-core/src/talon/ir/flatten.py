@@ -1,0 +1,60 @@
+"""Flattening: nested graphs and composites inlined into one level, meaning unchanged.
+
+Delays are resolved first, at every level by itself. Each inlined boundary stays as an identity node, so that sums, edge
+order and duplicates never change; engines alias it away. Names are joined with `.`; provenance keeps the paths.
+"""
+
+from __future__ import annotations
+
+from talon.ir.edges import Edge
+from talon.ir.edits import at, explicit, free
+from talon.ir.errors import TalonGraphError
+from talon.ir.graph import Graph
+from talon.ir.node import Node
+from talon.ir.primitive import Composite
+from talon.ir.primitives.boundary import Boundary
+from talon.ir.primitives.structure import Skip
+from talon.ir.values import MAX_DEPTH
+
+
+def flatten(graph: Graph) -> Graph:
+    """The graph on one level, of leaves only, with `provenance` from every node to the path it came from."""
+    flat = _Flat(graph)
+    flat.add(graph, "", "", top=True)
+    result = graph._like(flat.nodes, flat.edges)
+    result.__dict__["_provenance"] = {name: graph._provenance.get(path, path) for name, path in flat.provenance.items()}
+    return result
+
+
+class _Flat:
+    def __init__(self, graph: Graph) -> None:
+        # Names of the outermost level stay as they are: its Inputs and Outputs are how users address the graph.
+        self.reserved = frozenset(graph.nodes)
+        self.nodes: dict[str, Node] = {}
+        self.edges: list[Edge] = []
+        self.provenance: dict[str, str] = {}
+
+    def add(self, graph: Graph, prefix: str, path: str, top: bool = False) -> dict[str, str]:
+        """Add one level; returns the flat name of every leaf of it."""
+        if path.count("/") > MAX_DEPTH:
+            raise TalonGraphError("T116", f"composites are nested deeper than {MAX_DEPTH} levels", node=path)
+        names: dict[str, str] = {}
+        inside: dict[str, tuple[list[str], list[str]]] = {}
+        for name, node in graph.nodes.items():
+            inner = node.decompose() if isinstance(node, Composite) else node
+            if isinstance(inner, Graph):
+                flat = self.add(inner, f"{prefix}{name}.", f"{path}{name}/")
+                inside[name] = ([flat[n] for n in inner.inputs], [flat[n] for n in inner.outputs])
+                continue
+            unique = prefix + name
+            if unique in self.nodes or (not top and unique in self.reserved):
+                unique = free(unique, [*self.nodes, *self.reserved])
+            self.nodes[unique] = Skip("passthrough") if isinstance(node, Boundary) and not top else node
+            self.provenance[unique] = path + name
+            names[name] = unique
+        for edge, link, delay in zip(explicit(graph), graph.links, graph.delays(), strict=True):
+            src, dst = edge.src_node, edge.dst_node
+            source = inside[src][1][link.src_port] if src in inside else at(names[src], edge.src_port)
+            target = inside[dst][0][link.dst_port] if dst in inside else at(names[dst], edge.dst_port)
+            self.edges.append(Edge(source, target, delay=delay or edge.delay))
+        return names

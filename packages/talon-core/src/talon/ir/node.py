@@ -1,0 +1,409 @@
+"""Nodes: construction from declared fields, immutability, copying, comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import Parameter, Signature
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
+
+import numpy as np
+from talon.ir.arrays import ArrayRef, check_finite_range
+from talon.ir.declare import (
+    Metadata,
+    SampleType,
+    array,
+    choice,
+    factor,
+    flag,
+    integer,
+    integers,
+    mapping,
+    number,
+    per_neuron,
+    sample_type,
+    stored_value,
+    text,
+)
+from talon.ir.errors import (
+    Diagnostic,
+    TalonError,
+    TalonFrozenError,
+    TalonTypeError,
+    TalonValueError,
+    nearest,
+)
+from talon.ir.fields import MISSING, ArrayField, Field, IntField, Shape, TypeField
+from talon.ir.ports import ONE_IN_ONE_OUT, Ports
+from talon.ir.values import thaw
+
+SMALL = 4096
+"""Parameters of up to this many elements have their values checked at construction; `check()` scans larger ones."""
+
+
+# Type checkers want the specifiers as a literal.
+@dataclass_transform(
+    kw_only_default=False,
+    frozen_default=True,
+    eq_default=False,
+    field_specifiers=(
+        array,
+        per_neuron,
+        integer,
+        number,
+        flag,
+        choice,
+        integers,
+        factor,
+        text,
+        mapping,
+        sample_type,
+        stored_value,
+    ),
+)
+class Declared:
+    """Collects the fields of a class body; the constructor and its signature follow from them."""
+
+    fields: ClassVar[Mapping[str, Field]] = {}
+    __signature__: ClassVar[Signature]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
+        # An overriding declaration keeps the place of the field that it overrides.
+        cls.fields = {**cls.fields, **own}
+        if "__init__" not in vars(cls):
+            cls.__signature__ = signature_of(cls.fields)
+
+
+def signature_of(fields: Mapping[str, Field]) -> Signature:
+    """The constructor's signature: positional fields in declared order, then the keyword-only ones."""
+
+    def parameter(name: str, field: Field) -> Parameter:
+        kind = Parameter.KEYWORD_ONLY if field.kw_only else Parameter.POSITIONAL_OR_KEYWORD
+        default = Parameter.empty if field.required else field.default
+        return Parameter(name, kind, default=default)
+
+    own = [parameter(n, f) for n, f in fields.items() if not f.kw_only]
+    return Signature([*own, *(parameter(n, f) for n, f in fields.items() if f.kw_only)])
+
+
+class Node(Declared):
+    """Anything that can stand in a graph. Immutable; arrays are read-only views of what was passed."""
+
+    schema: ClassVar[int] = 1
+    """Version of the primitive's declaration, stored in files; raised when fields change their meaning."""
+    identity: ClassVar[bool] = False
+    """Whether the node passes its one input through unchanged whatever its fields say."""
+
+    input_type: SampleType = sample_type(
+        port="input", doc="declared shape of one input sample", default=None, kw_only=True
+    )
+    output_type: SampleType = sample_type(
+        port="output", doc="declared shape of one output sample", default=None, kw_only=True
+    )
+    metadata: Metadata = mapping(doc="free notes, kept and never interpreted", default={}, kw_only=True)
+    precision: str | None = text(doc="hint: number format of the whole layer", default=None, kw_only=True)
+    weight_t: str | None = text(doc="hint: number format of weights", default=None, kw_only=True)
+    bias_t: str | None = text(doc="hint: number format of biases", default=None, kw_only=True)
+    accum_t: str | None = text(doc="hint: number format of accumulators", default=None, kw_only=True)
+    result_t: str | None = text(doc="hint: number format of results", default=None, kw_only=True)
+    reuse_factor: int | None = integer(
+        doc="hint: how often one multiplier is reused", default=None, low=1, kw_only=True
+    )
+    core_id: int | None = integer(doc="hint: core that should hold the node", default=None, low=0, kw_only=True)
+    hardware_hints: Mapping[str, Any] | None = mapping(
+        doc="hint: anything else a target may honour", default=None, kw_only=True
+    )
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._take(type(self)._bind(args, kwargs))
+            for problem in self.problems(small_only=True):
+                raise problem
+
+    @classmethod
+    def _bind(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Match arguments with fields as Python would, with messages that name the primitive and what it takes."""
+        positional = [n for n, f in cls.fields.items() if not f.kw_only]
+        if len(args) > len(positional):
+            raise TalonTypeError(
+                "T206",
+                f"{cls.__name__} takes {len(positional)} positional arguments, {len(args)} were given",
+                expected=", ".join(positional) or "keyword arguments only",
+                help="pass input_type, output_type, metadata and hints by keyword",
+            )
+        given = dict(zip(positional, args, strict=False))
+        for name, value in kwargs.items():
+            if name in given:
+                raise TalonTypeError(
+                    "T206", f"{cls.__name__} was given {name!r} twice", found="by position and by name"
+                )
+            if name not in cls.fields:
+                match = nearest(name, cls.fields)
+                raise TalonTypeError(
+                    "T206",
+                    f"{cls.__name__} has no field {name!r}",
+                    expected=", ".join(n for n in cls.fields if n not in Node.fields) or "no fields of its own",
+                    help=f"did you mean {match!r}?" if match else "remove it, or put notes into metadata={...}",
+                )
+            given[name] = value
+        missing = [n for n, f in cls.fields.items() if f.required and n not in given]
+        if missing:
+            raise TalonTypeError(
+                "T206",
+                f"{cls.__name__} needs {', '.join(missing)}",
+                expected=", ".join(n for n in cls.fields if n not in Node.fields),
+                found=f"only {', '.join(given) or 'nothing'}",
+                help=f"give {missing[0]}=...: {cls.fields[missing[0]].doc}",
+            )
+        return given
+
+    def _take(self, given: Mapping[str, Any]) -> None:
+        """Coerce and keep the values, then unify the named axes."""
+        values = self.__dict__
+        for name, field in self.fields.items():
+            try:
+                value = field.coerce(given[name]) if name in given else field.absent
+            except TalonError as error:
+                raise self._named(error) from None
+            if isinstance(value, ArrayRef):
+                values.setdefault("_lazy", {})[name] = value
+            elif value is not None or not isinstance(field, TypeField):
+                values[name] = value
+        values["_dims"] = self._unify()
+
+    def _unify(self) -> dict[str, int]:
+        dims: dict[str, int] = {}
+        said: dict[str, str] = {}
+        for name, field in self.fields.items():
+            if isinstance(field, ArrayField) and field.axes:
+                full = self.shape_of(name)
+                if full is None:
+                    continue
+                try:
+                    shape = field.strip_step(full)
+                except TalonError as error:
+                    raise self._named(error) from None
+                pairs = [(a, n, f"{name} has {a} = {n} (shape {full})") for a, n in zip(field.axes, shape, strict=True)]
+            elif isinstance(field, IntField) and field.dim and getattr(self, name) is not None:
+                pairs = [(field.dim, getattr(self, name), f"{name} = {getattr(self, name)}")]
+            else:
+                continue
+            for axis, length, words in pairs:
+                if axis.isdigit():
+                    if length != int(axis):
+                        raise self._named(
+                            TalonValueError("T201", f"{name} has a wrong axis", expected=f"length {axis}", found=words)
+                        )
+                elif dims.setdefault(axis, length) != length:
+                    raise self._named(
+                        TalonValueError(
+                            "T201",
+                            f"{name} does not fit {said[axis].split(' ')[0]}",
+                            expected=said[axis],
+                            found=words,
+                            help=f"both must have the same {axis!r}",
+                        )
+                    )
+                else:
+                    said.setdefault(axis, words)
+        return dims
+
+    def _named(self, error: TalonError) -> TalonError:
+        """The error with the primitive's name in front, where the graph's name for the node is not known yet."""
+        d = error.diagnostic
+        return type(error)(
+            d.code,
+            f"{type(self).__name__}: {d.message}",
+            expected=d.expected,
+            found=d.found,
+            help=d.help or f"'talon primitives show {type(self).__name__}' lists its fields",
+        )
+
+    @classmethod
+    def restore(cls, values: Mapping[str, Any]) -> Self:
+        """A node from stored values: shapes and types are checked now, ranges and array values by `check()`."""
+        node = cls.__new__(cls)
+        node._take(cls._bind((), dict(values)))
+        return node
+
+    # Fields and their values
+
+    def load_field(self, field: Field) -> Any:
+        """Called by the descriptor when a value is absent: load a lazy array once and keep it."""
+        if isinstance(field, TypeField):
+            return self.implied_type(field.name)
+        ref = self.__dict__.get("_lazy", {}).get(field.name)
+        if ref is None:
+            raise TalonError("T900", f"{type(self).__name__}.{field.name} was never set")
+        return self.__dict__.setdefault(field.name, ref.load())
+
+    def implied_type(self, name: str) -> Mapping[str, np.ndarray] | None:
+        """What `input_type` or `output_type` is when it was not declared but follows from the parameters alone."""
+        return None
+
+    def stored(self, name: str) -> Any:
+        """The value of a field as files hold it: nothing loaded, nothing implied."""
+        field = self.fields[name]
+        if field.is_array:
+            return self.raw(name)
+        return self.__dict__.get(name) if isinstance(field, TypeField) else self.__dict__[name]
+
+    def raw(self, name: str) -> np.ndarray | ArrayRef | None:
+        """An array field without loading it: the array where it is there, else its reference."""
+        if name in self.__dict__:
+            value: np.ndarray | None = self.__dict__[name]
+            return value
+        ref: ArrayRef = self.__dict__["_lazy"][name]
+        return ref
+
+    def shape_of(self, name: str) -> Shape | None:
+        """The shape of an array field without loading it; None where the field is None."""
+        value = self.raw(name)
+        return None if value is None else tuple(value.shape)
+
+    def per_step(self, name: str) -> bool:
+        """Whether the array carries the leading step axis (recognised by its rank)."""
+        field, shape = self.fields[name], self.shape_of(name)
+        return isinstance(field, ArrayField) and shape is not None and len(shape) == len(field.axes) + 1
+
+    @property
+    def dims(self) -> Mapping[str, int]:
+        """The length of every named axis, from shapes alone."""
+        dims: dict[str, int] = self.__dict__["_dims"]
+        return dims
+
+    @property
+    def hints(self) -> dict[str, Any]:
+        """The hardware hints that are set."""
+        return {n: v for n in HINTS if (v := getattr(self, n)) is not None}
+
+    def given(self) -> dict[str, Any]:
+        """The fields that differ from their defaults; arrays that are lazy stay references."""
+        out: dict[str, Any] = {}
+        for name, field in self.fields.items():
+            value = self.stored(name)
+            if not isinstance(value, ArrayRef) and not field.required and is_default(field, value):
+                continue
+            out[name] = value
+        return out
+
+    def changed(self, **fields: Any) -> Self:
+        """A copy with some fields changed."""
+        return type(self)(**{**self.given(), **fields})
+
+    def same_as(self, other: object) -> bool:
+        """Equality by type and by the value of every field, arrays to the bit (`==` is identity)."""
+        if not isinstance(other, Node) or type(self) is not type(other):
+            return False
+        return all(
+            field.same(getattr(self, name), getattr(other, name))
+            if field.is_array
+            else field.same(self.stored(name), other.stored(name))
+            for name, field in self.fields.items()
+        )
+
+    # What a primitive says about itself
+
+    def ports(self) -> Ports:
+        """Input and output ports; by default one each, `in` (several edges are summed) and `out`."""
+        return ONE_IN_ONE_OUT
+
+    def constrain(self) -> None:
+        """Raise `TalonValueError` where fields contradict each other in a way that their declarations cannot say."""
+
+    def infer(self, *inputs: Shape | None) -> Any:
+        """Shape of the output (a tuple of shapes where there are several ports) from the inputs' sample shapes.
+
+        None stands for a shape not known yet and may be returned. Raises `TalonShapeError` when an input is refused.
+        """
+        raise TalonError("T900", f"{type(self).__name__} does not say how its output shape follows from its input")
+
+    def published_values(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
+        """Attributes that the published package must be given in another form to compute the same.
+
+        `input_shapes()` infers the sample shapes that arrive; call it only where the answer depends on them.
+        """
+        return {}
+
+    def problems(self, small_only: bool = False) -> Iterator[TalonError]:
+        """Values out of range or contradicting each other; `small_only` leaves large and lazy arrays unread."""
+        complete = True
+        for name, field in self.fields.items():
+            try:
+                if not isinstance(field, ArrayField):
+                    field.check(self.stored(name))
+                    continue
+                raw = self.raw(name)
+                if raw is None or (small_only and (isinstance(raw, ArrayRef) or raw.size > SMALL or not field.bounded)):
+                    continue
+                value = getattr(self, name)
+                if field.bounded:
+                    field.check(value)
+                else:
+                    check_finite_range(name, value, None, None)
+            except TalonError as error:
+                complete = False
+                yield self._named(error)
+        if complete:
+            try:
+                self.constrain()
+            except TalonError as error:
+                yield self._named(error)
+
+    # Immutability, copying, printing
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise TalonFrozenError(
+            "T203",
+            f"{type(self).__name__} cannot be changed (tried to set {name!r})",
+            help=f"make a changed copy: node.changed({name}=...)",
+        )
+
+    def __delattr__(self, name: str) -> None:
+        raise TalonFrozenError("T203", f"{type(self).__name__} cannot be changed (tried to delete {name!r})")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, (type(self), thaw(self.given()))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        values = {n: v.load().copy() if isinstance(v, ArrayRef) else v for n, v in self.given().items()}
+        return rebuild(type(self), {n: v.copy() if isinstance(v, np.ndarray) else v for n, v in values.items()})
+
+    def __repr__(self) -> str:
+        parts = [show(n, self.raw(n) if self.fields[n].is_array else v) for n, v in self.given().items()]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+T = TypeVar("T", bound=Node)
+
+HINTS = ("precision", "weight_t", "bias_t", "accum_t", "result_t", "reuse_factor", "core_id", "hardware_hints")
+
+
+def is_default(field: Field, value: Any) -> bool:
+    """Whether a value is what the field would have without it."""
+    if field.default is MISSING:
+        return False
+    return field.same(value, field.absent)
+
+
+def rebuild(cls: type[T], values: dict[str, Any]) -> T:
+    """Undo `__reduce__`; a module-level function because read-only arrays come back writable from a pickle."""
+    return cls.restore(values)
+
+
+def show(name: str, value: Any) -> str:
+    """A field in a repr: arrays by dtype and shape (scalars by value), long values cut short."""
+    if isinstance(value, ArrayRef) or (isinstance(value, np.ndarray) and value.size > 1):
+        return f"{name}={value.dtype}{list(value.shape)}"
+    if isinstance(value, np.ndarray):
+        return f"{name}={value.item()!r}"
+    shown = repr(thaw(value))
+    return f"{name}={shown if len(shown) <= 60 else shown[:57] + '...'}"
+
+
+def findings(node: Node, path: str) -> Iterator[Diagnostic]:
+    """The node's problems as diagnostics with its path."""
+    for error in node.problems():
+        yield error.at(node=path).diagnostic

@@ -1,0 +1,1 @@
+"""The primitives of talon-core, one family a module."""

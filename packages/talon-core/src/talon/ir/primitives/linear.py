@@ -1,0 +1,67 @@
+"""Fully connected layers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from talon.ir import exact
+from talon.ir.declare import Array, OptionalArray, array, choice, integer
+from talon.ir.errors import TalonShapeError, TalonValueError
+from talon.ir.fields import Shape
+from talon.ir.primitive import Primitive, Tally
+
+
+class Affine(Primitive):
+    """`y = x W^T + b` on the last axis; leading axes are free."""
+
+    weight: Array = array("*step out in", doc="weight matrix")
+    bias: OptionalArray = array("*step out", doc="added to the output", default=None)
+
+    def infer(self, *inputs: Shape | None) -> Shape | None:
+        shape = inputs[0]
+        if shape is None:
+            return None
+        if not shape or shape[-1] != self.dims["in"]:
+            raise TalonShapeError(
+                "T104",
+                "the last axis does not fit weight",
+                expected=f"{self.dims['in']} values on the last axis (weight is {self.shape_of('weight')})",
+                found=f"a sample of shape {shape}",
+                help="change weight's second axis, or flatten the input before this node",
+            )
+        return (*shape[:-1], self.dims["out"])
+
+    def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        (x,) = inputs
+        slot = t % self.weight.shape[0] if self.per_step("weight") else 0
+        weight = exact.at_step(self.weight, self.per_step("weight"), t)
+        transposed = self.prepared(f"weight_t{slot}", lambda: np.ascontiguousarray(weight.T))
+        bias = None if self.bias is None else exact.at_step(self.bias, self.per_step("bias"), t)
+        rows = exact.affine(x.reshape(-1, x.shape[-1]), transposed, bias)
+        return rows.reshape(*x.shape[:-1], -1)
+
+    def count(self, inputs: tuple[np.ndarray, ...], output: Any) -> Tally:
+        (x,) = inputs
+        fan_out = self.dims["out"]
+        active = np.count_nonzero(x.reshape(x.shape[0], -1), axis=1)
+        return {"macs": x[0].size * fan_out, "synops": active * fan_out}
+
+
+class SpikingAffine(Affine):
+    """Affine for spiking hardware: bits and spike mode bind integer engines; in float it computes what Affine does."""
+
+    spike_mode: Literal["binary", "graded", "rate"] = choice(
+        ("binary", "graded", "rate"), doc="what an input value means to the hardware", default="binary"
+    )
+    weight_bits: int = integer(doc="bits of a stored weight", unit="bit", default=8, low=1, high=32)
+    accumulator_bits: int = integer(doc="bits of the accumulator", unit="bit", default=16, low=1, high=64)
+
+    def constrain(self) -> None:
+        if self.accumulator_bits < self.weight_bits:
+            raise TalonValueError(
+                "T202",
+                "accumulator_bits is smaller than weight_bits",
+                expected=f">= {self.weight_bits} (weight_bits)",
+                found=f"accumulator_bits = {self.accumulator_bits}",
+            )

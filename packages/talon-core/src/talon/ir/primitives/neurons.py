@@ -1,0 +1,158 @@
+"""Spiking neurons. Every convention that tools differ in is a field, so that a file says what it means."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from talon.ir.declare import Array, choice, integer, per_neuron
+from talon.ir.errors import TalonShapeError, TalonValueError
+from talon.ir.exact import settle
+from talon.ir.fields import PerNeuronField, Shape
+from talon.ir.primitive import Primitive, Tally
+
+
+def spread(value: np.ndarray, rank: int) -> np.ndarray:
+    """A per-neuron parameter ready to broadcast over `(B, *shape)`: a 1-D one lies along axis 0 of the sample."""
+    if value.ndim == 1 and value.size > 1:
+        return value.reshape(-1, *(1,) * (rank - 1))
+    return value.reshape(()) if value.size == 1 else value
+
+
+def form_fits(form: Shape, sample: Shape) -> bool:
+    """Whether a parameter of this shape is a scalar, per channel, or broadcasts to the sample without enlarging it."""
+    if form in ((), (1,)):
+        return True
+    if len(form) == 1:
+        return form[0] == sample[0]
+    return len(form) == len(sample) and all(p in (1, n) for p, n in zip(form, sample, strict=True))
+
+
+class Neuron(Primitive):
+    """Reset, comparison and state, common to every neuron here.
+
+    The spike test is `v >= v_threshold` (`comparator="gt"`: `>`), then the reset: `"value"` sets `v` to `v_reset`,
+    `"subtract"` takes `v_threshold` off, `"none"` leaves it. With `reset_delay=1` the reset of a spike at step t acts
+    at t + 1: `"value"` before the leak, `"subtract"` after leak and input and before the spike test.
+    """
+
+    reset: Literal["value", "subtract", "none"] = choice(
+        ("value", "subtract", "none"), doc="what a spike does to the membrane", default="value", kw_only=True
+    )
+    v_reset: Array = per_neuron(doc="membrane after a reset to value", unit="V", default=0.0, kw_only=True)
+    reset_delay: int = integer(doc="steps until the reset acts", unit="steps", default=0, low=0, high=1, kw_only=True)
+    comparator: Literal["ge", "gt"] = choice(
+        ("ge", "gt"), doc="spike when v >= or > the threshold", default="ge", kw_only=True
+    )
+    v_init: Array = per_neuron(doc="membrane before the first step", unit="V", default=0.0, kw_only=True)
+
+    @classmethod
+    def per_neuron_fields(cls) -> list[str]:
+        return [n for n, f in cls.fields.items() if isinstance(f, PerNeuronField)]
+
+    def constrain(self) -> None:
+        forms = {n: s for n in self.per_neuron_fields() if (s := self.shape_of(n)) not in ((), (1,), None)}
+        vectors = {n: s[0] for n, s in forms.items() if s and len(s) == 1}
+        if len(set(vectors.values())) > 1:
+            names = list(vectors)
+            other = next(n for n in names if vectors[n] != vectors[names[0]])
+            raise TalonValueError(
+                "T201",
+                f"{other} does not fit {names[0]}",
+                expected=f"{vectors[names[0]]} values as in {names[0]}",
+                found=f"{vectors[other]} values in {other}",
+                help="give each one value, or one value per channel",
+            )
+
+    def infer(self, *inputs: Shape | None) -> Shape | None:
+        shape = inputs[0]
+        if shape is None:
+            return None
+        for name in self.per_neuron_fields():
+            form = self.shape_of(name)
+            if form is not None and (not shape or not form_fits(form, shape)):
+                same = [n for n in self.per_neuron_fields() if self.shape_of(n) == form]
+                raise TalonShapeError(
+                    "T104",
+                    f"{name} does not fit the input",
+                    expected=f"{form[0]} neurons ({', '.join(same)})" if len(form) == 1 else f"{name} of shape {form}",
+                    found=f"a sample of shape {shape}",
+                    help=f"give {', '.join(same)} one value for all, {shape[0] if shape else 1} values (one per channel), "
+                    f"or a shape that broadcasts to {shape}",
+                )
+        return shape
+
+    def init_state(self, batch: int, shapes: tuple[Shape, ...], dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
+        v = np.empty((batch, *shapes[0]), dtype)
+        v[...] = spread(self.v_init.astype(dtype), len(shapes[0]))
+        return {"v": settle(v)}
+
+    def threshold(self, rank: int) -> np.ndarray:
+        raise NotImplementedError
+
+    def integrate(self, v: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """The membrane after leak and input, before the spike test."""
+        raise NotImplementedError
+
+    def fires(self, v: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+        return v >= threshold if self.comparator == "ge" else v > threshold
+
+    def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        (x,) = inputs
+        rank = x.ndim - 1
+        threshold, v = self.threshold(rank), state["v"]
+        late = self.reset_delay == 1 and self.reset != "none"
+        # A pending reset is not stored: it follows from the membrane as it stood before the reset. Step 0 has none.
+        pending = self.fires(v, threshold) if late and t > 0 else None
+        if pending is not None and self.reset == "value":
+            v = np.where(pending, spread(self.v_reset, rank), v)
+        v = self.integrate(v, x)
+        if pending is not None and self.reset == "subtract":
+            v = np.where(pending, v - threshold, v)
+        v = settle(v)
+        spikes = self.fires(v, threshold)
+        if not late and self.reset == "value":
+            v = np.where(spikes, spread(self.v_reset, rank), v)
+        elif not late and self.reset == "subtract":
+            v = np.where(spikes, v - threshold, v)
+        state["v"] = settle(v)
+        return spikes.astype(x.dtype)
+
+    def count(self, inputs: tuple[np.ndarray, ...], output: Any) -> Tally:
+        batch = output.shape[0]
+        return {"updates": output[0].size, "spikes": np.count_nonzero(output.reshape(batch, -1), axis=1)}
+
+
+class LIF(Neuron):
+    """Leaky integrate-and-fire: `v <- beta v + (1 - beta)(v_leak + r x)`, `beta = 1 - 1/tau`, then spike and reset.
+
+    The exact discretisation by forward Euler with a step of one (Gerstner et al., Neuronal Dynamics, section 1.3).
+    """
+
+    tau: Array = per_neuron(doc="membrane time constant", unit="steps", low=1.0)
+    r: Array = per_neuron(doc="membrane resistance, the gain of the input", unit="V per input")
+    v_leak: Array = per_neuron(doc="resting membrane, towards which v leaks", unit="V")
+    v_threshold: Array = per_neuron(doc="spike threshold", unit="V")
+
+    def threshold(self, rank: int) -> np.ndarray:
+        return spread(self.v_threshold, rank)
+
+    def integrate(self, v: np.ndarray, x: np.ndarray) -> np.ndarray:
+        rank = x.ndim - 1
+        one = x.dtype.type(1)
+        beta = one - one / spread(self.tau, rank)
+        gain = one - beta
+        return np.asarray(beta * v + gain * (spread(self.v_leak, rank) + spread(self.r, rank) * x))
+
+
+class IF(Neuron):
+    """Integrate-and-fire without leak: `v <- v + r x`, then spike and reset."""
+
+    v_threshold: Array = per_neuron(doc="spike threshold", unit="V")
+    r: Array = per_neuron(doc="gain of the input", unit="V per input", default=1.0, kw_only=True)
+
+    def threshold(self, rank: int) -> np.ndarray:
+        return spread(self.v_threshold, rank)
+
+    def integrate(self, v: np.ndarray, x: np.ndarray) -> np.ndarray:
+        return np.asarray(v + spread(self.r, x.ndim - 1) * x)

@@ -1,0 +1,45 @@
+"""Every hook that talon calls. All return mappings from name to an object or an import string `"module:attribute"`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pluggy
+
+PROJECT = "talon"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def talon_primitives() -> Mapping[str, Any]:  # type: ignore[empty-body]
+    """Primitives by name: subclasses of `ir.Primitive` or `ir.Composite`, called as their class is.
+
+    Example: `return {"Izhikevich": "acme.neurons:Izhikevich"}`.
+    """
+
+
+@hookspec
+def talon_storage_backends() -> Mapping[str, Any]:  # type: ignore[empty-body]
+    """Storage backends by name: objects or classes that follow `talon.storage.backend.Backend`.
+
+    Example: `return {"safetensors": "acme.storage:SafetensorsBackend"}`.
+    """
+
+
+@hookspec
+def talon_engines() -> Mapping[str, Any]:  # type: ignore[empty-body]
+    """Engines by name: `talon.engine.EngineSpec` objects, which `talon.engine.run` chooses from by priority.
+
+    Example: `return {"native": "talon.hw.engines:native"}`.
+    """
+
+
+@hookspec
+def talon_commands() -> Mapping[str, Any]:  # type: ignore[empty-body]
+    """Commands: `{group name: click.Group}`, reached as `talon GROUP COMMAND`.
+
+    Example: `return {"acme": "acme.cli:group"}`.
+    """

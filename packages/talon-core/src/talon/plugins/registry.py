@@ -1,0 +1,106 @@
+"""What the plugins provide, by kind and name, loaded on first use, with who provides it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from talon.ir.errors import TalonPluginError, suggest
+from talon.ir.known import PRIMITIVES
+from talon.plugins.manager import manager
+
+
+@dataclass
+class Entry:
+    """One provided name: the object or its import string, and its provider."""
+
+    name: str
+    value: Any
+    plugin: str
+    distribution: str
+    version: str
+    rivals: tuple[str, ...] = ()
+
+    def load(self) -> Any:
+        """The object. Raises `TalonPluginError` when two distributions claim it (T004) or loading fails (T003)."""
+        if self.rivals:
+            both = " and ".join(dict.fromkeys((self.distribution, *self.rivals)))
+            raise TalonPluginError(
+                "T004",
+                f"{self.name!r} is provided twice, by {both}",
+                expected="one provider",
+                found=both,
+                help="uninstall one of them, or limit what loads with TALON_PLUGINS",
+            )
+        if isinstance(self.value, str):
+            module, _, attribute = self.value.partition(":")
+            try:
+                self.value = getattr(import_module(module), attribute)
+            except Exception as error:
+                raise TalonPluginError(
+                    "T003",
+                    f"{self.name!r} of {self.distribution} could not be loaded",
+                    found=f"{type(error).__name__}: {error}",
+                    help=f"upgrade or uninstall {self.distribution}",
+                ) from error
+        return self.value
+
+
+@cache
+def collected(hook: str) -> Mapping[str, Entry]:
+    """Everything provided for one hook. Built-in names win; a name that two plugins give is kept with both."""
+    found: dict[str, Entry] = {}
+    for plugin, name, value in manager().provided(hook):
+        old = found.get(name)
+        if old is None:
+            found[name] = Entry(name, value, plugin.name, plugin.distribution, plugin.version)
+        elif old.plugin != plugin.name and not _builtin(old.plugin):
+            old.rivals = (*old.rivals, plugin.distribution)
+    return found
+
+
+def _builtin(name: str) -> bool:
+    return any(p.name == name and p.builtin for p in manager().plugins)
+
+
+def primitives() -> Mapping[str, Entry]:
+    """All primitives that can be used here, boundaries and Graph included."""
+    return collected("talon_primitives")
+
+
+def primitive(name: str) -> type:
+    """The class of a primitive. Raises when it is not installed or unknown (T001, T002)."""
+    entry = primitives().get(name)
+    if entry is None:
+        if name in PRIMITIVES:
+            from talon.ir.facade import missing
+
+            raise missing(name)
+        raise TalonPluginError(
+            "T002",
+            f"no installed plugin provides a primitive {name!r}",
+            help=suggest(name, primitives(), "'talon primitives' lists what is installed"),
+        )
+    cls: type = entry.load()
+    return cls
+
+
+def provider(cls: type) -> tuple[str, str]:
+    """Distribution and version that provide a primitive's class; empty where no plugin does."""
+    entry = primitives().get(cls.__name__)
+    return (entry.distribution, entry.version) if entry is not None else ("", "")
+
+
+def list_primitives() -> list[str]:
+    """Names of the installed primitives, in alphabetical order (Input, Output, Graph and StepMean apart)."""
+    unlisted = {name for name, known in PRIMITIVES.items() if not known.listed}
+    return sorted(name for name in primitives() if name not in unlisted)
+
+
+def forget() -> None:
+    """Discover plugins anew on next use; for tests and notebooks after an install."""
+    collected.cache_clear()
+    manager.cache_clear()
