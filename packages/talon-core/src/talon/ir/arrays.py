@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from talon.ir.errors import TalonTypeError, TalonValueError
 from talon.ir.values import read_only, storable_dtype
 

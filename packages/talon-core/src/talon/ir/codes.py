@@ -141,6 +141,11 @@ CODES: dict[str, Code] = {
         "unknown engine", "No installed engine has that name or accepts the graph.", "The message lists them."
     ),
     "T406": Code("not finite input", "The input holds NaN or infinity.", "Clean it before running."),
+    "T407": Code(
+        "step went wrong",
+        "A primitive's step raised an error, or gave another shape or dtype than its infer promised.",
+        "Report it to the distribution that provides the primitive, or mend the step.",
+    ),
     "T501": Code("unknown target", "No target of that name is known.", "'talon hw targets' lists them."),
     "T502": Code("bad target description", "A target's file has an unknown key or a wrong value.", "Correct it."),
     "T503": Code(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+
 from talon.ir.fields import (
     MISSING,
     ArrayField,
@@ -44,10 +45,22 @@ def array(
     low: float | None = None,
     above: float | None = None,
     optional: bool = False,
+    neutral: float | None = None,
 ) -> Any:
-    """An array field. `default=None` lets it be left out, `optional=True` takes None (annotate `OptionalArray`)."""
+    """An array field. `default=None` lets it be left out, `optional=True` takes None (annotate `OptionalArray`).
+
+    `neutral` is the value of every element that None stands for.
+    """
     return ArrayField(
-        shape, doc=doc, default=default, kw_only=kw_only, unit=unit, low=low, above=above, optional=optional
+        shape,
+        doc=doc,
+        default=default,
+        kw_only=kw_only,
+        unit=unit,
+        low=low,
+        above=above,
+        optional=optional,
+        neutral=neutral,
     )
 
 

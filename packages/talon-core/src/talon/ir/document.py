@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from talon.ir.arrays import ArrayRef
 from talon.ir.edges import make_edge
 from talon.ir.errors import TalonError, TalonFormatError, suggest
@@ -25,8 +26,8 @@ FORMAT = "1.0"
 class NodeRecord:
     """A node: its path (`"sub/fc1"`; the outermost graph is `""`), type, who provides it, and its field values.
 
-    `attrs` are plain values by stored name, `arrays` the array fields. `published` says which attributes the published
-    package must be given otherwise to compute the same.
+    `attrs` are plain values by stored name, `arrays` the array fields. `free` names the attributes whose declaration
+    does not say their type. `published` says what the published package must be given to compute the same.
     """
 
     path: str
@@ -36,6 +37,7 @@ class NodeRecord:
     schema: int = 1
     attrs: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, ArrayRef] = field(default_factory=dict)
+    free: frozenset[str] = frozenset()
     published: dict[str, Any] = field(default_factory=dict)
 
 
@@ -94,8 +96,9 @@ def to_document(graph: Graph, provider: Callable[[type], tuple[str, str]], write
             if declared.is_array:
                 record.arrays[declared.key] = value if isinstance(value, ArrayRef) else ArrayRef.of(value)
             else:
-                record.attrs[declared.key] = value
-        record.published = node.published_values(owner)
+                record.attrs[declared.key] = declared.plain(value)
+        record.free = frozenset(f.key for f in node.fields.values() if f.free)
+        record.published = {node.fields[n].key: value for n, value in node.published_values(owner).items()}
         nodes.append(record)
         if isinstance(node, Graph):
             edges += [EdgeRecord(path, e.src, e.dst, e.delay) for e in node.edges]
@@ -182,5 +185,6 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
         name = names[key]
         if isinstance(value, ArrayRef) and not cls.fields[name].is_array:
             value = np.asarray(value.load())
+            value = value if value.ndim or cls.fields[name].free else value.item()
         values[name] = value
     return values

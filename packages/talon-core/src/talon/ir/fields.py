@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+
 from talon.ir.arrays import ArrayRef, as_array, check_finite_range
 from talon.ir.errors import TalonTypeError, TalonValueError, suggest
 from talon.ir.values import freeze, same_array, same_value
@@ -35,6 +36,8 @@ class Field:
 
     kind = "value"
     is_array = False
+    free = False
+    """Whether values of any type are legal, so that files must say the type of each beside its value."""
 
     def __init__(
         self,
@@ -79,6 +82,10 @@ class Field:
         """Bring a legal value into its one form; raise `TalonTypeError` for another type."""
         raise NotImplementedError(type(self).__name__)
 
+    def plain(self, value: Any) -> Any:
+        """The simplest form that `coerce` brings back to `value`, as documents hold it."""
+        return value
+
     def check(self, value: Any) -> None:
         """Raise `TalonValueError` when the value is outside the declared range."""
 
@@ -119,9 +126,11 @@ class ArrayField(Field):
         low: float | None = None,
         above: float | None = None,
         optional: bool = False,
+        neutral: float | None = None,
         **common: Any,
     ) -> None:
         super().__init__(**common)
+        self.neutral = neutral
         self.optional = optional or self.default is None
         self.shape = shape
         self.low = low
@@ -158,6 +167,12 @@ class ArrayField(Field):
         if isinstance(value, np.ndarray):
             check_finite_range(self.name, value, self.low, self.above)
 
+    def published(self, value: Any, dims: Mapping[str, int]) -> np.ndarray | None:
+        """What the published package must find in a file, where it cannot take the value as it is: it knows no None."""
+        if value is not None or self.neutral is None or not self.axes:
+            return None
+        return np.full([dims[axis] for axis in self.axes], self.neutral, np.float32)
+
     @property
     def bounded(self) -> bool:
         return self.low is not None or self.above is not None
@@ -181,6 +196,9 @@ class PerNeuronField(ArrayField):
 
     def __init__(self, **common: Any) -> None:
         super().__init__(None, **common)
+
+    def published(self, value: Any, dims: Mapping[str, int]) -> np.ndarray | None:
+        return value.reshape(1) if isinstance(value, np.ndarray) and not value.ndim else None
 
 
 class IntField(Field):
@@ -308,6 +326,9 @@ class IntsField(Field):
             raise self.wrong_type(value, self.expected())
         return items
 
+    def plain(self, value: Any) -> Any:
+        return value[0] if self.length == 1 and isinstance(value, tuple) else value
+
     def check(self, value: Any) -> None:
         if isinstance(value, tuple) and (not value or min(value) < self.low):
             raise self.out_of_range(value)
@@ -339,7 +360,8 @@ class FactorField(Field):
             return as_number(value)
         if len(value) != self.length:
             raise self.wrong_type(value, expected)
-        return tuple(as_number(v) for v in value)
+        numbers = tuple(as_number(v) for v in value)
+        return numbers if all(isinstance(n, int) for n in numbers) else tuple(map(float, numbers))
 
     def check(self, value: Any) -> None:
         items = () if value is None else value if isinstance(value, tuple) else (value,)
@@ -363,6 +385,7 @@ class MappingField(Field):
     """Free metadata (see `talon.ir.values.freeze` for what it may hold); absent means empty."""
 
     kind = "mapping"
+    free = True
 
     def coerce(self, value: Any) -> Any:
         if value is None:
@@ -376,6 +399,7 @@ class ValueField(Field):
     """Any storable value, kept and given back, with no effect of its own."""
 
     kind = "any"
+    free = True
 
     def coerce(self, value: Any) -> Any:
         return freeze(value, self.name)
@@ -395,6 +419,9 @@ class TypeField(Field):
             return None
         items = value if isinstance(value, Mapping) else {self.port: value}
         return freeze({str(k): self._shape(v) for k, v in items.items()}, self.name)
+
+    def plain(self, value: Any) -> Any:
+        return value[self.port] if value is not None and list(value) == [self.port] else value
 
     def _shape(self, value: Any) -> np.ndarray:
         array = np.atleast_1d(np.asarray(value))

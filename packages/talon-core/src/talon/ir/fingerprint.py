@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from talon.ir.document import to_document
 from talon.ir.graph import Graph
 

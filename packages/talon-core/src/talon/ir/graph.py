@@ -26,6 +26,7 @@ from talon.ir.values import MAX_DEPTH, thaw
 
 if TYPE_CHECKING:
     import networkx
+
     from talon.ir.check import CheckReport
 
 

@@ -7,6 +7,7 @@ from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
+
 from talon.ir.arrays import ArrayRef, check_finite_range
 from talon.ir.declare import (
     Metadata,
@@ -69,8 +70,9 @@ class Declared:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
-        # An overriding declaration keeps the place of the field that it overrides.
-        cls.fields = {**cls.fields, **own}
+        # An overriding declaration keeps the place of the field that it overrides; positional fields come first.
+        fields = {**cls.fields, **own}
+        cls.fields = {n: f for keyword in (False, True) for n, f in fields.items() if f.kw_only is keyword}
         if "__init__" not in vars(cls):
             cls.__signature__ = signature_of(cls.fields)
 
@@ -83,8 +85,7 @@ def signature_of(fields: Mapping[str, Field]) -> Signature:
         default = Parameter.empty if field.required else field.default
         return Parameter(name, kind, default=default)
 
-    own = [parameter(n, f) for n, f in fields.items() if not f.kw_only]
-    return Signature([*own, *(parameter(n, f) for n, f in fields.items() if f.kw_only)])
+    return Signature([parameter(n, f) for n, f in fields.items()])
 
 
 class Node(Declared):
@@ -321,11 +322,16 @@ class Node(Declared):
         raise TalonError("T900", f"{type(self).__name__} does not say how its output shape follows from its input")
 
     def published_values(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
-        """Attributes that the published package must be given in another form to compute the same.
+        """Fields that the published package must be given in another form to compute the same.
 
         `input_shapes()` infers the sample shapes that arrive; call it only where the answer depends on them.
         """
-        return {}
+        forms = {
+            name: form
+            for name, field in self.fields.items()
+            if isinstance(field, ArrayField) and (form := field.published(self.raw(name), self.dims)) is not None
+        }
+        return forms
 
     def problems(self, small_only: bool = False) -> Iterator[TalonError]:
         """Values out of range or contradicting each other; `small_only` leaves large and lazy arrays unread."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+
 from talon.ir.arrays import ArrayRef
 from talon.ir.errors import TalonError
 from talon.ir.fields import ArrayField, Shape
@@ -23,6 +24,9 @@ class Primitive(Node):
     `state` is a dict of arrays `(B, ...)` that `init_state` made; `step` puts new arrays into it and never changes one
     in place. Equal results on every engine need the sum order of `talon.ir.exact`.
     """
+
+    spiking: ClassVar[bool] = False
+    """Whether the output is spikes, 0 or 1, which can be recorded as `node.spikes`."""
 
     def init_state(self, batch: int, shapes: tuple[Shape, ...], dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
         """State before the first step, for inputs of these sample shapes; stateless by default."""

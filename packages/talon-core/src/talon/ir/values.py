@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+
 from talon.ir.errors import TalonTypeError, TalonValueError
 
 MAX_DEPTH = 32

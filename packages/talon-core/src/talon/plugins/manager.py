@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
+
 from talon.plugins import API, hookspecs
 
 GROUP = "talon"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from talon.ir import exact
 from talon.ir.declare import Array, flag, integer, number, per_neuron
 from talon.ir.errors import TalonShapeError, TalonValueError
@@ -87,7 +88,8 @@ class Softmax(Activation):
     def published_values(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
         # The published package counts the batch as an axis; the negative number means the same to both.
         shape = input_shapes()[0] if self.dim >= 0 else None
-        return {} if shape is None else {"dim": self.dim - len(shape)}
+        values = super().published_values(input_shapes)
+        return values if shape is None else values | {"dim": self.dim - len(shape)}
 
     def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         (x,) = inputs

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from talon.ir.declare import SampleType, sample_type
 from talon.ir.errors import TalonShapeError
 from talon.ir.fields import Shape
@@ -35,6 +37,12 @@ class Boundary(Primitive):
         if own is not None and given is not None and own != given:
             raise TalonShapeError("T104", "declared shape differs", expected=f"{own} as declared", found=f"{given}")
         return own if own is not None else given
+
+    def published_values(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
+        """The published package wants every shape stated."""
+        shapes = input_shapes() if self.shape is None else ()
+        (own,) = (n for n, field in self.fields.items() if field.key == "shape")
+        return {own: np.array(shapes[0], np.int64)} if shapes and shapes[0] is not None else {}
 
     def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         return inputs[0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from talon.ir import exact
 from talon.ir.declare import Array, OptionalArray, Padding, Pair, array, integer, integers
 from talon.ir.errors import TalonShapeError, TalonValueError
@@ -38,7 +40,7 @@ class Convolution(Primitive):
     spatial = 0
 
     weight: Array = array(None, doc="kernels")
-    bias: OptionalArray = array("*step out", doc="added per output channel", default=None)
+    bias: OptionalArray = array("*step out", doc="added per output channel", default=None, neutral=0.0)
 
     def _each(self, name: str) -> tuple[int, ...]:
         value = self.stored(name)
@@ -177,6 +179,9 @@ class SDConv(Conv2d):
     def group_count(self) -> int:
         return self.dims["out"] if self.groups is None else int(self.groups)
 
+    def published_values(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
+        return super().published_values(input_shapes) | ({"groups": self.group_count} if self.groups is None else {})
+
     def constrain(self) -> None:
         channels = self.dims["out"]
         if self.group_count != channels or self.dims["in_per_group"] != 1:
@@ -194,8 +199,8 @@ class SepConv2d(Composite):
 
     depthwise_weight: Array = array("mid 1 kh kw", doc="one kernel per channel")
     pointwise_weight: Array = array("out mid 1 1", doc="1x1 kernels that mix the channels")
-    depthwise_bias: OptionalArray = array("mid", doc="added after the depthwise stage", default=None)
-    pointwise_bias: OptionalArray = array("out", doc="added per output channel", default=None)
+    depthwise_bias: OptionalArray = array("mid", doc="added after the depthwise stage", default=None, neutral=0.0)
+    pointwise_bias: OptionalArray = array("out", doc="added per output channel", default=None, neutral=0.0)
     stride: Pair = integers(doc="step of the window", unit="pixels", default=(1, 1), length=2, low=1)
     padding: Padding = integers(
         doc='zeros on all sides, or "same" or "valid"', unit="pixels", default=(0, 0), length=2, words=("same", "valid")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+
 from talon.ir import exact
 from talon.ir.declare import Array, OptionalArray, array, choice, integer
 from talon.ir.errors import TalonShapeError, TalonValueError
@@ -16,7 +17,7 @@ class Affine(Primitive):
     """`y = x W^T + b` on the last axis; leading axes are free."""
 
     weight: Array = array("*step out in", doc="weight matrix")
-    bias: OptionalArray = array("*step out", doc="added to the output", default=None)
+    bias: OptionalArray = array("*step out", doc="added to the output", default=None, neutral=0.0)
 
     def infer(self, *inputs: Shape | None) -> Shape | None:
         shape = inputs[0]

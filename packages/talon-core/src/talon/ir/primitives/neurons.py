@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+
 from talon.ir.declare import Array, choice, integer, per_neuron
 from talon.ir.errors import TalonShapeError, TalonValueError
 from talon.ir.exact import settle
@@ -35,6 +36,8 @@ class Neuron(Primitive):
     `"subtract"` takes `v_threshold` off, `"none"` leaves it. With `reset_delay=1` the reset of a spike at step t acts
     at t + 1: `"value"` before the leak, `"subtract"` after leak and input and before the spike test.
     """
+
+    spiking = True
 
     reset: Literal["value", "subtract", "none"] = choice(
         ("value", "subtract", "none"), doc="what a spike does to the membrane", default="value", kw_only=True

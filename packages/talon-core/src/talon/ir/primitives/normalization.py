@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
+
 from talon.ir import exact
 from talon.ir.declare import Array, Ints, OptionalArray, array, integer, integers, number
 from talon.ir.errors import TalonShapeError, TalonValueError
@@ -23,8 +25,8 @@ class BatchNorm(Primitive):
     ranks: ClassVar[tuple[int, ...]] = ()
 
     num_features: int = integer(doc="number of channels", low=1, dim="channels")
-    weight: OptionalArray = array("channels", doc="scale (gamma); None means 1", optional=True)
-    bias: OptionalArray = array("channels", doc="shift (beta); None means 0", optional=True)
+    weight: OptionalArray = array("channels", doc="scale (gamma); None means 1", optional=True, neutral=1.0)
+    bias: OptionalArray = array("channels", doc="shift (beta); None means 0", optional=True, neutral=0.0)
     running_mean: Array = array("channels", doc="mean of the training data")
     running_var: Array = array("channels", doc="variance of the training data", low=0.0)
     eps: float = number(doc="added to the variance under the root", default=1e-5, above=0.0)
@@ -81,6 +83,11 @@ class LayerNorm(Primitive):
                     expected=f"shape {self.normalized_shape} (normalized_shape)",
                     found=f"{name} of shape {shape}",
                 )
+
+    def published_values(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
+        neutral = {"weight": 1.0, "bias": 0.0}
+        missing = {n: v for n, v in neutral.items() if self.raw(n) is None}
+        return {n: np.full(self.normalized_shape, v, np.float32) for n, v in missing.items()}
 
     def infer(self, *inputs: Shape | None) -> Shape | None:
         shape, last = inputs[0], self.normalized_shape

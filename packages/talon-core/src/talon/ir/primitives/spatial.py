@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
+
 from talon.ir.declare import Factors, OptionalPair, Pair, choice, factor, flag, integer, integers
 from talon.ir.errors import TalonShapeError, TalonValueError
 from talon.ir.fields import Shape

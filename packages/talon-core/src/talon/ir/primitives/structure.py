@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+
 from talon.ir.declare import Ints, choice, integer, integers, text
 from talon.ir.errors import TalonShapeError
 from talon.ir.exact import settle

@@ -1,0 +1,123 @@
+"""`talon doctor`"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from talon.cli.command import command
+from talon.cli.exits import Exit
+from talon.cli.output import Output
+from talon.ir.errors import Diagnostic
+
+DISTRIBUTIONS = ("talon-core", "talon-ghost", "talon-detect", "talon-hw")
+LIBRARIES = ("numpy", "h5py", "networkx", "pluggy", "click")
+
+
+@command("doctor")
+def doctor(out: Output) -> Exit:
+    """Check the installation: versions, plugins, engines, backends, and what stands in the way.
+
+    Example: talon doctor
+    """
+    found = examination()
+    problems = troubles()
+    out.data = found
+    for title, rows in found.items():
+        out.line(f"{title}:")
+        for name, value in rows.items():
+            out.line(f"  {name:<14} {value}")
+    for problem in problems:
+        out.problem(problem, err=False)
+    out.line("no problems found" if not problems else f"{len(problems)} problems found")
+    return Exit.FINDINGS if any(p.severity == "error" for p in problems) else Exit.OK
+
+
+def examination() -> dict[str, dict[str, str]]:
+    """Versions and what is installed, as plain values."""
+    from talon.engine import list_engines
+    from talon.plugins import registry
+
+    system = {"python": platform.python_version(), "platform": platform.platform()}
+    return {
+        "system": system,
+        "distributions": {name: version(name) for name in DISTRIBUTIONS},
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "installed": {
+            "primitives": str(len(registry.list_primitives())),
+            "engines": ", ".join(list_engines()),
+            "backends": ", ".join(registry.collected("talon_storage_backends")),
+        },
+    }
+
+
+def version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def troubles() -> list[Diagnostic]:
+    """Everything that stands in the way, each with what to do."""
+    from talon.plugins.manager import manager
+
+    unusable = [
+        Diagnostic(
+            "T003",
+            f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version} is not used",
+            found=plugin.error,
+            help=f"upgrade or uninstall {plugin.distribution}",
+        )
+        for plugin in manager().plugins
+        if plugin.error
+    ]
+    return [*namespace_troubles(), *version_troubles(), *unusable]
+
+
+def namespace_troubles() -> list[Diagnostic]:
+    """Other products that own `talon` or `talon.ir`."""
+    found = []
+    if version("talon-ir") != "not installed":
+        found.append(
+            Diagnostic(
+                "T007",
+                "the published talon-ir is installed beside talon-core; both own talon.ir",
+                found=f"talon-ir {version('talon-ir')}",
+                help="give talon-ir an environment of its own, and reinstall talon-core after uninstalling it",
+            )
+        )
+    spec = importlib.util.find_spec("talon")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        initial = Path(folder) / "__init__.py"
+        if initial.exists():
+            found.append(
+                Diagnostic(
+                    "T007",
+                    "a package named talon hides talon's distributions",
+                    found=os.fspath(initial),
+                    help="uninstall the project that owns this file",
+                )
+            )
+    return found
+
+
+def version_troubles() -> list[Diagnostic]:
+    """Siblings must be of the same minor version as talon-core."""
+    installed: dict[str, Any] = {name: version(name) for name in DISTRIBUTIONS}
+    core = installed.pop("talon-core").split(".")[:2]
+    return [
+        Diagnostic(
+            "T005",
+            f"{name} does not belong to this talon-core",
+            expected=f"{name} {'.'.join(core)}.*",
+            found=there,
+            help=f"pip install --upgrade {name} talon-core",
+        )
+        for name, there in installed.items()
+        if there != "not installed" and there.split(".")[:2] != core
+    ]

@@ -1,0 +1,51 @@
+"""`talon info F`"""
+
+from __future__ import annotations
+
+import click
+
+from talon.cli.command import command
+from talon.cli.output import Output
+
+
+@command("info")
+@click.argument("file")
+def info(out: Output, file: str) -> None:
+    """Say what FILE holds: writer, format, sizes, types, metadata. No weights are read.
+
+    Example: talon info net.t1c
+    """
+    from talon.ir.node import HINTS
+    from talon.ir.values import thaw
+    from talon.storage import info as file_info
+
+    found = file_info(file)
+    out.data = {
+        "path": found.path,
+        "size": found.size,
+        "format": found.format,
+        "writer": found.writer,
+        "legacy": found.legacy,
+        "dt": found.dt,
+        "nodes": len(found.nodes) - 1,
+        "edges": len(found.edges),
+        "parameters": found.parameters,
+        "types": found.types,
+        "providers": found.providers,
+        "metadata": thaw(found.metadata),
+    }
+    out.line(found.path)
+    out.line(f"  format       {found.format}, {'the published talon-ir' if found.legacy else found.writer}")
+    out.line(f"  size         {found.size:,} bytes")
+    out.line(f"  graph        {len(found.nodes) - 1} nodes, {len(found.edges)} edges")
+    out.line(f"  parameters   {found.parameters:,}")
+    out.line(f"  step         {'not stated' if found.dt is None else f'{found.dt:g} s'}")
+    for kind, count in found.types.items():
+        out.line(f"    {count:>5} {kind:<20} {found.providers.get(kind, '')}".rstrip())
+    for key, value in found.metadata.items():
+        text = repr(thaw(value)) if not hasattr(value, "shape") or value.size <= 8 else f"{value.dtype}{value.shape}"
+        out.line(f"  {key}: {text if len(text) <= 100 else text[:97] + '...'}")
+    for node in found.nodes:
+        hints = {n: v for n, v in node.attrs.items() if n in HINTS}
+        if hints:
+            out.line(f"  hints of {node.path!r}: {thaw(hints)}")

@@ -1,0 +1,107 @@
+"""The `talon` command: a lazy group. Help loads neither a command's module nor a plugin's."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, NamedTuple
+
+import click
+
+from talon.cli.exits import Exit
+
+
+class Lazy(NamedTuple):
+    target: str
+    help: str
+
+
+COMMANDS: dict[str, Lazy] = {
+    "demo": Lazy("talon.cli.demo:demo", "Run a trained spiking network on real handwritten digits."),
+    "info": Lazy("talon.cli.info:info", "Say what a file holds, without reading its weights."),
+    "ls": Lazy("talon.cli.ls:ls", "List the nodes of a file with their shapes."),
+    "show": Lazy("talon.cli.show:show", "Show one node of a file: fields, shapes, edges."),
+    "check": Lazy("talon.cli.check:check", "Check a file: structure, shapes, cycles, values."),
+    "run": Lazy("talon.cli.run:run", "Run a file on arrays and write the outputs."),
+    "primitives": Lazy("talon.cli.primitives:primitives", "List the installed primitives, or show one."),
+    "plugins": Lazy("talon.cli.plugins:plugins", "List the plugins and what they provide."),
+    "doctor": Lazy("talon.cli.doctor:doctor", "Check the installation."),
+}
+
+
+def load(target: str) -> click.Command:
+    module, _, attribute = target.partition(":")
+    found: click.Command = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+class LazyGroup(click.Group):
+    """Core commands from the table above, a group for every plugin that has commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *sorted(plugin_groups())]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name in COMMANDS:
+            return load(COMMANDS[name].target)
+        entry = plugin_groups().get(name)
+        return None if entry is None else entry.load()
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, lazy.help) for name, lazy in COMMANDS.items()]
+        groups = [(n, f"Commands of {e.distribution} {e.version}.") for n, e in sorted(plugin_groups().items())]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+        if groups:
+            with formatter.section("Plugins"):
+                formatter.write_dl(groups)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from talon.ir.errors import suggest
+
+            hint = suggest(args[0], self.list_commands(ctx), "'talon --help' lists the commands")
+            raise click.UsageError(f"there is no command {args[0]!r}: {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def plugin_groups() -> dict[str, Any]:
+    from talon.plugins import registry
+
+    return {name: e for name, e in registry.collected("talon_commands").items() if name not in COMMANDS}
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="talon-core", prog_name="talon")
+def cli() -> None:
+    """TALON: graphs of spiking and hybrid neural networks, from file to result.
+
+    Example: talon demo
+    """
+
+
+def main() -> None:
+    """The entry point: exit codes as `talon.cli.exits` says, warnings as one line each."""
+    from talon.cli.warned import one_line_warnings
+
+    one_line_warnings()
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        status = stop.exit_code
+    except click.Abort:
+        status = Exit.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        status = Exit.USAGE
+    except Exception as error:  # noqa: BLE001 - commands guard themselves; this is for plugins' groups
+        from talon.cli.exits import exit_of
+        from talon.ir.errors import TalonError
+
+        if isinstance(error, TalonError):
+            click.echo(str(error.diagnostic), err=True)
+            status = exit_of(error.code)
+        else:
+            click.echo(f"error[T900]: {type(error).__name__}: {error}", err=True)
+            status = Exit.BUG
+    sys.exit(int(status or 0))

@@ -1,0 +1,102 @@
+"""What a command prints: the result on stdout, progress and problems on stderr, or one JSON object."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from talon.ir.errors import Diagnostic
+
+SCHEMA = 1
+COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+
+
+class Output:
+    """Collects `data` and `problems` for `--json`, prints lines otherwise. Nothing is printed in both ways."""
+
+    def __init__(self, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.data: Any = None
+        self.problems: list[Diagnostic] = []
+
+    def line(self, text: str = "") -> None:
+        """A line of the result."""
+        if not self.as_json:
+            click.echo(text)
+
+    def note(self, text: str) -> None:
+        """A remark on stderr, which `--quiet` silences."""
+        if not self.quiet and not self.as_json:
+            click.echo(text, err=True)
+
+    def problem(self, diagnostic: Diagnostic, err: bool = True) -> None:
+        """A finding: on stderr, or on stdout where findings are the result."""
+        self.problems.append(diagnostic)
+        if not self.as_json and not (self.quiet and diagnostic.severity != "error"):
+            label, _, rest = str(diagnostic).partition(":")
+            click.echo(paint(label, COLOURS[diagnostic.severity], err) + ":" + rest, err=err)
+
+    def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Columns aligned by their longest cell; numbers to the right."""
+        cells = [[str(cell) for cell in row] for row in rows]
+        if self.as_json:
+            return
+        widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+        right = [bool(cells) and all(is_number(row[i]) for row in cells) for i in range(len(head))]
+
+        def row_text(row: Sequence[str]) -> str:
+            padded = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)]
+            return "  ".join(padded).rstrip()
+
+        self.line(paint(row_text(head), "bold", False))
+        for row in cells:
+            self.line(row_text(row))
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Callable[[int, int], None] | None]:
+        """A callback `(done, total)` that draws a bar on a terminal's stderr; None elsewhere."""
+        if self.quiet or self.as_json or not sys.stderr.isatty():
+            yield None
+            return
+        with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.length = total
+                bar.update(done - bar.pos)
+
+            yield show
+
+    def finish(self, ok: bool) -> None:
+        """Print the JSON envelope, where it was asked for."""
+        if self.as_json:
+            problems = [problem.as_dict() for problem in self.problems]
+            envelope = {"schema": SCHEMA, "ok": ok, "data": self.data, "problems": problems}
+            click.echo(json.dumps(envelope, indent=2, allow_nan=False, default=plain))
+
+
+def paint(text: str, style: str, err: bool) -> str:
+    """Coloured text on a terminal, unless NO_COLOR is set."""
+    stream = sys.stderr if err else sys.stdout
+    if os.environ.get("NO_COLOR") or not stream.isatty():
+        return text
+    return click.style(text, bold=True) if style == "bold" else click.style(text, fg=style, bold=True)
+
+
+def is_number(text: str) -> bool:
+    return text.replace(",", "").replace(".", "").replace("%", "").replace(" ", "").strip("-").isdigit()
+
+
+def plain(value: Any) -> Any:
+    """JSON for what `json` does not know: mappings, arrays and numpy scalars by value."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if hasattr(value, "items"):
+        return dict(value.items())
+    return str(value)

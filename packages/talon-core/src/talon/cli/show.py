@@ -1,0 +1,77 @@
+"""`talon show F NODE`"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from talon.cli.command import command
+from talon.cli.ls import shown
+from talon.cli.output import Output
+
+
+@command("show")
+@click.argument("file")
+@click.argument("node")
+def show(out: Output, file: str, node: str) -> None:
+    """Show NODE of FILE: what it is, its fields with units and values, its shapes and edges.
+
+    NODE is a name, or names joined with / for a node inside a nested graph.
+
+    Example: talon show net.t1c lif1
+    """
+    from talon.storage import read
+
+    found = description(read(file), node)
+    out.data = found
+    out.line(f"{found['node']}: {found['type']}")
+    out.line(f"  {found['summary']}")
+    rows = [(f["name"], f["value"], f["unit"] or "", f["doc"]) for f in found["fields"]]
+    out.line()
+    out.table(("field", "value", "unit", "meaning"), rows)
+    out.line()
+    for edge in found["incoming"]:
+        out.line(f"  from {edge}")
+    out.line(f"  gives {shown(found['output'])}")
+    for edge in found["outgoing"]:
+        out.line(f"  to {edge}")
+
+
+def description(graph: Any, path: str) -> dict[str, Any]:
+    """A node by its path as plain values: type, fields, shapes, edges."""
+    node = graph.node(path)
+    level, _, name = path.rpartition("/")
+    owner = graph.node(level) if level else graph
+    shapes = graph.shapes
+    fields = [
+        {"name": n, "value": value_text(getattr(node, n)), "unit": field.unit, "doc": field.doc}
+        for n, field in node.fields.items()
+        if n in node.given() or not field.kw_only
+    ]
+    return {
+        "node": path,
+        "type": type(node).__name__,
+        "summary": (type(node).__doc__ or "").partition("\n\n")[0].replace("\n    ", " "),
+        "fields": fields,
+        "output": {port: shapes.get(f"{path}:{port}") for port in node.ports().outputs},
+        "incoming": [edge_text(e.src, e.delay) for e in owner.edges if e.dst_node == name],
+        "outgoing": [edge_text(e.dst, e.delay) for e in owner.edges if e.src_node == name],
+    }
+
+
+def edge_text(end: str, delay: int | None) -> str:
+    return end if delay is None else f"{end} (delay {delay})"
+
+
+def value_text(value: Any) -> str:
+    """A value on one line; arrays by dtype, shape and range."""
+    from talon.ir.values import thaw
+
+    if not hasattr(value, "dtype"):
+        text = repr(thaw(value))
+        return text if len(text) <= 60 else text[:57] + "..."
+    if value.size <= 6:
+        return f"{value.dtype} {value.tolist()}"
+    shape = "x".join(map(str, value.shape))
+    return f"{value.dtype} {shape}, {value.min():.4g} to {value.max():.4g}, mean {value.mean():.4g}"

@@ -1,0 +1,99 @@
+"""Engines: how a plugin announces one, and which one runs a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from talon.ir.errors import TalonRunError, suggest
+
+if TYPE_CHECKING:
+    from talon.engine.result import Result
+    from talon.engine.task import Task
+    from talon.ir.graph import Graph
+
+
+class Engine(Protocol):
+    """What an engine's class offers; it is constructed without arguments."""
+
+    options: frozenset[str]
+    """Names that `engine_options` may hold."""
+
+    def refuses(self, graph: Graph, dtype: str) -> str | None:
+        """Why the engine cannot run the graph at this dtype, or None where it can."""
+
+    def execute(self, task: Task) -> Result:
+        """Run a checked task."""
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """An engine as `talon_engines` returns it: `target` is `"module:Class"`; `"auto"` asks high priorities first."""
+
+    target: str
+    priority: int
+
+    def load(self) -> Engine:
+        module, _, attribute = self.target.partition(":")
+        engine: Engine = getattr(import_module(module), attribute)()
+        return engine
+
+
+def specs() -> dict[str, EngineSpec]:
+    from talon.plugins import registry
+
+    return {name: entry.load() for name, entry in registry.collected("talon_engines").items()}
+
+
+def list_engines() -> list[str]:
+    """Names of the installed engines, in the order in which `"auto"` asks them."""
+    known = specs()
+    return sorted(known, key=lambda name: (-known[name].priority, name))
+
+
+def choose(name: str, graph: Graph, dtype: str) -> tuple[str, Engine, str]:
+    """The engine's name, the engine, and why it was chosen. Raises `TalonRunError` (T405)."""
+    known = specs()
+    if name != "auto":
+        if name not in known:
+            raise TalonRunError(
+                "T405",
+                f"there is no engine {name!r}",
+                expected=" or ".join(map(repr, ["auto", *list_engines()])),
+                found=repr(name),
+                help=suggest(name, known, "'talon plugins' lists who provides engines"),
+            )
+        engine = known[name].load()
+        if (reason := engine.refuses(graph, dtype)) is not None:
+            raise TalonRunError(
+                "T405",
+                f"engine {name!r} cannot run this graph",
+                expected="a graph the engine supports",
+                found=reason,
+                help="use engine='auto'",
+            )
+        return name, engine, "asked for by name"
+    passed: list[str] = []
+    for candidate in list_engines():
+        engine = known[candidate].load()
+        reason = engine.refuses(graph, dtype)
+        if reason is None:
+            return candidate, engine, "; ".join(["the first that accepts the graph", *passed])
+        passed.append(f"{candidate}: {reason}")
+    raise TalonRunError(
+        "T405", "no engine accepts the graph", found="; ".join(passed) or "no engines", help="see above"
+    )
+
+
+def check_options(name: str, engine: Engine, options: dict[str, Any]) -> None:
+    """Refuse options the engine does not know: none is ignored."""
+    for option in options:
+        if option not in engine.options:
+            raise TalonRunError(
+                "T405",
+                f"engine {name!r} has no option {option!r}",
+                expected=", ".join(sorted(engine.options)) or "no options",
+                found=repr(option),
+                help=suggest(option, engine.options, "leave it out, or choose the engine it belongs to"),
+            )

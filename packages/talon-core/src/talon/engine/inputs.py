@@ -1,0 +1,110 @@
+"""Input arrays: matched with the graph's Inputs, checked, and cast once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from talon.ir.errors import TalonRunError, nearest
+from talon.ir.graph import Graph
+
+
+def batches(
+    graph: Graph, inputs: Any, dtype: np.dtype[Any], repeat: int | None
+) -> tuple[dict[str, np.ndarray], int, int]:
+    """Arrays `(T, B, *shape)` by Input name, in the graph's order, with T and B. Raises `TalonRunError`."""
+    if repeat is not None and (isinstance(repeat, bool) or not isinstance(repeat, int) or repeat < 1):
+        raise TalonRunError("T401", "repeat is a number of steps", expected="a whole number >= 1", found=repr(repeat))
+    arrays = {name: real(name, value, dtype) for name, value in by_name(graph, inputs).items()}
+    for name, array in arrays.items():
+        check_shape(graph, name, array, timed=repeat is None)
+    if repeat is not None:
+        arrays = {name: np.broadcast_to(array, (repeat, *array.shape)) for name, array in arrays.items()}
+    for place, what in ((0, "steps"), (1, "samples")):
+        lengths = {name: array.shape[place] for name, array in arrays.items()}
+        if len(set(lengths.values())) > 1 or 0 in lengths.values():
+            raise TalonRunError(
+                "T401",
+                f"the inputs do not have the same number of {what}" if 0 not in lengths.values() else f"no {what}",
+                expected=f"one number of {what}, at least 1, for all inputs",
+                found=", ".join(f"{n}: {length}" for n, length in lengths.items()),
+            )
+    first = next(iter(arrays.values()))
+    return arrays, first.shape[0], first.shape[1]
+
+
+def by_name(graph: Graph, inputs: Any) -> dict[str, Any]:
+    """The values by Input name, in the graph's order."""
+    names = list(graph.inputs)
+    if not isinstance(inputs, Mapping):
+        if len(names) != 1:
+            raise TalonRunError(
+                "T401",
+                f"the graph has {len(names)} Inputs, so the arrays must be given by name",
+                expected="a dict with " + ", ".join(map(repr, names)),
+                found=type(inputs).__name__,
+            )
+        return {names[0]: inputs}
+    unknown = [name for name in inputs if name not in names]
+    missing = [name for name in names if name not in inputs]
+    if unknown or missing:
+        match = nearest(str(unknown[0]), names) if unknown else None
+        raise TalonRunError(
+            "T401",
+            "the arrays are not named as the graph's Inputs",
+            expected=", ".join(map(repr, names)),
+            found=", ".join(map(repr, inputs)) or "nothing",
+            help=f"did you mean {match!r}?" if match else "give one array for each Input, by its name",
+        )
+    return {name: inputs[name] for name in names}
+
+
+def real(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    """A real, finite array, cast to the run's dtype."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TalonRunError(
+            "T402",
+            f"input {name!r} cannot be an array of dtype {array.dtype}",
+            expected="real, whole or boolean numbers",
+            found=str(array.dtype),
+        )
+    with np.errstate(over="ignore"):
+        cast = array.astype(dtype)
+    if not np.isfinite(cast).all():
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
+        raise TalonRunError(
+            "T406",
+            f"input {name!r} has values that are not finite in {dtype}",
+            expected="finite numbers",
+            found=f"{array[bad]} at index {list(bad)}",
+            help="clean or scale the data before running it",
+        )
+    return cast
+
+
+def check_shape(graph: Graph, name: str, array: np.ndarray, timed: bool) -> None:
+    """Refuse a wrong rank or sample shape, with the axes spelt out."""
+    declared = graph.inputs[name].shape
+    axes = "(steps, batch" if timed else "(batch"
+    lead = 2 if timed else 1
+    if declared is None:
+        if array.ndim >= lead:
+            return
+        expected = f"{axes}, ...)"
+    else:
+        expected = ", ".join([axes, *map(str, declared)]) + ")"
+        if array.shape[lead:] == declared and array.ndim >= lead:
+            return
+    hint = f"add the axes with x.reshape(steps, batch, {', '.join(map(str, declared or ('...',)))})"
+    if declared is not None and timed and array.shape[1:] == declared:
+        hint = "for one input held over T steps give (batch, ...) and repeat=T; for steps of one sample give x[:, None]"
+    elif declared is not None and not timed and array.shape[2:] == declared:
+        hint = "the array already has a time axis: leave repeat out"
+    elif declared is not None and not timed:
+        hint = f"add the batch axis with x.reshape(batch, {', '.join(map(str, declared))})"
+    raise TalonRunError(
+        "T401", f"input {name!r} has the wrong shape", node=name, expected=expected, found=str(array.shape), help=hint
+    )

@@ -1,0 +1,59 @@
+"""`run`: check, choose an engine, execute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from talon.engine.choice import check_options, choose
+from talon.engine.result import Result
+from talon.engine.state import State
+from talon.engine.task import make_task
+from talon.ir.errors import TalonTypeError
+from talon.ir.graph import Graph
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+def run(
+    graph: Graph,
+    inputs: ArrayLike | Mapping[str, ArrayLike],
+    *,
+    engine: str = "auto",
+    dtype: str = "float32",
+    state: State | None = None,
+    record: str | Iterable[str] = (),
+    repeat: int | None = None,
+    threads: int = 1,
+    engine_options: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Run a graph over all steps of its inputs.
+
+    `inputs`: `(T, B, *shape)`, one array for a single Input, else a dict by Input name. With `repeat=T` they are
+    `(B, *shape)`, held for T steps. `dtype`: `"float32"` or `"float64"`; inputs and parameters are cast to it once.
+    `state`: a former `Result.state`, to go on from. `record`: names such as `"lif1.spikes"`, `"lif1.v"`, `"*.spikes"`,
+    `"conv1.out"`, each giving `(T, B, *shape)`. `progress(done, total)` is called after every step.
+
+    Raises `TalonGraphError` for a graph that `check()` refuses, `TalonRunError` (T4xx) for inputs, state and options
+    that do not fit it.
+    """
+    if not isinstance(graph, Graph):
+        raise TalonTypeError("T206", "run takes a graph", expected="ir.Graph", found=type(graph).__name__)
+    task = make_task(
+        graph,
+        inputs,
+        dtype=dtype,
+        state=state,
+        record=record,
+        repeat=repeat,
+        threads=threads,
+        options=engine_options or {},
+        progress=progress,
+    )
+    name, chosen, why = choose(engine, task.graph, dtype)
+    check_options(name, chosen, dict(engine_options or {}))
+    result = chosen.execute(task)
+    return replace(result, engine=replace(result.engine, name=name, why=why))

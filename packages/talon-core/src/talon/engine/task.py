@@ -1,0 +1,113 @@
+"""A checked run: what every engine is given. Everything a user can get wrong has been refused before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from talon.engine.inputs import batches
+from talon.engine.state import State
+from talon.ir.errors import TalonGraphError, TalonRunError, suggest
+from talon.ir.fields import Shape
+from talon.ir.graph import Graph
+from talon.ir.infer import infer_shapes
+
+Progress = Callable[[int, int], None]
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Task:
+    """`graph` is flat and valid; `inputs` are `(T, B, *shape)` of `dtype` by Input name; `paths` lead from the flat
+    names to the user's; `in_shapes` and `out_shapes` are sample shapes by flat name."""
+
+    graph: Graph
+    inputs: Mapping[str, np.ndarray]
+    steps: int
+    batch: int
+    dtype: np.dtype[Any]
+    paths: Mapping[str, str]
+    in_shapes: Mapping[str, tuple[Shape, ...]]
+    out_shapes: Mapping[str, tuple[Shape, ...]]
+    state: State | None = None
+    record: tuple[str, ...] = ()
+    threads: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+    progress: Progress | None = None
+
+    def wanted(self, available: Iterable[str]) -> list[str]:
+        """The keys `path.quantity` that `record` asks for. Raises `TalonRunError` (T404) where nothing matches."""
+        keys = list(available)
+        chosen: dict[str, None] = {}
+        for pattern in self.record:
+            matched = [pattern] if pattern in keys else [key for key in keys if fnmatchcase(key, pattern)]
+            if not matched:
+                raise TalonRunError(
+                    "T404",
+                    f"nothing called {pattern!r} can be recorded",
+                    expected=", ".join(keys[:8]) + (", ..." if len(keys) > 8 else ""),
+                    found=repr(pattern),
+                    help=suggest(pattern, keys, "use 'node.quantity', or a pattern such as '*.spikes'"),
+                )
+            chosen |= dict.fromkeys(matched)
+        return list(chosen)
+
+
+def make_task(
+    graph: Graph,
+    inputs: Any,
+    *,
+    dtype: str,
+    state: State | None,
+    record: str | Iterable[str],
+    repeat: int | None,
+    threads: int,
+    options: Mapping[str, Any],
+    progress: Progress | None,
+) -> Task:
+    """Check everything and flatten the graph."""
+    if dtype not in DTYPES:
+        raise TalonRunError("T402", "graphs run in float32 or float64", expected=" or ".join(DTYPES), found=repr(dtype))
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise TalonRunError("T401", "threads is a whole number", expected=">= 1", found=repr(threads))
+    if state is not None and not isinstance(state, State):
+        raise TalonRunError("T403", "state is no State", expected="Result.state or State.load(path)", found=repr(state))
+    graph.validate()
+    arrays, steps, batch = batches(graph, inputs, np.dtype(dtype), repeat)
+    flat = graph.flatten()
+    shapes = infer_shapes(flat, tuple(array.shape[2:] for array in arrays.values()))
+    for problem in shapes.problems:
+        error = TalonGraphError(problem.code, problem.message)
+        error.diagnostic = problem
+        raise error
+    known: dict[str, tuple[Shape, ...]] = {}
+    for name, found in zip(flat.nodes, shapes.outputs, strict=True):
+        complete = tuple(shape for shape in found if shape is not None)
+        if len(complete) < len(found):
+            raise TalonGraphError(
+                "T108",
+                "the shape stays open, so the graph cannot run",
+                node=name,
+                help="declare input_type or output_type on a node of the cycle",
+            )
+        known[name] = complete
+    return Task(
+        flat,
+        arrays,
+        steps,
+        batch,
+        np.dtype(dtype),
+        flat.provenance,
+        {n: tuple(s for s in found if s is not None) for n, found in zip(flat.nodes, shapes.inputs, strict=True)},
+        known,
+        state,
+        (record,) if isinstance(record, str) else tuple(record),
+        threads,
+        dict(options),
+        progress,
+    )

@@ -1,0 +1,81 @@
+"""Storage backends: what one offers, and which one writes or reads a path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from talon.ir.document import Document
+from talon.ir.errors import TalonFormatError, TalonPluginError, suggest
+from talon.plugins import registry
+
+Progress = Callable[[int, int], None]
+
+HEAD = 4096
+"""How many bytes of a file `recognises` is given."""
+
+
+class Backend(Protocol):
+    """What the class of a storage backend offers; it is constructed without arguments.
+
+    Graph <-> Document is talon's, Document <-> bytes is the backend's.
+    """
+
+    suffixes: tuple[str, ...]
+    """Endings of file names that `write` gives to this backend, such as `".t1c"`."""
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Whether the content at `path`, whose first bytes are `head`, is of this backend's format."""
+
+    def write(self, document: Document, path: Path, progress: Progress | None) -> None:
+        """Write a new file at `path`, which does not exist; it is put in its place afterwards."""
+
+    def read(self, path: Path, lazy: bool, progress: Progress | None) -> Document:
+        """The document. With `lazy`, large arrays may be references that fetch their values when asked."""
+
+    def version(self, path: Path) -> str:
+        """The version of the format, without reading the graph."""
+
+
+def backends() -> dict[str, Backend]:
+    """Every installed backend by name."""
+    return {name: entry.load()() for name, entry in registry.collected("talon_storage_backends").items()}
+
+
+def for_writing(path: Path, name: str | None) -> Backend:
+    """The backend asked for by name, else the one with the path's suffix, else HDF5."""
+    known = backends()
+    if name is not None:
+        if name not in known:
+            raise TalonPluginError(
+                "T002",
+                f"there is no storage backend {name!r}",
+                expected=" or ".join(map(repr, known)),
+                found=repr(name),
+                help=suggest(name, known, "'talon plugins' lists who provides backends"),
+            )
+        return known[name]
+    for backend in known.values():
+        if path.name.endswith(backend.suffixes):
+            return backend
+    return known["hdf5"]
+
+
+def for_reading(path: Path) -> Backend:
+    """The backend that recognises the content; the suffix does not matter."""
+    head = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    for backend in backends().values():
+        if backend.recognises(path, head):
+            return backend
+    raise TalonFormatError(
+        "T302",
+        "no storage backend recognises the content",
+        file=str(path),
+        expected=" or ".join(backends()),
+        found="an empty file" if path.is_file() and not head else f"a file that begins with {head[:8]!r}",
+        help="check that it is the right file; 'talon plugins' lists the backends",
+    )

@@ -1,0 +1,141 @@
+"""`write`, `read`, `info`, `read_version`: paths checked, a backend chosen, graphs made from documents."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from talon.ir import __version__
+from talon.ir.document import NodeRecord, from_document, to_document
+from talon.ir.errors import TalonError, TalonFileError, TalonFormatError, TalonTypeError
+from talon.ir.graph import Graph
+from talon.ir.known import PRIMITIVES
+from talon.ir.node import Node
+from talon.plugins import registry
+from talon.storage.atomic import replacing
+from talon.storage.backend import for_reading, for_writing
+from talon.storage.summary import FileInfo, summarise
+
+Progress = Callable[[int, int], None]
+
+
+def write(
+    path: str | os.PathLike[str],
+    graph: Graph,
+    *,
+    backend: str | None = None,
+    overwrite: bool = True,
+    progress: Progress | None = None,
+) -> None:
+    """Write a graph to a file. The file is replaced only when the new one is complete and on the disk.
+
+    `backend`: a name such as `"hdf5"`; by default the suffix decides (`.t1c .h5 .hdf5`), else HDF5. Parent folders are
+    made. `progress(done, total)` counts nodes. Raises `TalonFileError` (T301, T306, T308).
+    """
+    target = local_path(path)
+    if not isinstance(graph, Graph):
+        raise TalonTypeError(
+            "T206", "write takes a path and a graph", expected="write(path, ir.Graph)", found=type(graph).__name__
+        )
+    if not overwrite and os.path.lexists(target):
+        raise TalonFileError("T306", "the file exists already", file=str(target), help="pass overwrite=True")
+    chosen = for_writing(target, backend)
+    document = to_document(graph, registry.provider, f"talon-core {__version__}")
+    try:
+        with replacing(target) as temporary:
+            chosen.write(document, temporary, progress)
+    except TalonError as error:
+        raise error.at(file=str(target)) from error.__cause__
+
+
+def read(path: str | os.PathLike[str], *, lazy: bool = True, progress: Progress | None = None) -> Graph:
+    """Read a graph. The backend is chosen by the file's content.
+
+    With `lazy` large arrays are fetched when first used, from the file as it was opened; `graph.load()` fetches all.
+    Shapes and types are checked now, values by `graph.check()`. Raises `TalonFileError` (T301), `TalonFormatError`
+    (T302 to T307) and `TalonMissingPluginError` (T001) where the distribution of a primitive is not installed.
+    """
+    source = existing(path)
+    try:
+        document = for_reading(source).read(source, lazy, progress)
+        return from_document(document, class_of)
+    except TalonError as error:
+        raise error.at(file=str(source)) from error.__cause__
+
+
+def info(path: str | os.PathLike[str]) -> FileInfo:
+    """What a file holds: header, nodes, shapes, sizes, providers. No weights are read, no primitive is loaded."""
+    source = existing(path)
+    try:
+        return summarise(source, for_reading(source).read(source, True, None))
+    except TalonError as error:
+        raise error.at(file=str(source)) from error.__cause__
+
+
+def read_version(path: str | os.PathLike[str]) -> str:
+    """The version of the format a file was written in; files of the published package say `"0.0.1"`."""
+    source = existing(path)
+    try:
+        return for_reading(source).version(source)
+    except TalonError as error:
+        raise error.at(file=str(source)) from error.__cause__
+
+
+def local_path(path: Any) -> Path:
+    """A local path from str or PathLike; file objects and URLs are refused with what to do instead."""
+    if hasattr(path, "read") or hasattr(path, "write"):
+        raise TalonFileError(
+            "T308", "a path is needed, not an open file", found=type(path).__name__, help="pass file.name"
+        )
+    try:
+        text = os.fspath(path)
+    except TypeError:
+        raise TalonTypeError("T206", "a path is a str or PathLike", found=type(path).__name__) from None
+    if isinstance(text, bytes):
+        text = os.fsdecode(text)
+    if "://" in text:
+        raise TalonFileError(
+            "T308", "URLs are not opened", file=text, help="download the file first and pass its local path"
+        )
+    if not text or "\0" in text:
+        raise TalonFileError("T308", "this is no path", found=repr(text), help="give the name of a file")
+    return Path(text)
+
+
+def existing(path: Any) -> Path:
+    source = local_path(path)
+    try:
+        source.stat()
+    except OSError as error:
+        raise TalonFileError(
+            "T301",
+            "the file cannot be opened",
+            file=str(source),
+            found=error.strerror or str(error),
+            help="check the path",
+        ) from error
+    if source.is_file() and not os.access(source, os.R_OK):
+        raise TalonFileError("T301", "the file may not be read", file=str(source), help="check its permissions")
+    return source
+
+
+def class_of(record: NodeRecord) -> type[Node]:
+    """The class of a stored node. Raises with the distribution that wrote it where it is not there (T001, T304)."""
+    known = registry.primitives()
+    if record.type in known or record.type in PRIMITIVES:
+        try:
+            cls: type[Node] = registry.primitive(record.type)
+        except TalonError as error:
+            raise error.at(node=record.path) from None
+        return cls
+    by = f"{record.provider} {record.version}".strip()
+    raise TalonFormatError(
+        "T304",
+        f"no installed plugin provides the type {record.type!r}",
+        node=record.path,
+        expected=f"a primitive of {by}" if by else "one of " + ", ".join(sorted(known)[:5]) + ", ...",
+        found=repr(record.type),
+        help=f"pip install {record.provider}" if record.provider else "install the distribution that defines it",
+    )

@@ -1,0 +1,292 @@
+"""HDF5 tree -> Document. Large contiguous arrays become references into the file that was opened."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+import weakref
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5g, h5l, h5o, h5s
+
+from talon.ir.arrays import ArrayRef
+from talon.ir.document import FORMAT, Document, EdgeRecord, NodeRecord
+from talon.ir.errors import TalonError, TalonFormatError
+from talon.ir.values import MAX_DEPTH
+from talon.storage.backend import Progress
+from talon.storage.hdf5.values import from_tree, untagged
+from talon.storage.hdf5.writing import DATASETS
+
+SMALL = 4096
+"""Arrays of up to this many bytes are read at once; a reference would cost more than it saves."""
+
+
+def read_header(path: Path) -> str:
+    """The format version: ours from `/talon`, else the published package's."""
+    with _Reader(path) as reader:
+        return reader.header()[0]
+
+
+def read_tree(path: Path, lazy: bool, progress: Progress | None) -> Document:
+    """The document of a file, ours or the published package's."""
+    with _Reader(path) as reader:
+        return reader.document(lazy, progress)
+
+
+class OpenFile:
+    """A file that references read from, closed when the last of them is gone. A file that is replaced meanwhile
+    stays readable; one that is changed in place is refused."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.file = path.open("rb", buffering=0)
+        weakref.finalize(self, self.file.close)
+        self.lock = threading.Lock()
+        self.stamp = self.now()
+
+    def now(self) -> tuple[int, int]:
+        found = os.fstat(self.file.fileno())
+        return found.st_size, found.st_mtime_ns
+
+    def fetch(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
+        array = np.empty(shape, dtype)
+        into = array.reshape(-1).view(np.uint8).data
+        done = 0
+        with self.lock:
+            self.file.seek(offset)
+            while done < len(into) and (count := self.file.readinto(into[done:])):
+                done += count
+        if done < len(into) or self.now() != self.stamp:
+            raise TalonFormatError(
+                "T305",
+                "the file was changed after it was opened",
+                file=self.path,
+                node=where,
+                expected=f"{self.stamp[0]} bytes, unchanged",
+                found=f"{self.now()[0]} bytes",
+                help="read it again, or use graph.load() before the file may change",
+            )
+        return array
+
+
+class _Reader:
+    """Works on h5py's low-level ids, which cost a fraction of its objects."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> _Reader:
+        try:
+            self.file = h5py.File(self.path, "r", locking=False)
+        except (OSError, RuntimeError) as error:
+            raise TalonFormatError(
+                "T303", "HDF5 cannot open the file", found=str(error), help="get an undamaged copy"
+            ) from error
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self.file.close()
+        error = raised[1]
+        if isinstance(error, Exception) and not isinstance(error, TalonError):
+            # Whatever h5py and this module stumble over in a damaged tree is one kind of failure to a user.
+            raise TalonFormatError(
+                "T303", "the tree is damaged", found=f"{type(error).__name__}: {error}", help="get an undamaged copy"
+            ) from error
+
+    # The parts of a file
+
+    def header(self) -> tuple[str, str, bool]:
+        """Format, writer, and whether the published package wrote it."""
+        root = self.members(self.file.id, "")
+        if "graph" not in root:
+            raise TalonFormatError(
+                "T302", "this HDF5 file holds no talon graph", expected="a group /graph", found=", ".join(root)
+            )
+        if "talon" not in root:
+            return (self.text(root["version"], "version") if "version" in root else ""), "", True
+        ours = self.members(root["talon"], "talon")
+        found = self.text(ours["format"], "talon/format")
+        if found.partition(".")[0] != FORMAT.partition(".")[0]:
+            raise TalonFormatError(
+                "T307",
+                "the file has another format than this version reads",
+                expected=f"format {FORMAT}",
+                found=f"format {found}",
+                help="pip install --upgrade talon-core",
+            )
+        return found, self.text(ours["writer"], "talon/writer"), False
+
+    def document(self, lazy: bool, progress: Progress | None) -> Document:
+        form, writer, legacy = self.header()
+        root = self.members(self.file.id, "")
+        ours = {} if legacy else self.members(root["talon"], "talon")
+        said = {name: strict_json(self.text(item, name), name) for name, item in ours.items() if name in EXTRAS}
+        self.providers, self.order = said.pop("providers", {}), said.pop("node_order", {})
+        self.exact: dict[str, dict[str, Any]] = {}
+        for name in DATASETS:
+            for path, values in said.get(name, {}).items():
+                self.exact.setdefault(path, {}).update(values)
+        self.source = OpenFile(self.path) if lazy else None
+        self.nodes: list[NodeRecord] = []
+        self.edges: list[EdgeRecord] = []
+        self.level(root["graph"], "", 0, progress)
+        return Document(form, writer, self.nodes, self.edges, legacy)
+
+    def level(self, group: Any, path: str, depth: int, progress: Progress | None) -> None:
+        """One graph with everything inside it, outer nodes before inner ones."""
+        if depth > MAX_DEPTH:
+            raise TalonFormatError("T303", f"graphs are nested deeper than {MAX_DEPTH} levels", node=path)
+        fields = self.members(group, path)
+        inside, connections = fields.pop("nodes"), fields.pop("edges")
+        self.nodes.append(self.record(fields, "Graph", path))
+        self.edges += self.edge_records(self.members(connections, path), path)
+        members = self.members(inside, path)
+        names = self.order.get(path)
+        if names is None:
+            names = list(members)
+        elif sorted(names) != sorted(members):
+            raise TalonFormatError(
+                "T303",
+                "/talon/node_order does not list the nodes",
+                node=path or None,
+                expected=", ".join(sorted(members)[:8]),
+                found=", ".join(sorted(names)[:8]),
+            )
+        for number, name in enumerate(names):
+            inner = f"{path}/{name}" if path else name
+            fields = self.members(members[name], inner)
+            kind = self.text(fields["type"], inner) if "type" in fields else None
+            if kind is None:
+                raise TalonFormatError("T303", "a node has no type", node=inner)
+            if kind == "Graph":
+                self.level(members[name], inner, depth + 1, progress)
+            else:
+                self.nodes.append(self.record(fields, kind, inner))
+            if progress is not None and not path:
+                progress(number + 1, len(names))
+
+    def record(self, fields: dict[str, Any], kind: str, path: str) -> NodeRecord:
+        provider, version, schema = self.providers.get(kind, ("", "", 1))
+        record = NodeRecord(path, kind, provider, version, schema)
+        for name, item in fields.items():
+            if name == "type":
+                continue
+            value = self.field(item, f"{path}.{name}" if path else name, 0)
+            if isinstance(value, ArrayRef):
+                record.arrays[name] = value
+            else:
+                record.attrs[name] = value
+        for name, form in self.exact.get(path, {}).items():
+            record.arrays.pop(name, None)
+            record.attrs.pop(name, None)
+            value = untagged(form)
+            if value is not None:
+                record.attrs[name] = value
+        return record
+
+    def members(self, group: Any, path: str) -> dict[str, Any]:
+        """The objects of a group by name, behind hard links only; any other link could lead out of the file."""
+        if not isinstance(group, h5g.GroupID):
+            raise TalonFormatError("T303", "a group is needed here", node=path or None, found="an array")
+        found: list[bytes] = []
+
+        def note(name: bytes, link: Any) -> None:
+            if link.type != h5l.TYPE_HARD:
+                raise TalonFormatError(
+                    "T303",
+                    f"{name.decode(errors='replace')!r} is a link that may lead anywhere",
+                    node=path or None,
+                    expected="hard links only",
+                )
+            found.append(bytes(name))
+
+        group.links.iterate(note, info=True)
+        return {name.decode(): h5o.open(group, name) for name in found}
+
+    def edge_records(self, ends: dict[str, Any], path: str) -> list[EdgeRecord]:
+        src, dst = ([] if ends[n].shape == (0,) else self.field(ends[n], n, 0) for n in ("src", "dst"))
+        delays = self.values(ends["delay"]).tolist() if "delay" in ends else [-1] * len(src)
+        if not len(src) == len(dst) == len(delays):
+            raise TalonFormatError(
+                "T303",
+                "the edges do not match",
+                node=path or None,
+                expected=f"{len(src)} destinations and delays",
+                found=f"{len(dst)} and {len(delays)}",
+            )
+        triples = zip(src, dst, delays, strict=True)
+        return [EdgeRecord(path, a, b, None if delay < 0 else int(delay)) for a, b, delay in triples]
+
+    # Values
+
+    def field(self, item: Any, where: str, depth: int) -> Any:
+        """A field: text, list of texts, a mapping of values, or a reference to an array."""
+        if depth > MAX_DEPTH:
+            raise TalonFormatError("T303", f"values are nested deeper than {MAX_DEPTH} levels", node=where)
+        if isinstance(item, h5g.GroupID):
+            inner = self.members(item, where)
+            return from_tree({name: self.free(value, f"{where}.{name}", depth + 1) for name, value in inner.items()})
+        dtype = item.dtype
+        if h5py.check_string_dtype(dtype) is not None:
+            return self.text(item, where) if item.rank == 0 else [decoded(s) for s in self.values(item)]
+        if dtype.kind not in "fiub":
+            raise TalonFormatError(
+                "T303",
+                "an array of a type that no field has",
+                node=where,
+                expected="real, whole or boolean numbers",
+                found=str(dtype),
+            )
+        shape, offset = item.shape, item.get_offset()
+        if self.source is None or offset is None or dtype.itemsize * math.prod(shape) <= SMALL:
+            return ArrayRef.of(self.values(item))
+        return ArrayRef(dtype, shape, partial(self.source.fetch, offset, dtype, shape, where))
+
+    def free(self, item: Any, where: str, depth: int) -> Any:
+        value = self.field(item, where, depth)
+        return value.load() if isinstance(value, ArrayRef) else value
+
+    def values(self, item: Any) -> np.ndarray:
+        array = np.empty(item.shape, item.dtype)
+        if array.size:
+            item.read(h5s.ALL, h5s.ALL, array)
+        return array
+
+    def text(self, item: Any, where: str) -> str:
+        if not isinstance(item, h5d.DatasetID) or h5py.check_string_dtype(item.dtype) is None or item.rank:
+            raise TalonFormatError("T303", "a string is needed here", node=where)
+        return decoded(self.values(item)[()])
+
+
+def decoded(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+EXTRAS = ("providers", "node_order", *DATASETS)
+
+
+def strict_json(text: str, name: str) -> dict[str, Any]:
+    """A JSON object without duplicate keys, NaN and infinities."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("a key stands twice")
+        return found
+
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is no JSON number")
+
+    try:
+        value = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        if not isinstance(value, dict):
+            raise ValueError("not an object")
+    except (ValueError, RecursionError) as error:
+        raise TalonFormatError("T303", f"/talon/{name} is no strict JSON", found=str(error)) from error
+    return value

@@ -1,0 +1,171 @@
+"""Document -> HDF5 tree: the published layout, plus the group `/talon` with what that layout cannot say.
+
+Superblock v2, no chunks, no filters, no variable-length types, no times: the same document gives the same bytes. Up to
+1 KiB compact; larger arrays contiguous and 64-byte aligned.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5f, h5g, h5p, h5s, h5t
+
+from talon.ir.document import Document, EdgeRecord, NodeRecord
+from talon.ir.errors import TalonFileError
+from talon.ir.values import same_value
+from talon.storage.backend import Progress
+from talon.storage.hdf5.values import ABSENT, Absent, from_tree, tagged, tree_form
+
+PUBLISHED_VERSION = "0.0.1"
+COMPACT = 1024
+ALIGNMENT = 64
+OURS_ALONE = {"dt": "dt", "input_type": "types", "output_type": "types", "execution_schedule": "execution_schedule"}
+"""Attributes that the published layout has no place for, and the dataset of `/talon` that holds each."""
+DATASETS = tuple(dict.fromkeys([*OURS_ALONE.values(), "exact"]))
+"""The datasets of `/talon` that hold attributes: strict JSON, node path -> attribute -> value in tagged form."""
+
+
+def write_tree(document: Document, path: Path, progress: Progress | None) -> None:
+    """Write a new file at `path`."""
+    try:
+        _Tree(path).write(document, progress)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise TalonFileError(
+            "T301",
+            "HDF5 could not write the file",
+            file=str(path),
+            found=f"{type(error).__name__}: {error}",
+            help="check the space on the disk and the folder's permissions",
+        ) from error
+
+
+class _Tree:
+    def __init__(self, path: Path) -> None:
+        access, create = h5p.create(h5p.FILE_ACCESS), h5p.create(h5p.FILE_CREATE)
+        access.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V110)
+        access.set_alignment(COMPACT, ALIGNMENT)
+        create.set_obj_track_times(False)
+        self.file = h5py.File(h5f.create(str(path).encode(), h5f.ACC_EXCL, create, access))
+        self.group_plan = h5p.create(h5p.GROUP_CREATE)
+        self.group_plan.set_obj_track_times(False)
+        self.compact, self.contiguous = h5p.create(h5p.DATASET_CREATE), h5p.create(h5p.DATASET_CREATE)
+        for plan, layout in ((self.compact, h5d.COMPACT), (self.contiguous, h5d.CONTIGUOUS)):
+            plan.set_layout(layout)
+            plan.set_obj_track_times(False)
+            plan.set_fill_time(h5d.FILL_TIME_NEVER)
+            plan.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+        self.scalar = h5s.create(h5s.SCALAR)
+
+    def write(self, document: Document, progress: Progress | None) -> None:
+        with self.file:
+            root = self.file.id
+            self.text(root, "version", PUBLISHED_VERSION)
+            levels: dict[str, list[EdgeRecord]] = {r.path: [] for r in document.nodes if r.type == "Graph"}
+            for edge in document.edges:
+                levels[edge.level].append(edge)
+            inside: dict[str, Any] = {}
+            exact: dict[str, dict[str, Any]] = {}
+            order: dict[str, list[str]] = {path: [] for path in levels}
+            for number, record in enumerate(document.nodes):
+                parent, _, name = record.path.rpartition("/")
+                if record.path:
+                    order[parent].append(name)
+                group = self.group(inside[parent], name) if record.path else self.group(root, "graph")
+                if record.path in levels:
+                    self.edges(group, levels[record.path])
+                    inside[record.path] = self.group(group, "nodes")
+                if different := self.node(group, record):
+                    exact[record.path] = different
+                if progress is not None:
+                    progress(number + 1, len(document.nodes))
+            self.extras(self.group(root, "talon"), document, order, exact)
+
+    def extras(self, group: Any, document: Document, order: Any, exact: Mapping[str, Any]) -> None:
+        """The group that marks the file as ours."""
+        self.text(group, "format", document.format)
+        self.text(group, "writer", document.writer)
+        providers = {r.type: [r.provider, r.version, r.schema] for r in document.nodes}
+        said: dict[str, dict[str, Any]] = {name: {} for name in DATASETS}
+        for path, different in exact.items():
+            for name, form in different.items():
+                said[OURS_ALONE.get(name, "exact")].setdefault(path, {})[name] = form
+        for name, value in (("providers", providers), ("node_order", order), *said.items()):
+            self.text(group, name, json.dumps(value, allow_nan=False, sort_keys=True))
+
+    def node(self, group: Any, record: NodeRecord) -> dict[str, Any]:
+        """Write the fields; returns the attributes that the tree does not say exactly, in tagged form."""
+        self.text(group, "type", record.type)
+        different: dict[str, Any] = {}
+        for name, array in record.arrays.items():
+            self.array(group, name, record.published.get(name, array.load()))
+            if name in record.published:
+                different[name] = tagged(array.load())
+        for name, value in record.attrs.items():
+            form = ABSENT if name in OURS_ALONE else tree_form(record.published.get(name, value))
+            self.put(group, name, form)
+            said = not isinstance(form, Absent) and name not in record.published
+            if not said or (name in record.free and not same_value(from_tree(form), value)):
+                different[name] = tagged(value)
+        for name, value in record.published.items():
+            if name not in record.attrs and name not in record.arrays:
+                self.put(group, name, tree_form(value))
+                different[name] = None
+        return different
+
+    def edges(self, group: Any, edges: list[EdgeRecord]) -> None:
+        into = self.group(group, "edges")
+        self.texts(into, "src", [e.src for e in edges])
+        self.texts(into, "dst", [e.dst for e in edges])
+        if any(e.delay is not None for e in edges):
+            self.array(into, "delay", np.array([-1 if e.delay is None else e.delay for e in edges], np.int64))
+
+    # One HDF5 object each
+
+    def group(self, parent: Any, name: str) -> Any:
+        return h5g.create(parent, name.encode(), gcpl=self.group_plan)
+
+    def put(self, group: Any, name: str, form: Any) -> None:
+        if isinstance(form, Mapping):
+            into = self.group(group, name)
+            for key, item in form.items():
+                self.put(into, key, item)
+        elif isinstance(form, str):
+            self.text(group, name, form)
+        elif isinstance(form, list):
+            self.texts(group, name, form)
+        elif not isinstance(form, Absent):
+            self.array(group, name, form)
+
+    def text(self, group: Any, name: str, value: str) -> None:
+        data = value.encode()
+        self.dataset(group, name, text_type(len(data)), self.scalar, np.array(data, f"S{max(1, len(data))}"))
+
+    def texts(self, group: Any, name: str, values: list[str]) -> None:
+        data = [value.encode() for value in values]
+        longest = max([1, *map(len, data)])
+        space = h5s.create_simple((len(data),))
+        self.dataset(group, name, text_type(longest), space, np.array(data, f"S{longest}"))
+
+    def array(self, group: Any, name: str, value: np.ndarray) -> None:
+        data = np.ascontiguousarray(value, value.dtype.newbyteorder("<")).reshape(value.shape)
+        space = h5s.create_simple(data.shape) if data.ndim else self.scalar
+        self.dataset(group, name, h5t.py_create(data.dtype, logical=True), space, data)
+
+    def dataset(self, group: Any, name: str, kind: Any, space: Any, data: np.ndarray) -> None:
+        plan = self.compact if data.nbytes <= COMPACT else self.contiguous
+        into = h5d.create(group, name.encode(), kind, space, plan)
+        if data.size:
+            into.write(h5s.ALL, h5s.ALL, data, kind)
+
+
+def text_type(length: int) -> Any:
+    kind = h5t.C_S1.copy()
+    kind.set_size(max(1, length))
+    kind.set_cset(h5t.CSET_UTF8)
+    kind.set_strpad(h5t.STR_NULLPAD)
+    return kind

@@ -1,0 +1,99 @@
+"""What `info` tells of a file, from its document alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from talon.ir.document import Document, NodeRecord
+
+
+@dataclass(frozen=True)
+class ArrayInfo:
+    """An array field: dtype, shape and size, without its values."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class NodeInfo:
+    """A node: its path (the outermost graph is `""`), type, provider, attributes and arrays."""
+
+    path: str
+    type: str
+    provider: str
+    attrs: Mapping[str, Any]
+    arrays: Mapping[str, ArrayInfo]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in self.arrays.values())
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """A file: format and writer, the nodes of all levels, the edges as `(level, src, dst, delay)`, and sizes."""
+
+    path: str
+    size: int
+    format: str
+    writer: str
+    legacy: bool
+    dt: float | None
+    metadata: Mapping[str, Any]
+    nodes: tuple[NodeInfo, ...]
+    edges: tuple[tuple[str, str, str, int | None], ...]
+
+    @property
+    def types(self) -> dict[str, int]:
+        """How many nodes of each type, the outermost graph apart."""
+        return dict(sorted(Counter(node.type for node in self.nodes if node.path).items()))
+
+    @property
+    def providers(self) -> dict[str, str]:
+        """Type -> distribution and version that wrote it, where the file says so."""
+        return {node.type: node.provider for node in self.nodes if node.provider}
+
+    @property
+    def parameters(self) -> int:
+        """Number of stored array elements."""
+        total = 0
+        for node in self.nodes:
+            for array in node.arrays.values():
+                count = 1
+                for n in array.shape:
+                    count *= n
+                total += count
+        return total
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{count} {name}" for name, count in list(self.types.items())[:8])
+        return (
+            f"{self.path}: {self.writer or 'unknown writer'}, format {self.format}, {self.size:,} bytes\n"
+            f"  {len(self.nodes) - 1} nodes ({kinds}), {len(self.edges)} edges, {self.parameters:,} parameters"
+        )
+
+
+def summarise(path: Path, document: Document) -> FileInfo:
+    size = sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) if path.is_dir() else path.stat().st_size
+    return FileInfo(
+        str(path),
+        size,
+        document.format,
+        document.writer,
+        document.legacy,
+        document.dt,
+        document.metadata,
+        tuple(map(node_info, document.nodes)),
+        tuple((e.level, e.src, e.dst, e.delay) for e in document.edges),
+    )
+
+
+def node_info(record: NodeRecord) -> NodeInfo:
+    arrays = {n: ArrayInfo(str(a.dtype), a.shape, a.nbytes) for n, a in record.arrays.items()}
+    return NodeInfo(record.path, record.type, f"{record.provider} {record.version}".strip(), record.attrs, arrays)
