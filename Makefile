@@ -6,7 +6,7 @@ SOURCES := $(PACKAGES:%=packages/%/src/talon)
 PYPROJECTS := pyproject.toml $(PACKAGES:%=packages/%/pyproject.toml)
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo test lint bench clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -26,9 +26,6 @@ lint: .venv/installed ## ruff, mypy --strict and pyright
 
 bench: .venv/installed ## speed of the core, as pytest-benchmark tables
 	$(BIN)/python -m pytest benchmarks --benchmark-only
-
-docs: .venv/installed ## rewrite the generated pages under docs/
-	$(BIN)/python docs/generate.py
 
 clean: ## remove the environments and caches
 	rm -rf .venv .envs .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -36,7 +36,7 @@ def node_rows(graph: Any) -> list[dict[str, Any]]:
     def level(inner: Graph, prefix: str) -> None:
         for name, node in inner.nodes.items():
             path = prefix + name
-            arrays = [node.raw(n) for n, field in node.fields.items() if field.is_array]
+            arrays = [value for n, value in node.given().items() if node.fields[n].is_array]
             rows.append(
                 {
                     "node": path,

@@ -72,6 +72,6 @@ def value_text(value: Any) -> str:
         text = repr(thaw(value))
         return text if len(text) <= 60 else text[:57] + "..."
     if value.size <= 6:
-        return f"{value.dtype} {value.tolist()}"
+        return f"{value.dtype} " + ", ".join(f"{v:.6g}" for v in value.ravel().tolist())
     shape = "x".join(map(str, value.shape))
     return f"{value.dtype} {shape}, {value.min():.4g} to {value.max():.4g}, mean {value.mean():.4g}"

@@ -22,9 +22,11 @@ class Engine(Protocol):
 
     def refuses(self, graph: Graph, dtype: str) -> str | None:
         """Why the engine cannot run the graph at this dtype, or None where it can."""
+        ...
 
     def execute(self, task: Task) -> Result:
         """Run a checked task."""
+        ...
 
 
 @dataclass(frozen=True)

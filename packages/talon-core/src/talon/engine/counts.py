@@ -45,7 +45,7 @@ class Counts(Mapping[str, Mapping[str, np.ndarray]]):
     def total(self, path: str | None = None) -> dict[str, int]:
         """Every quantity summed over steps, samples and nodes: all nodes, or those at and below `path`."""
         chosen = self._leaves.values() if path is None else [self[path]]
-        totals = dict.fromkeys(QUANTITIES, 0)
+        totals: dict[str, int] = dict.fromkeys(QUANTITIES, 0)
         for found in chosen:
             for quantity in QUANTITIES:
                 if quantity in found:

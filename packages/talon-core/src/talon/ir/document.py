@@ -15,9 +15,9 @@ import numpy as np
 from talon.ir.arrays import ArrayRef
 from talon.ir.edges import make_edge
 from talon.ir.errors import TalonError, TalonFormatError, suggest
-from talon.ir.fields import Field
 from talon.ir.graph import Graph
-from talon.ir.node import Node, is_default
+from talon.ir.node import Node, is_stored
+from talon.ir.values import as_scalar
 
 FORMAT = "1.0"
 
@@ -70,13 +70,6 @@ class Document:
         """Metadata of the outermost graph."""
         metadata: Mapping[str, Any] = self.nodes[0].attrs.get("metadata", {})
         return metadata
-
-
-def is_stored(declared: Field, value: Any) -> bool:
-    """Whether files hold a field: always, or only when it is set."""
-    if value is None:
-        return False
-    return declared.always_stored or declared.required or isinstance(value, ArrayRef) or not is_default(declared, value)
 
 
 def to_document(graph: Graph, provider: Callable[[type], tuple[str, str]], writer: str) -> Document:
@@ -183,8 +176,10 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
                 help=suggest(key, names, f"upgrade {record.provider or 'the distribution that provides the type'}"),
             )
         name = names[key]
-        if isinstance(value, ArrayRef) and not cls.fields[name].is_array:
-            value = np.asarray(value.load())
-            value = value if value.ndim or cls.fields[name].free else value.item()
+        if cls.fields[name].is_array:
+            value = value if value is None or isinstance(value, ArrayRef) else np.asarray(value)
+        elif isinstance(value, ArrayRef):
+            value = as_scalar(value.load())
         values[name] = value
-    return values
+    # Files have no None: a field that must be given and is not there was given as None.
+    return {n: None for n, declared in cls.fields.items() if declared.required and declared.optional} | values

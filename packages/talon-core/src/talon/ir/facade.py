@@ -31,6 +31,9 @@ def find(name: str) -> Any:
         if not installed(PRIMITIVES[name]):
             raise missing(name)
         return load(PRIMITIVES[name].target)
+    # `from talon.ir import order` asks here before Python looks for a module; plugins have no part in that.
+    if find_spec(f"talon.ir.{name}") is not None:
+        return import_module(f"talon.ir.{name}")
     from talon.ir.errors import TalonUnknownNameError, suggest
     from talon.plugins import registry
 

@@ -36,6 +36,8 @@ class Field:
 
     kind = "value"
     is_array = False
+    optional = False
+    """Whether None is a legal value."""
     free = False
     """Whether values of any type are legal, so that files must say the type of each beside its value."""
 
@@ -409,6 +411,7 @@ class TypeField(Field):
     """The declared shape of one sample at a node's ports: `{"input": array([...])}`; a bare shape names one port."""
 
     kind = "shape"
+    optional = True
 
     def __init__(self, *, port: str, **common: Any) -> None:
         super().__init__(**common)

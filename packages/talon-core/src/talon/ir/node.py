@@ -41,10 +41,10 @@ SMALL = 4096
 """Parameters of up to this many elements have their values checked at construction; `check()` scans larger ones."""
 
 
-# Type checkers want the specifiers as a literal.
+# Type checkers want the specifiers as a literal. Not frozen_default: mypy then gives inherited fields the type that the
+# constructor takes in place of the one that the attribute gives (an attempt to assign raises T203 all the same).
 @dataclass_transform(
     kw_only_default=False,
-    frozen_default=True,
     eq_default=False,
     field_specifiers=(
         array,
@@ -326,11 +326,13 @@ class Node(Declared):
 
         `input_shapes()` infers the sample shapes that arrive; call it only where the answer depends on them.
         """
-        forms = {
-            name: form
-            for name, field in self.fields.items()
-            if isinstance(field, ArrayField) and (form := field.published(self.raw(name), self.dims)) is not None
-        }
+        forms: dict[str, Any] = {}
+        for name, field in self.fields.items():
+            if isinstance(field, ArrayField):
+                raw = self.raw(name)
+                form = field.published(raw, self.dims)
+                if form is not None and (raw is None or is_stored(field, raw)):
+                    forms[name] = form
         return forms
 
     def problems(self, small_only: bool = False) -> Iterator[TalonError]:
@@ -392,6 +394,13 @@ def is_default(field: Field, value: Any) -> bool:
     if field.default is MISSING:
         return False
     return field.same(value, field.absent)
+
+
+def is_stored(field: Field, value: Any) -> bool:
+    """Whether files hold a field: always, or only when it is set."""
+    if value is None:
+        return False
+    return field.always_stored or field.required or isinstance(value, ArrayRef) or not is_default(field, value)
 
 
 def rebuild(cls: type[T], values: dict[str, Any]) -> T:

@@ -79,6 +79,11 @@ def thaw(value: Any) -> Any:
     return value
 
 
+def as_scalar(array: np.ndarray) -> Any:
+    """What files mean by a single number: int64, float64 and bool are Python's own, other dtypes stay 0-d arrays."""
+    return array.item() if not array.ndim and array.dtype in (np.int64, np.float64, np.bool_) else array
+
+
 def same_array(a: np.ndarray, b: np.ndarray) -> bool:
     """Equality to the bit: dtype, shape and bytes (NaN equals itself, 0.0 differs from -0.0)."""
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()

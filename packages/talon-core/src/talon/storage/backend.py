@@ -27,15 +27,19 @@ class Backend(Protocol):
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether the content at `path`, whose first bytes are `head`, is of this backend's format."""
+        ...
 
     def write(self, document: Document, path: Path, progress: Progress | None) -> None:
         """Write a new file at `path`, which does not exist; it is put in its place afterwards."""
+        ...
 
     def read(self, path: Path, lazy: bool, progress: Progress | None) -> Document:
         """The document. With `lazy`, large arrays may be references that fetch their values when asked."""
+        ...
 
     def version(self, path: Path) -> str:
         """The version of the format, without reading the graph."""
+        ...
 
 
 def backends() -> dict[str, Backend]:

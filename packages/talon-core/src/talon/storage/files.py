@@ -66,7 +66,7 @@ def read(path: str | os.PathLike[str], *, lazy: bool = True, progress: Progress 
 
 
 def info(path: str | os.PathLike[str]) -> FileInfo:
-    """What a file holds: header, nodes, shapes, sizes, providers. No weights are read, no primitive is loaded."""
+    """What a file holds: header, nodes, shapes, sizes, providers. No weights are read, and no plugin need be there."""
     source = existing(path)
     try:
         return summarise(source, for_reading(source).read(source, True, None))

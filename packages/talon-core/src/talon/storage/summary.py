@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from talon.ir.document import Document, NodeRecord
+from talon.plugins import registry
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,8 @@ class FileInfo:
 
     @property
     def parameters(self) -> int:
-        """Number of stored array elements."""
-        total = 0
-        for node in self.nodes:
-            for array in node.arrays.values():
-                count = 1
-                for n in array.shape:
-                    count *= n
-                total += count
-        return total
+        """Number of elements of all stored arrays, single numbers apart."""
+        return sum(prod(array.shape) for node in self.nodes for array in node.arrays.values())
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{count} {name}" for name, count in list(self.types.items())[:8])
@@ -95,5 +90,10 @@ def summarise(path: Path, document: Document) -> FileInfo:
 
 
 def node_info(record: NodeRecord) -> NodeInfo:
-    arrays = {n: ArrayInfo(str(a.dtype), a.shape, a.nbytes) for n, a in record.arrays.items()}
-    return NodeInfo(record.path, record.type, f"{record.provider} {record.version}".strip(), record.attrs, arrays)
+    """A record without its values. A tree does not say which small arrays are attributes; the declaration does."""
+    entry = registry.primitives().get(record.type)
+    declared = {f.key: f for f in entry.load().fields.values()} if entry is not None and not entry.rivals else {}
+    small = {n: a.load() for n, a in record.arrays.items() if n in declared and not declared[n].is_array}
+    arrays = {n: ArrayInfo(str(a.dtype), a.shape, a.nbytes) for n, a in record.arrays.items() if n not in small}
+    provider = f"{record.provider} {record.version}".strip()
+    return NodeInfo(record.path, record.type, provider, {**record.attrs, **small}, arrays)

@@ -1,5 +1,8 @@
 """HDF5 tree -> Document. Large contiguous arrays become references into the file that was opened."""
 
+# pyright: reportAttributeAccessIssue=false
+# (h5py ships no types for its low-level modules.)
+
 from __future__ import annotations
 
 import json
@@ -18,7 +21,7 @@ from h5py import h5d, h5g, h5l, h5o, h5s
 from talon.ir.arrays import ArrayRef
 from talon.ir.document import FORMAT, Document, EdgeRecord, NodeRecord
 from talon.ir.errors import TalonError, TalonFormatError
-from talon.ir.values import MAX_DEPTH
+from talon.ir.values import MAX_DEPTH, as_scalar
 from talon.storage.backend import Progress
 from talon.storage.hdf5.values import from_tree, untagged
 from talon.storage.hdf5.writing import DATASETS
@@ -178,10 +181,10 @@ class _Reader:
             if name == "type":
                 continue
             value = self.field(item, f"{path}.{name}" if path else name, 0)
-            if isinstance(value, ArrayRef):
+            if isinstance(value, ArrayRef) and value.shape:
                 record.arrays[name] = value
             else:
-                record.attrs[name] = value
+                record.attrs[name] = as_scalar(value.load()) if isinstance(value, ArrayRef) else value
         for name, form in self.exact.get(path, {}).items():
             record.arrays.pop(name, None)
             record.attrs.pop(name, None)
@@ -194,19 +197,20 @@ class _Reader:
         """The objects of a group by name, behind hard links only; any other link could lead out of the file."""
         if not isinstance(group, h5g.GroupID):
             raise TalonFormatError("T303", "a group is needed here", node=path or None, found="an array")
-        found: list[bytes] = []
+        found: dict[bytes, int] = {}
 
         def note(name: bytes, link: Any) -> None:
-            if link.type != h5l.TYPE_HARD:
+            found[bytes(name)] = link.type  # h5py cannot carry an exception out of here
+
+        group.links.iterate(note, info=True)
+        for name, kind in found.items():
+            if kind != h5l.TYPE_HARD:
                 raise TalonFormatError(
                     "T303",
                     f"{name.decode(errors='replace')!r} is a link that may lead anywhere",
                     node=path or None,
                     expected="hard links only",
                 )
-            found.append(bytes(name))
-
-        group.links.iterate(note, info=True)
         return {name.decode(): h5o.open(group, name) for name in found}
 
     def edge_records(self, ends: dict[str, Any], path: str) -> list[EdgeRecord]:

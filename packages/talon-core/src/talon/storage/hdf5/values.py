@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from talon.ir.errors import TalonFormatError
-from talon.ir.values import MAX_DEPTH
+from talon.ir.values import MAX_DEPTH, as_scalar
 
 INT64 = range(-(1 << 63), 1 << 63)
 
@@ -83,9 +83,7 @@ def from_tree(form: Any) -> Any:
         if form.keys() == {"src", "dst"} and all(isinstance(v, list) for v in form.values()):
             return [list(pair) for pair in zip(form["src"], form["dst"], strict=False)]
         return {k: from_tree(v) for k, v in form.items()}
-    if isinstance(form, np.ndarray) and form.ndim == 0 and form.dtype in (np.int64, np.float64, np.bool_):
-        return form.item()
-    return form
+    return as_scalar(form) if isinstance(form, np.ndarray) else form
 
 
 def tagged(value: Any) -> Any:

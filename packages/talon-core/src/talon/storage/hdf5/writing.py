@@ -4,6 +4,9 @@ Superblock v2, no chunks, no filters, no variable-length types, no times: the sa
 1 KiB compact; larger arrays contiguous and 64-byte aligned.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# (h5py ships no types for its low-level modules.)
+
 from __future__ import annotations
 
 import json

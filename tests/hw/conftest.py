@@ -1,0 +1,83 @@
+"""Builders of small graphs, and targets with other limits than the ones that ship."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from talon import hw, ir
+
+MESH = files("talon.hw").joinpath("targets", "generic-mesh.toml").read_text()
+
+
+def dense(inputs: int, outputs: int, bias: bool = True) -> ir.Affine:
+    return ir.Affine(np.zeros((outputs, inputs), np.float32), np.zeros(outputs, np.float32) if bias else None)
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3, bias: bool = True, **fields: object) -> ir.Conv2d:
+    groups = int(fields.get("groups", 1))
+    weight = np.zeros((outputs, inputs // groups, kernel, kernel), np.float32)
+    return ir.Conv2d(weight, np.zeros(outputs, np.float32) if bias else None, **{"padding": kernel // 2} | fields)
+
+
+def lif() -> ir.LIF:
+    return ir.LIF(2.0, 1.0, 0.0, 1.0)
+
+
+def batch_norm(channels: int) -> ir.BatchNorm2d:
+    return ir.BatchNorm2d(channels, None, None, np.zeros(channels), np.ones(channels))
+
+
+def row(report: hw.FitReport, name: str) -> dict[str, int | None]:
+    """The needs of one layer by resource, with its fan-in and its number of tiles."""
+    (layer,) = [layer for layer in report.layers if layer.name == name]
+    return {use.resource: use.need for use in layer.uses} | {"fan-in": layer.fan_in, "tiles": layer.tiles}
+
+
+@pytest.fixture
+def make() -> SimpleNamespace:
+    return SimpleNamespace(dense=dense, conv=conv, lif=lif, batch_norm=batch_norm, row=row)
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Callable[..., Path]:
+    """`edited((old, new), ...)`: a file with generic-mesh's description after these replacements, each made once."""
+
+    def write(*changes: tuple[str, str]) -> Path:
+        text = MESH
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new, 1)
+        path = tmp_path / "chip.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def mesh() -> Callable[..., hw.Target]:
+    return limited
+
+
+def limited(**limits: int) -> hw.Target:
+    """generic-mesh with other limits: `cores, neurons, fan_in, in_axons, out_edges, weight_words, state_words`."""
+    from talon.hw.description import parse
+
+    text = MESH
+    if "cores" in limits:
+        count = limits.pop("cores")
+        text = text.replace("count = { value = 64", f"count = {{ value = {count}").replace("[8, 8]", f"[{count}, 1]")
+    words = {"weight_words": "65536", "state_words": "8192"}
+    for key, value in limits.items():
+        if key in words:
+            text = text.replace(f"words = {{ value = {words[key]}", f"words = {{ value = {value}")
+        else:
+            text = re.sub(rf"(?m)^{key} = {{ value = \d+", f"{key} = {{ value = {value}", text)
+    return parse(text.encode(), "test.toml")

@@ -1,0 +1,88 @@
+"""What goes into a file comes out of it, to the bit."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from talon import ir
+
+
+def test_everything_comes_back(everything: ir.Graph, tmp_path: Path) -> None:
+    path = tmp_path / "all.t1c"
+    ir.write(path, everything)
+    for lazy in (True, False):
+        graph = ir.read(path, lazy=lazy)
+        assert graph.same_as(everything)
+        assert list(graph.nodes) == list(everything.nodes)
+        assert graph.edges == everything.edges
+        assert graph.fingerprint() == everything.fingerprint()
+        assert copy.deepcopy(graph).same_as(everything)
+
+
+@pytest.mark.parametrize("name", ["half", "lif.ß", "conv", "split"])
+def test_a_change_of_any_node_is_seen(everything: ir.Graph, tmp_path: Path, name: str) -> None:
+    ir.write(tmp_path / "a.t1c", everything.replace(name, everything.nodes[name].changed(core_id=7)))
+    assert not ir.read(tmp_path / "a.t1c").same_as(everything)
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+)
+ARRAYS = hnp.arrays(
+    st.sampled_from([np.float16, np.float32, np.float64, np.int8, np.uint64, np.int64, np.bool_]),
+    hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3),
+)
+VALUES = st.recursive(
+    SCALARS | ARRAYS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=VALUES)
+def test_any_metadata_comes_back(value: Any, tmp_path: Path) -> None:
+    graph = ir.Graph.chain(input=ir.Input([1], metadata={"v": value}), output=ir.Output([1]))
+    graph = ir.Graph(graph.nodes, graph.edges, metadata={"v": value}, quantization_config=value)
+    ir.write(tmp_path / "m.t1c", graph)
+    assert ir.read(tmp_path / "m.t1c").same_as(graph)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(weight=hnp.arrays(st.sampled_from(["f2", "f4", "f8", "i1", "u2", "i8", "?"]), (2, 3)))
+def test_any_weight_comes_back(weight: np.ndarray, tmp_path: Path) -> None:
+    node = ir.Affine.restore({"weight": weight})
+    graph = ir.Graph.chain(input=ir.Input([3]), fc=node, output=ir.Output([2]))
+    ir.write(tmp_path / "w.t1c", graph)
+    found = ir.read(tmp_path / "w.t1c").nodes["fc"]
+    assert found.same_as(node)
+    assert isinstance(found, ir.Affine)
+    assert found.weight.tobytes() == weight.tobytes()
+
+
+def test_big_endian_arrays_are_kept_by_value(tmp_path: Path) -> None:
+    graph = ir.Graph.chain(input=ir.Input([2]), fc=ir.Affine(np.array([[1, 2]], ">f4")), output=ir.Output([1]))
+    ir.write(tmp_path / "e.t1c", graph)
+    assert ir.read(tmp_path / "e.t1c").nodes["fc"].same_as(ir.Affine(np.array([[1, 2]], "<f4")))
+
+
+def test_text_that_is_no_unicode_is_kept_or_refused(tmp_path: Path) -> None:
+    graph = ir.Graph({"in": ir.Input([1])}, [], metadata={"lone surrogate": "\ud800"})
+    ir.write(tmp_path / "s.t1c", graph)
+    assert ir.read(tmp_path / "s.t1c").same_as(graph)
