@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -40,9 +41,52 @@ def row(report: hw.FitReport, name: str) -> dict[str, int | None]:
     return {use.resource: use.need for use in layer.uses} | {"fan-in": layer.fan_in, "tiles": layer.tiles}
 
 
+def findings(report: hw.FitReport, code: str) -> dict[str | None, hw.Finding]:
+    """The findings of a code by resource."""
+    return {d.resource: d for d in report.diagnostics if isinstance(d, hw.Finding) and d.code == code}
+
+
+def core(report: hw.FitReport, number: int = 0) -> dict[str, int | None]:
+    """What one core needs by resource."""
+    return {use.resource: use.need for use in report.cores[number].uses}
+
+
+def skip_graph() -> ir.Graph:
+    """Two convolutions; the second, with batch norm, is added to the spikes of the first."""
+    nodes = {
+        "in": ir.Input([2, 6, 6]),
+        "c1": conv(2, 4),
+        "n1": ir.IF(1.0),
+        "c2": conv(4, 4, bias=False),
+        "bn": batch_norm(4),
+        "add": ir.Skip("residual"),
+        "n2": ir.IF(1.0),
+        "out": ir.Output([4, 6, 6]),
+    }
+    pairs = ["in c1", "c1 n1", "n1 c2", "c2 bn", "bn add", "n1 add", "add n2", "n2 out"]
+    return ir.Graph(nodes, [(pair.split()[0], pair.split()[1]) for pair in pairs])
+
+
+def mlp() -> ir.Graph:
+    """784-1024-1024-10, LIF after every layer."""
+    sizes = [784, 1024, 1024, 10]
+    layers = [n for a, b in pairwise(sizes) for n in (dense(a, b), lif())]
+    return ir.Graph.chain(ir.Input([784]), *layers, ir.Output([10]))
+
+
 @pytest.fixture
 def make() -> SimpleNamespace:
-    return SimpleNamespace(dense=dense, conv=conv, lif=lif, batch_norm=batch_norm, row=row)
+    return SimpleNamespace(
+        dense=dense,
+        conv=conv,
+        lif=lif,
+        batch_norm=batch_norm,
+        skip_graph=skip_graph,
+        mlp=mlp,
+        row=row,
+        core=core,
+        findings=findings,
+    )
 
 
 @pytest.fixture
@@ -61,7 +105,7 @@ def edited(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def mesh() -> Callable[..., hw.Target]:
     return limited
 

@@ -17,6 +17,8 @@ def facts(value):
     """Arrays by dtype, shape and the hash of their bytes; everything else by value."""
     if isinstance(value, Enum):
         return facts(value.value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
+        return [item.decode() if isinstance(item, bytes) else str(item) for item in value]
     if isinstance(value, np.ndarray) and value.ndim:
         digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
         return {"dtype": value.dtype.str, "shape": list(value.shape), "sha256": digest}

@@ -76,7 +76,7 @@ def ours_alone() -> dict[str, ir.Graph]:
         "scalar_lif": chain([4], ir.LIF(2.0, 1.0, 0.0, 1.0, reset="subtract", comparator="gt", v_init=0.25)),
         "if": chain([4], ir.IF(np.ones(4), r=2.0, reset_delay=1)),
         "norm": chain([4], ir.LayerNorm((4,))),
-        "batch_norm": chain([4], ir.BatchNorm1d(4, None, None, np.zeros(4), np.ones(4))),
+        "batch_norm": chain([4], ir.BatchNorm1d(4, None, None, np.zeros(4, np.float32), np.ones(4, np.float32))),
         "softmax": chain([4], ir.Softmax(4, dim=0)),
         "ghost": chain([3, 6, 6], ir.SGhostConv(*ghost, neuron="if")),
         "decode": chain([10, 2, 2], ir.DFLDecode(2)),

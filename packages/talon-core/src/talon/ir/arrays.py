@@ -76,6 +76,10 @@ def as_array(name: str, value: Any) -> np.ndarray:
 
 def check_finite_range(name: str, array: np.ndarray, low: float | None, above: float | None) -> None:
     """Raise `TalonValueError` (T205 non-finite, T202 out of range) naming the first offending element."""
+    if array.size == 1:
+        value = array.item()
+        if math.isfinite(value) and (low is None or value >= low) and (above is None or value > above):
+            return
     if array.dtype.kind == "f":
         finite = np.isfinite(array)
         if not finite.all():

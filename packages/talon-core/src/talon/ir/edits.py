@@ -78,8 +78,17 @@ def insert_after(graph: Graph, after: str, name: str, node: Node) -> Graph:
         nodes[old] = value
         if old == after:
             nodes[name] = node
-    edges = [Edge(name, e.dst, delay=e.delay) if e.src_node == after else e for e in explicit(graph)]
-    return graph._like(nodes, [Edge(after, name), *edges])
+    edges: list[Edge] = []
+    joined = False
+    for edge in explicit(graph):
+        if edge.src_node != after:
+            edges.append(edge)
+            continue
+        # The new edge stands where the first moved one stood, so that the rule for cycles takes the same way.
+        edges += [] if joined else [Edge(after, name)]
+        edges.append(Edge(name, edge.dst, delay=edge.delay))
+        joined = True
+    return graph._like(nodes, edges if joined else [*edges, Edge(after, name)])
 
 
 def remove(graph: Graph, name: str, bridge: bool) -> Graph:
@@ -122,6 +131,7 @@ def subgraph(graph: Graph, names: Iterable[str]) -> Graph:
         graph.node(name)
     shapes = graph.shapes
     nodes: dict[str, Node] = {n: node for n, node in graph.nodes.items() if n in chosen}
+    entries: dict[str, Node] = {}
     inputs: dict[str, str] = {}
     outputs: dict[str, str] = {}
     edges = []
@@ -135,18 +145,23 @@ def subgraph(graph: Graph, names: Iterable[str]) -> Graph:
             edges.append(edge)
         elif inside[1]:
             if edge.src not in inputs:
-                inputs[edge.src] = free(edge.src.replace(":", "."), [*graph.nodes, *nodes])
-                nodes = {inputs[edge.src]: Input(shape), **nodes}
+                inputs[edge.src] = free(edge.src.replace(":", "."), [*graph.nodes, *nodes, *entries])
+                entries[inputs[edge.src]] = Input(shape)
             edges.append(Edge(inputs[edge.src], edge.dst, delay=edge.delay))
         elif edge.src not in outputs:
-            outputs[edge.src] = free(edge.src.replace(":", ".") + "_out", [*graph.nodes, *nodes])
+            outputs[edge.src] = free(edge.src.replace(":", ".") + "_out", [*graph.nodes, *nodes, *entries])
             nodes[outputs[edge.src]] = Output(shape)
             edges.append(Edge(edge.src, outputs[edge.src]))
-    return graph._like(nodes, edges)
+    return graph._like({**entries, **nodes}, edges)
 
 
 def with_delays(graph: Graph) -> Graph:
-    edges = [Edge(e.src, e.dst, delay=delay) for e, delay in zip(explicit(graph), graph.delays(), strict=True)]
+    edges = []
+    stated = {tuple(link) for link in graph.links}
+    for edge, link, delay in zip(explicit(graph), graph.links, graph.delays(), strict=True):
+        # Beside an edge that states the same delay it stays unstated, or it would be a duplicate; it means the same.
+        twin = link.delay is None and (*link[:4], delay) in stated
+        edges.append(edge if twin else Edge(edge.src, edge.dst, delay=delay))
     nodes = {n: node.with_delays() if isinstance(node, Graph) else node for n, node in graph.nodes.items()}
     return graph._like(nodes, edges)
 

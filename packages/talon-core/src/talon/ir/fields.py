@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -176,7 +177,8 @@ class ArrayField(Field):
         return np.full([dims[axis] for axis in self.axes], self.neutral, np.float32)
 
     @property
-    def bounded(self) -> bool:
+    def early(self) -> bool:
+        """Whether construction scans the values of a small array; those of weights wait for `check()`."""
         return self.low is not None or self.above is not None
 
     def same(self, a: Any, b: Any) -> bool:
@@ -198,6 +200,10 @@ class PerNeuronField(ArrayField):
 
     def __init__(self, **common: Any) -> None:
         super().__init__(None, **common)
+
+    @property
+    def early(self) -> bool:
+        return True
 
     def published(self, value: Any, dims: Mapping[str, int]) -> np.ndarray | None:
         return value.reshape(1) if isinstance(value, np.ndarray) and not value.ndim else None
@@ -320,7 +326,7 @@ class IntsField(Field):
             return value
         if isinstance(value, (str, bytes)):
             raise self.wrong_type(value, self.expected())
-        if np.ndim(value) == 0:
+        if not is_sequence(value):
             number = as_int(self, value)
             return (number,) * (self.length or 1)
         items = tuple(as_int(self, v) for v in value)
@@ -355,15 +361,23 @@ class FactorField(Field):
     def coerce(self, value: Any) -> Any:
         if value is None:
             return None
-        expected = f"{self.length} numbers or one for all"
-        if isinstance(value, (bool, str, bytes)):
-            raise self.wrong_type(value, expected)
-        if np.ndim(value) == 0:
-            return as_number(value)
+        if not is_sequence(value):
+            return self._number(value)
         if len(value) != self.length:
-            raise self.wrong_type(value, expected)
-        numbers = tuple(as_number(v) for v in value)
+            raise self.wrong_type(value, self.expected())
+        numbers = tuple(self._number(v) for v in value)
         return numbers if all(isinstance(n, int) for n in numbers) else tuple(map(float, numbers))
+
+    def _number(self, value: Any) -> float:
+        """A whole number stays one (2 and 2.0 mean the same, but files keep what was given)."""
+        if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+            return operator.index(value)
+        if isinstance(value, (float, np.floating, Fraction)) or (isinstance(value, np.ndarray) and not value.ndim):
+            return float(value)
+        raise self.wrong_type(value, self.expected())
+
+    def expected(self) -> str:
+        return f"{self.length} numbers or one for all"
 
     def check(self, value: Any) -> None:
         items = () if value is None else value if isinstance(value, tuple) else (value,)
@@ -427,7 +441,10 @@ class TypeField(Field):
         return value[self.port] if value is not None and list(value) == [self.port] else value
 
     def _shape(self, value: Any) -> np.ndarray:
-        array = np.atleast_1d(np.asarray(value))
+        try:
+            array = np.atleast_1d(np.asarray(value))
+        except ValueError:  # lists of unequal lengths
+            array = np.empty((0, 0))
         if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
             raise self.wrong_type(value, "the axis lengths of one sample, such as [3, 32, 32]")
         return array.astype(np.int64)
@@ -452,6 +469,6 @@ def as_int(field: Field, value: Any) -> int:
         raise field.wrong_type(value, "a whole number") from None
 
 
-def as_number(value: Any) -> float:
-    """A whole number stays one (2 and 2.0 mean the same, but files keep what was given)."""
-    return operator.index(value) if isinstance(value, (int, np.integer)) else float(value)
+def is_sequence(value: Any) -> bool:
+    """Whether a value stands for several numbers."""
+    return isinstance(value, (list, tuple, range)) or (isinstance(value, np.ndarray) and value.ndim > 0)

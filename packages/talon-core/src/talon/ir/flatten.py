@@ -21,9 +21,8 @@ def flatten(graph: Graph) -> Graph:
     """The graph on one level, of leaves only, with `provenance` from every node to the path it came from."""
     flat = _Flat(graph)
     flat.add(graph, "", "", top=True)
-    result = graph._like(flat.nodes, flat.edges)
-    result.__dict__["_provenance"] = {name: graph._provenance.get(path, path) for name, path in flat.provenance.items()}
-    return result
+    provenance = {name: graph._provenance.get(path, path) for name, path in flat.provenance.items()}
+    return graph._like(flat.nodes, flat.edges, provenance=provenance)
 
 
 class _Flat:
@@ -32,6 +31,7 @@ class _Flat:
         self.reserved = frozenset(graph.nodes)
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
+        self.seen: set[tuple[str, str, int | None]] = set()
         self.provenance: dict[str, str] = {}
 
     def add(self, graph: Graph, prefix: str, path: str, top: bool = False) -> dict[str, str]:
@@ -56,5 +56,17 @@ class _Flat:
             src, dst = edge.src_node, edge.dst_node
             source = inside[src][1][link.src_port] if src in inside else at(names[src], edge.src_port)
             target = inside[dst][0][link.dst_port] if dst in inside else at(names[dst], edge.dst_port)
-            self.edges.append(Edge(source, target, delay=delay or edge.delay))
+            self.join(Edge(source, target, delay=delay or edge.delay), path)
         return names
+
+    def join(self, edge: Edge, path: str) -> None:
+        """Add an edge; one whose delay was chosen goes through an identity node where it would stand twice."""
+        key = edge.src, edge.dst, edge.delay
+        if key in self.seen:
+            twin = free(f"{edge.src_node}.twin", [*self.nodes, *self.reserved])
+            self.nodes[twin] = Skip("passthrough")
+            self.provenance[twin] = path + twin
+            self.edges.append(Edge(edge.src, twin, delay=edge.delay))
+            edge = Edge(twin, edge.dst)
+        self.seen.add(key)
+        self.edges.append(edge)

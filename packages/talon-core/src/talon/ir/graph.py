@@ -71,7 +71,7 @@ class Graph(Node):
         @property
         def _links(self) -> list[Link]: ...
         @property
-        def _provenance(self) -> dict[str, str]: ...
+        def _provenance(self) -> Mapping[str, str]: ...
 
     def __init__(self, nodes: Mapping[str, Node], edges: Iterable[Edge | tuple[str, str]], **fields: Any) -> None:
         self._take(self._bind((), fields))
@@ -79,14 +79,14 @@ class Graph(Node):
             raise problem
         self._build(nodes, edges)
 
-    def _build(self, nodes: Mapping[str, Node], edges: Iterable[Any]) -> None:
+    def _build(self, nodes: Mapping[str, Node], edges: Iterable[Any], provenance: Mapping[str, str] = {}) -> None:
         values = self.__dict__
+        values["_provenance"] = provenance
         values["nodes"] = MappingProxyType(named_nodes(nodes))
         values["edges"] = tuple(map(as_edge, edges))
         values["_index"] = {name: i for i, name in enumerate(self.nodes)}
         values["_ports"] = [node.ports() for node in self.nodes.values()]
         values["_links"] = self._resolve()
-        values["_provenance"] = {}
         depth = 1 + max((n.depth for n in self.nodes.values() if isinstance(n, Graph)), default=0)
         if depth > MAX_DEPTH:
             raise TalonGraphError("T116", f"graphs are nested deeper than {MAX_DEPTH} levels")
@@ -95,10 +95,10 @@ class Graph(Node):
     @classmethod
     def restore(cls, values: Mapping[str, Any]) -> Self:
         fields = dict(values)
-        nodes, edges = fields.pop("nodes"), fields.pop("edges")
+        parts = fields.pop("nodes"), fields.pop("edges"), fields.pop("provenance", {})
         graph = cls.__new__(cls)
         graph._take(cls._bind((), fields))
-        graph._build(nodes, edges)
+        graph._build(*parts)
         return graph
 
     @classmethod
@@ -316,8 +316,11 @@ class Graph(Node):
     @property
     def provenance(self) -> dict[str, str]:
         """For a flattened graph: the path (`"sub/fc1"`) each node came from. A node of this graph by its own name."""
-        known: dict[str, str] = self._provenance
-        return {name: known.get(name, name) for name in self.nodes}
+        return {name: self._provenance.get(name, name) for name in self.nodes}
+
+    def changed(self, **fields: Any) -> Self:
+        """The graph with some fields changed, or with other `nodes` or `edges`."""
+        return type(self)(**{"nodes": self.nodes, "edges": self.edges, **self.given(), **fields})
 
     def replace(self, name: str, node: Node) -> Graph:
         """The graph with another node under `name`, same edges."""
@@ -370,14 +373,15 @@ class Graph(Node):
     # Copying and printing
 
     def __reduce__(self) -> tuple[Any, ...]:
-        fields = thaw(self.given())
-        return rebuild, (type(self), {"nodes": dict(self.nodes), "edges": list(self.edges), **fields})
+        parts = {"nodes": dict(self.nodes), "edges": list(self.edges), "provenance": self._provenance}
+        return rebuild, (type(self), {**parts, **thaw(self.given())})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         from copy import deepcopy
 
         nodes = {name: deepcopy(node, memo) for name, node in self.nodes.items()}
-        return type(self).restore({"nodes": nodes, "edges": self.edges, **self.given()})
+        parts = {"nodes": nodes, "edges": self.edges, "provenance": self._provenance}
+        return type(self).restore({**parts, **self.given()})
 
     def _like(self, nodes: Mapping[str, Node], edges: Iterable[Edge], **fields: Any) -> Graph:
         """A graph with this one's fields and other nodes and edges; no value is checked again."""

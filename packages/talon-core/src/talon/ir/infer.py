@@ -127,7 +127,9 @@ class _Inference:
                         help="remove output_type, or correct it",
                     ),
                 )
-            known[port] = shape if shape is not None else known[port] or declared
+            # The first answer stays: a cycle whose shapes disagree is told where they meet, not followed for ever.
+            if known[port] is None:
+                known[port] = shape if shape is not None else declared
 
     def arguments(self, number: int) -> list[Shape | None]:
         """One shape per input port, or per edge where the port is ordered."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transf
 
 import numpy as np
 
-from talon.ir.arrays import ArrayRef, check_finite_range
+from talon.ir.arrays import ArrayRef
 from talon.ir.declare import (
     Metadata,
     SampleType,
@@ -65,6 +65,10 @@ class Declared:
     """Collects the fields of a class body; the constructor and its signature follow from them."""
 
     fields: ClassVar[Mapping[str, Field]] = {}
+    symbolic: ClassVar[tuple[tuple[str, ArrayField | IntField], ...]] = ()
+    """The fields whose lengths are unified: arrays with named axes, and whole numbers tied to one."""
+    checked: ClassVar[tuple[tuple[str, Field], ...]] = ()
+    """The fields that have a legal range of values."""
     __signature__: ClassVar[Signature]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -73,6 +77,12 @@ class Declared:
         # An overriding declaration keeps the place of the field that it overrides; positional fields come first.
         fields = {**cls.fields, **own}
         cls.fields = {n: f for keyword in (False, True) for n, f in fields.items() if f.kw_only is keyword}
+        cls.symbolic = tuple(
+            (n, f)
+            for n, f in cls.fields.items()
+            if (isinstance(f, ArrayField) and f.axes) or (isinstance(f, IntField) and f.dim)
+        )
+        cls.checked = tuple((n, f) for n, f in cls.fields.items() if type(f).check is not Field.check)
         if "__init__" not in vars(cls):
             cls.__signature__ = signature_of(cls.fields)
 
@@ -177,8 +187,8 @@ class Node(Declared):
     def _unify(self) -> dict[str, int]:
         dims: dict[str, int] = {}
         said: dict[str, str] = {}
-        for name, field in self.fields.items():
-            if isinstance(field, ArrayField) and field.axes:
+        for name, field in self.symbolic:
+            if isinstance(field, ArrayField):
                 full = self.shape_of(name)
                 if full is None:
                     continue
@@ -187,8 +197,8 @@ class Node(Declared):
                 except TalonError as error:
                     raise self._named(error) from None
                 pairs = [(a, n, f"{name} has {a} = {n} (shape {full})") for a, n in zip(field.axes, shape, strict=True)]
-            elif isinstance(field, IntField) and field.dim and getattr(self, name) is not None:
-                pairs = [(field.dim, getattr(self, name), f"{name} = {getattr(self, name)}")]
+            elif (number := getattr(self, name)) is not None and field.dim:
+                pairs = [(field.dim, number, f"{name} = {number}")]
             else:
                 continue
             for axis, length, words in pairs:
@@ -267,7 +277,7 @@ class Node(Declared):
     def per_step(self, name: str) -> bool:
         """Whether the array carries the leading step axis (recognised by its rank)."""
         field, shape = self.fields[name], self.shape_of(name)
-        return isinstance(field, ArrayField) and shape is not None and len(shape) == len(field.axes) + 1
+        return isinstance(field, ArrayField) and field.step_axis and shape is not None and len(shape) > len(field.axes)
 
     @property
     def dims(self) -> Mapping[str, int]:
@@ -314,6 +324,14 @@ class Node(Declared):
     def constrain(self) -> None:
         """Raise `TalonValueError` where fields contradict each other in a way that their declarations cannot say."""
 
+    @classmethod
+    def example(cls, rng: np.random.Generator) -> Mapping[str, Any]:
+        """Field values for the conformance kit, where random ones would seldom fit together; it draws the others.
+
+        With an `input_type` among them, that is the shape the kit feeds the node with.
+        """
+        return {}
+
     def infer(self, *inputs: Shape | None) -> Any:
         """Shape of the output (a tuple of shapes where there are several ports) from the inputs' sample shapes.
 
@@ -338,19 +356,18 @@ class Node(Declared):
     def problems(self, small_only: bool = False) -> Iterator[TalonError]:
         """Values out of range or contradicting each other; `small_only` leaves large and lazy arrays unread."""
         complete = True
-        for name, field in self.fields.items():
-            try:
-                if not isinstance(field, ArrayField):
-                    field.check(self.stored(name))
-                    continue
-                raw = self.raw(name)
-                if raw is None or (small_only and (isinstance(raw, ArrayRef) or raw.size > SMALL or not field.bounded)):
+        for name, field in self.checked:
+            value = self.__dict__.get(name)
+            if value is None and field.is_array:
+                value = self.raw(name)
+            if value is None or (not field.required and value is field.absent):
+                continue
+            if isinstance(field, ArrayField):
+                if small_only and (isinstance(value, ArrayRef) or value.size > SMALL or not field.early):
                     continue
                 value = getattr(self, name)
-                if field.bounded:
-                    field.check(value)
-                else:
-                    check_finite_range(name, value, None, None)
+            try:
+                field.check(value)
             except TalonError as error:
                 complete = False
                 yield self._named(error)

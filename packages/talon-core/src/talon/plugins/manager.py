@@ -41,6 +41,11 @@ class Plugin:
     hooks: list[str] = field(default_factory=list)
 
     @property
+    def key(self) -> str:
+        """What pluggy knows it by: two distributions may give their plugins the same name."""
+        return f"{self.distribution}:{self.name}"
+
+    @property
     def builtin(self) -> bool:
         return self.name in BUILTIN and self.distribution == "talon-core"
 
@@ -71,11 +76,11 @@ class PluginManager:
             api = getattr(module, "TALON_API", None)
             if api != API:
                 raise RuntimeError(f"written for plugin API {api}, this talon-core has {API}")
-            self.pluggy.register(module, name=plugin.name)
+            self.pluggy.register(module, name=plugin.key)
             self.refuse_unknown_hooks(module)
-        except Exception as error:  # noqa: BLE001 - whatever a stranger's module raises must stay with it
-            if self.pluggy.has_plugin(plugin.name):
-                self.pluggy.unregister(name=plugin.name)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's module raises stays with it
+            if self.pluggy.has_plugin(plugin.key):
+                self.pluggy.unregister(name=plugin.key)
             plugin.error = f"{type(error).__name__}: {error}"
             warnings.warn(
                 f"talon plugin {plugin.name!r} of {plugin.distribution} {plugin.version} is not used: {plugin.error}",
@@ -95,7 +100,7 @@ class PluginManager:
     def provided(self, hook: str) -> Iterator[tuple[Plugin, str, Any]]:
         """`(plugin, name, object or import string)` for everything the plugins give for one hook, built-in first."""
         for plugin in self.plugins:
-            implementation = self.pluggy.get_plugin(plugin.name)
+            implementation = self.pluggy.get_plugin(plugin.key)
             function = getattr(implementation, hook, None) if implementation is not None else None
             if function is None or getattr(function, f"{hookspecs.PROJECT}_impl", None) is None:
                 continue
@@ -103,7 +108,7 @@ class PluginManager:
                 mapping = function()
                 if not isinstance(mapping, Mapping):
                     raise TypeError(f"{hook} returned a {type(mapping).__name__}, not a mapping")
-            except Exception as error:  # noqa: BLE001 - as above
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
                 if plugin.error is None:
                     plugin.error = f"{hook}: {type(error).__name__}: {error}"
                     warnings.warn(

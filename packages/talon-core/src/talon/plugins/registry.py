@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +11,7 @@ from typing import Any
 
 from talon.ir.errors import TalonPluginError, suggest
 from talon.ir.known import PRIMITIVES
-from talon.plugins.manager import manager
+from talon.plugins.manager import PluginWarning, manager
 
 
 @dataclass
@@ -53,17 +54,21 @@ class Entry:
 def collected(hook: str) -> Mapping[str, Entry]:
     """Everything provided for one hook. Built-in names win; a name that two plugins give is kept with both."""
     found: dict[str, Entry] = {}
+    builtin = {p.name for p in manager().plugins if p.builtin}
     for plugin, name, value in manager().provided(hook):
         old = found.get(name)
         if old is None:
             found[name] = Entry(name, value, plugin.name, plugin.distribution, plugin.version)
-        elif old.plugin != plugin.name and not _builtin(old.plugin):
+        elif old.distribution == "talon-core" and old.plugin in builtin:
+            warnings.warn(
+                f"talon plugin {plugin.name!r} of {plugin.distribution} {plugin.version} provides {name!r}, "
+                f"which {old.distribution} has built in: the built-in one is used",
+                PluginWarning,
+                stacklevel=2,
+            )
+        else:
             old.rivals = (*old.rivals, plugin.distribution)
     return found
-
-
-def _builtin(name: str) -> bool:
-    return any(p.name == name and p.builtin for p in manager().plugins)
 
 
 def primitives() -> Mapping[str, Entry]:

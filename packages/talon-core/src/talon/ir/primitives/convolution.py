@@ -197,10 +197,10 @@ class SDConv(Conv2d):
 class SepConv2d(Composite):
     """Depthwise convolution (stride, padding, dilation act here) followed by a pointwise one; nothing in between."""
 
-    depthwise_weight: Array = array("mid 1 kh kw", doc="one kernel per channel")
-    pointwise_weight: Array = array("out mid 1 1", doc="1x1 kernels that mix the channels")
-    depthwise_bias: OptionalArray = array("mid", doc="added after the depthwise stage", default=None, neutral=0.0)
-    pointwise_bias: OptionalArray = array("out", doc="added per output channel", default=None, neutral=0.0)
+    depthwise_weight: Array = array("*step mid 1 kh kw", doc="one kernel per channel")
+    pointwise_weight: Array = array("*step out mid 1 1", doc="1x1 kernels that mix the channels")
+    depthwise_bias: OptionalArray = array("*step mid", doc="added after the depthwise stage", default=None, neutral=0.0)
+    pointwise_bias: OptionalArray = array("*step out", doc="added per output channel", default=None, neutral=0.0)
     stride: Pair = integers(doc="step of the window", unit="pixels", default=(1, 1), length=2, low=1)
     padding: Padding = integers(
         doc='zeros on all sides, or "same" or "valid"', unit="pixels", default=(0, 0), length=2, words=("same", "valid")

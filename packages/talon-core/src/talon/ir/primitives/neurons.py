@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +26,7 @@ def form_fits(form: Shape, sample: Shape) -> bool:
     if form in ((), (1,)):
         return True
     if len(form) == 1:
-        return form[0] == sample[0]
+        return form == sample[:1]
     return len(form) == len(sample) and all(p in (1, n) for p, n in zip(form, sample, strict=True))
 
 
@@ -50,8 +51,9 @@ class Neuron(Primitive):
     v_init: Array = per_neuron(doc="membrane before the first step", unit="V", default=0.0, kw_only=True)
 
     @classmethod
-    def per_neuron_fields(cls) -> list[str]:
-        return [n for n, f in cls.fields.items() if isinstance(f, PerNeuronField)]
+    @cache
+    def per_neuron_fields(cls) -> tuple[str, ...]:
+        return tuple(n for n, f in cls.fields.items() if isinstance(f, PerNeuronField))
 
     def constrain(self) -> None:
         forms = {n: s for n in self.per_neuron_fields() if (s := self.shape_of(n)) not in ((), (1,), None)}
@@ -73,15 +75,15 @@ class Neuron(Primitive):
             return None
         for name in self.per_neuron_fields():
             form = self.shape_of(name)
-            if form is not None and (not shape or not form_fits(form, shape)):
+            if form is not None and not form_fits(form, shape):
                 same = [n for n in self.per_neuron_fields() if self.shape_of(n) == form]
                 raise TalonShapeError(
                     "T104",
                     f"{name} does not fit the input",
                     expected=f"{form[0]} neurons ({', '.join(same)})" if len(form) == 1 else f"{name} of shape {form}",
                     found=f"a sample of shape {shape}",
-                    help=f"give {', '.join(same)} one value for all, {shape[0] if shape else 1} values (one per channel), "
-                    f"or a shape that broadcasts to {shape}",
+                    help=f"give {', '.join(same)} one value for all, "
+                    + (f"{shape[0]} values (one per channel), or a shape that broadcasts to {shape}" if shape else ""),
                 )
         return shape
 

@@ -153,11 +153,11 @@ class Upsample(Primitive):
             raise TalonValueError("T202", 'align_corners needs mode="bilinear"', expected="bilinear", found="nearest")
 
     def factors(self) -> tuple[Fraction, Fraction]:
-        """The scale factors as exact ratios of the numbers given."""
+        """The scale factors as ratios of whole numbers: 1.3 is 13/10, not the binary fraction that is nearest to it."""
         given = self.scale_factor
         assert given is not None
         each = given if isinstance(given, tuple) else (given, given)
-        return Fraction(each[0]), Fraction(each[1])
+        return Fraction(each[0]).limit_denominator(), Fraction(each[1]).limit_denominator()
 
     def out_size(self, size: Shape) -> Shape:
         if self.size is not None:

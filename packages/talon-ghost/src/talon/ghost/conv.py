@@ -1,0 +1,130 @@
+"""The ghost convolution: half of the maps by a convolution, the other half cheaply from those.
+
+Han et al., GhostNet: More Features from Cheap Operations, arXiv 1911.11907. With neurons it is the layer of the
+spiking detector SU-YOLO, whose norms are folded into weights and biases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from talon.ir.declare import Array, OptionalArray, OptionalPair, Pair, array, choice, integers, number
+from talon.ir.errors import TalonValueError
+from talon.ir.fields import Shape
+from talon.ir.primitive import Composite
+
+if TYPE_CHECKING:
+    from talon.ir.graph import Graph
+    from talon.ir.node import Node
+
+
+class GhostComposite(Composite):
+    """What the ghost primitives share: whether neurons stand inside, and half-kernel padding."""
+
+    neuron: Literal["none", "if"] = choice(
+        ("none", "if"),
+        doc="neurons inside: none, or IF that reset to 0 at v >= v_threshold",
+        default="none",
+        kw_only=True,
+    )
+    v_threshold: float = number(doc="spike threshold of the neurons inside", unit="V", default=1.0, kw_only=True)
+
+    def half(self, weight: str) -> tuple[int, int]:
+        """Half of the kernel, rounded down: the padding that keeps the size of a map when the kernel is odd."""
+        shape = self.shape_of(weight)
+        assert shape is not None
+        return shape[-2] // 2, shape[-1] // 2
+
+    def keeps_size(self, weight: str, pads: tuple[int, int]) -> None:
+        """Raise `TalonValueError` where a kernel, at stride 1, gives maps that fit beside those it reads in no case."""
+        shape = self.shape_of(weight)
+        assert shape is not None
+        kernel = shape[-2:]
+        if any(2 * p != k - 1 for k, p in zip(kernel, pads, strict=True)):
+            raise TalonValueError(
+                "T201",
+                f"{weight} does not fit its padding: the maps beside each other would differ in size",
+                expected="odd kernels, padded by half of them, rounded down",
+                found=f"kernel {kernel} ({weight}) with padding {pads}",
+                help="change the kernel or cheap_padding" if "cheap" in weight else "change the kernel",
+            )
+
+    def wired(self, nodes: dict[str, Node], edges: list[tuple[str, str]], sites: Sequence[str]) -> Graph:
+        """The graph; with neurons, each endpoint of `sites` leads into an IF of its own, which feeds what that fed."""
+        from talon.ir.graph import Graph
+        from talon.ir.primitives.neurons import IF
+
+        if self.neuron == "if":
+            for site in sites:
+                name = f"{site.partition(':')[0]}_if"
+                nodes[name] = IF.restore({"v_threshold": self.v_threshold})
+                edges = [(site, name), *((name if src == site else src, dst) for src, dst in edges)]
+        return Graph(nodes, edges)
+
+
+class SGhostConv(GhostComposite):
+    """`p = conv(x)`, `c = depthwise conv(p)`, output `cat[p, c]`: twice the primary channels.
+
+    With neurons, one stands after each convolution, so that the cheap one reads spikes.
+    """
+
+    primary_weight: Array = array("*step primary in kh kw", doc="kernels of the primary convolution")
+    primary_bias: OptionalArray = array("*step primary", doc="added to the primary maps", optional=True, neutral=0.0)
+    cheap_weight: Array = array("*step primary 1 cheap_kh cheap_kw", doc="one kernel per primary map")
+    cheap_bias: OptionalArray = array("*step primary", doc="added to the cheap maps", optional=True, neutral=0.0)
+    primary_stride: Pair = integers(doc="step of the primary window", unit="pixels", default=(1, 1), length=2, low=1)
+    primary_padding: OptionalPair = integers(
+        doc="zeros on all sides, None for half the primary kernel", unit="pixels", default=None, length=2
+    )
+    cheap_stride: Pair = integers(doc="step of the cheap window", unit="pixels", default=(1, 1), length=2, low=1)
+    cheap_padding: OptionalPair = integers(
+        doc="zeros on all sides, None for half the cheap kernel", unit="pixels", default=None, length=2
+    )
+
+    @property
+    def primary_pads(self) -> tuple[int, int]:
+        """Zeros on each side of the input, vertically and horizontally."""
+        return self.half("primary_weight") if self.primary_padding is None else self.primary_padding
+
+    @property
+    def cheap_pads(self) -> tuple[int, int]:
+        """Zeros on each side of the primary maps, vertically and horizontally."""
+        return self.half("cheap_weight") if self.cheap_padding is None else self.cheap_padding
+
+    def constrain(self) -> None:
+        if self.cheap_stride == (1, 1):
+            self.keeps_size("cheap_weight", self.cheap_pads)
+
+    def published_values(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
+        # The published package's own default is another one, so it is told the numbers.
+        pads = {"primary_padding": self.primary_pads, "cheap_padding": self.cheap_pads}
+        unsaid = {name: value for name, value in pads.items() if self.stored(name) is None}
+        return super().published_values(input_shapes) | unsaid
+
+    def decompose(self) -> Graph:
+        from talon.ir.primitives.boundary import Input, Output
+        from talon.ir.primitives.convolution import Conv2d, SDConv
+        from talon.ir.primitives.structure import Concat
+
+        primary = {"stride": self.primary_stride, "padding": self.primary_pads}
+        cheap = {"stride": self.cheap_stride, "padding": self.cheap_pads}
+        nodes: dict[str, Node] = {
+            "input": Input(None),
+            "primary": Conv2d.restore(
+                {"weight": self.raw("primary_weight"), "bias": self.raw("primary_bias"), **primary}
+            ),
+            "cheap": SDConv.restore({"weight": self.raw("cheap_weight"), "bias": self.raw("cheap_bias"), **cheap}),
+            "cat": Concat(2),
+            "output": Output(None),
+        }
+        edges = [("input", "primary"), ("primary", "cheap"), ("primary", "cat"), ("cheap", "cat"), ("cat", "output")]
+        return self.wired(nodes, edges, ["primary", "cheap"])
+
+
+def ghost(owner: GhostComposite, prefix: str, stride: int, neuron: str = "none") -> SGhostConv:
+    """The ghost convolution made of the fields `{prefix}_primary_weight` and so on of a larger block."""
+    parts = ("primary_weight", "primary_bias", "cheap_weight", "cheap_bias")
+    values: dict[str, Any] = {part: owner.raw(f"{prefix}_{part}") for part in parts}
+    values |= {"primary_stride": stride, "cheap_padding": owner.stored("cheap_padding")}
+    return SGhostConv.restore({**values, "neuron": neuron, "v_threshold": owner.v_threshold})

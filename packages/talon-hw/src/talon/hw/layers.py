@@ -1,0 +1,179 @@
+"""Layers: what is placed as one, a population of units with everything that feeds it.
+
+Neurons sit on the sums that feed them, on the same core, wherever each sum goes to one neuron and nowhere else (through
+Flatten, Concat, ChannelSplit and sums with others). A sum that something else reads too stays a unit of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from talon.hw.families import FAMILIES, Need, one_to_one
+from talon.hw.wiring import PASSIVE, Wires, Wiring
+from talon.ir.fields import PerNeuronField, Shape
+
+
+@dataclass(frozen=True)
+class Feeder:
+    """One source of a layer: which inputs its units read, and the units behind those inputs."""
+
+    need: Need
+    wires: Wires
+
+    @cached_property
+    def distinct(self) -> bool:
+        """Whether every input is one unit, and no two inputs are the same."""
+        return bool(self.wires.min() >= 0) and len(np.unique(self.wires)) == self.wires.size
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A population: `members` are its nodes in graph order, `sends` the unit numbers by which others know its values.
+
+    `per_unit`: values stored for every unit, by kind ("membranes", "parameters"). `biases`: per channel.
+    """
+
+    members: tuple[int, ...]
+    shape: Shape
+    channel_axis: int
+    feeders: tuple[Feeder, ...]
+    sends: np.ndarray
+    spiking: bool
+    per_unit: dict[str, int]
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def weights(self) -> int:
+        """Weights stored for one channel."""
+        return sum(feeder.need.weights for feeder in self.feeders)
+
+    @property
+    def biases(self) -> int:
+        """Biases stored for one channel: those that meet in a sum are one."""
+        return max((feeder.need.biases for feeder in self.feeders), default=0)
+
+    def fan_in(self) -> int:
+        """The most connections that one unit has. Where several feeders meet, their largest are added."""
+        return sum(f.need.fan_in((f.wires >= 0).sum(axis=0)) for f in self.feeders)
+
+
+def layers_of(wiring: Wiring) -> list[Layer]:
+    """All layers, in the order of their first nodes."""
+    alone = lonely(wiring)
+    found: list[Layer] = []
+    taken: set[int] = set()
+    for number, role in enumerate(wiring.roles):
+        if role == "neuron":
+            made = populations(wiring, number, alone)
+            taken.update(m for layer in made for m in layer.members)
+            found += made
+    for number, role in enumerate(wiring.roles):
+        if role in ("sum", "pick") and number not in taken:
+            feeder = fed_by(wiring, number)
+            shape = wiring.outputs[number][0]
+            found.append(Layer((number,), shape, feeder.need.channel_axis, (feeder,), wiring.units[number], False, {}))
+    return sorted(found, key=lambda layer: layer.members)
+
+
+def fed_by(wiring: Wiring, number: int) -> Feeder:
+    """The feeder that a node with a need is, with the bias that a batch norm folded into it brings."""
+    node = wiring.nodes[number]
+    need_of = FAMILIES[type(node).__name__].need
+    assert need_of is not None
+    need = need_of(node, wiring.inputs[number][0], wiring.outputs[number][0])
+    if number in wiring.folded:
+        need = replace(need, biases=max(need.biases, 1))
+    return Feeder(need, wiring.arriving(number)[0])
+
+
+def lonely(wiring: Wiring) -> np.ndarray:
+    """For every unit, whether one thing reads its value, and reads it once: a neuron, a sum, a host, an Output."""
+    read = np.zeros(wiring.count, np.int64)
+    for number, role in enumerate(wiring.roles):
+        if role in PASSIVE and type(wiring.nodes[number]).__name__ != "Output":
+            continue
+        for wires in wiring.arriving(number):
+            units = wires[wires >= 0]
+            np.add.at(read, units, 1)
+    return np.asarray(read == 1)
+
+
+def populations(wiring: Wiring, number: int, alone: np.ndarray) -> list[Layer]:
+    """The layers that a neuron node makes: one for each group of sums that its neurons sit on, else one of its own."""
+    node, (arriving,) = wiring.nodes[number], wiring.arriving(number)
+    shape, own = wiring.outputs[number][0], wiring.units[number].ravel()
+    flat = arriving.reshape(len(arriving), -1)
+    stored = per_unit(node, shape)
+    spiking = type(node).__name__ != "StepMean"
+    groups: dict[bytes, list[int]] = {}
+    seats: dict[bytes, np.ndarray] = {}
+    for source in np.unique(wiring.owner[flat[flat >= 0]]).tolist():
+        if wiring.roles[source] != "sum" or not alone[wiring.units[source]].all():
+            continue
+        seat = places(flat, wiring.units[source])
+        if seat is not None:
+            groups.setdefault(seat.tobytes(), []).append(source)
+            seats[seat.tobytes()] = seat
+    if not covers(seats.values(), own.size) or not alike(wiring, groups.values()):
+        feeder = Feeder(one_to_one(node, shape, shape), arriving)
+        return [Layer((number,), shape, 0, (feeder,), wiring.units[number], spiking, stored)]
+    made = []
+    for key, sources in groups.items():
+        feeders = [fed_by(wiring, source) for source in sources]
+        form = wiring.outputs[sources[0]][0]
+        direct = flat[:, seats[key]].reshape(-1, *form)
+        inside = np.concatenate([wiring.units[s].ravel() for s in sources])
+        direct = np.where(np.isin(direct, inside), -1, direct)
+        if (direct >= 0).any():
+            feeders.append(Feeder(one_to_one(node, form, form), direct))
+        axis = feeders[0].need.channel_axis
+        sends = own[seats[key]].reshape(form)
+        made.append(Layer((*sources, number), form, axis, tuple(feeders), sends, spiking, stored))
+    return made
+
+
+def places(flat: np.ndarray, units: np.ndarray) -> np.ndarray | None:
+    """For each unit the neuron that reads it, where all of them go to this population; else None."""
+    first = int(units.flat[0])
+    inside = (flat >= first) & (flat < first + units.size)
+    if np.count_nonzero(inside) != units.size:
+        return None
+    _, neurons = np.nonzero(inside)
+    seat = np.empty(units.size, np.int64)
+    seat[flat[inside] - first] = neurons
+    return seat
+
+
+def covers(seats: Iterable[np.ndarray], size: int) -> bool:
+    """Whether every neuron has its seat in exactly one group of sums."""
+    taken = np.zeros(size, np.int64)
+    for seat in seats:
+        np.add.at(taken, seat, 1)
+    return bool((taken == 1).all())
+
+
+def alike(wiring: Wiring, groups: Iterable[list[int]]) -> bool:
+    """Whether the sums that meet in a group have the same axes, so that they can be cut in the same places."""
+    for group in groups:
+        axes = {(wiring.outputs[n][0], fed_by(wiring, n).need.channel_axis) for n in group}
+        if len(axes) > 1:
+            return False
+    return True
+
+
+def per_unit(node: Any, shape: Shape) -> dict[str, int]:
+    """State and differing parameters of one unit, from what the node's `init_state` and fields declare."""
+    state = node.init_state(0, (shape,), np.dtype(np.float32))
+    membranes = sum(value.shape[1:] == shape for value in state.values())
+    forms = [node.shape_of(name) for name, field in node.fields.items() if isinstance(field, PerNeuronField)]
+    # What all neurons share is a setting of the core, not memory.
+    return {"membranes": membranes, "parameters": sum(form is not None and math.prod(form) > 1 for form in forms)}

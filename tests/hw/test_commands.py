@@ -1,0 +1,156 @@
+"""`talon hw`: what the commands print, their JSON, and their exit codes; what importing the package costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner, Result
+
+import talon.engine
+from talon import hw, ir
+from talon.hw.commands import group
+
+
+@pytest.fixture
+def files(tmp_path: Path, make: SimpleNamespace) -> SimpleNamespace:
+    """A network that fits, one that does not, one whose shapes do not meet, and a file that is none."""
+    small = ir.Graph.chain(input=ir.Input([8]), fc=make.dense(8, 4), n=make.lif(), out=ir.Output([4]))
+    large = ir.Graph.chain(input=ir.Input([2000]), fc=make.dense(2000, 4), n=make.lif(), out=ir.Output([4]))
+    wrong = ir.Graph.chain(input=ir.Input([9]), fc=make.dense(8, 4), out=ir.Output([4]))
+    paths = SimpleNamespace(bad=tmp_path / "bad.t1c")
+    for name, graph in (("small", small), ("large", large), ("wrong", wrong)):
+        setattr(paths, name, tmp_path / f"{name}.t1c")
+        ir.write(getattr(paths, name), graph)
+    paths.bad.write_bytes(b"no network")
+    return paths
+
+
+def talon_hw(*arguments: object) -> Result:
+    return CliRunner().invoke(group, [str(a) for a in arguments])
+
+
+def test_a_network_that_fits(files: SimpleNamespace) -> None:
+    result = talon_hw("check", files.small, "--target", "generic-mesh")
+    assert result.exit_code == 0
+    head, row, *_ = result.stdout.splitlines()
+    assert head.split() == ["layer", "cores", "neurons", "weight", "memory", "state", "memory", "in-axons", "fan-in"]
+    assert row.split() == ["fc", "+", "n", "1", "4", "44", "B", "8", "B", "8", "8"]
+    assert result.stdout.splitlines()[-1].endswith("small.t1c: fits generic-mesh: it takes 1 of 64 cores")
+    assert talon_hw("check", files.small).stdout == result.stdout  # generic-mesh is the default
+
+
+def test_a_network_that_does_not_fit_says_have_need_and_mend(files: SimpleNamespace) -> None:
+    result = talon_hw("check", files.large)
+    assert result.exit_code == 5
+    assert "error[T503]: one unit of 'fc + n' has too many inputs" in result.stdout
+    assert "at most 1,024 inputs a core (fan-in, generic-mesh); found 2,000 inputs needed" in result.stdout
+    assert "help: feed it less" in result.stdout
+
+
+def test_json_has_the_envelope_and_every_number(files: SimpleNamespace) -> None:
+    result = talon_hw("check", files.large, "--json")
+    assert result.exit_code == 5
+    found = json.loads(result.stdout)
+    assert (found["schema"], found["ok"]) == (1, False)
+    assert (found["data"]["target"], found["data"]["fits"]) == ("generic-mesh", False)
+    (problem,) = found["problems"]
+    assert (problem["code"], problem["node"], problem["severity"]) == ("T503", "fc", "error")
+    assert (problem["resource"], problem["have"], problem["need"]) == ("fan-in", 1024, 2000)
+    assert problem["mend"] == problem["help"]
+
+
+def test_warnings_do_not_fail_and_can_be_silenced(files: SimpleNamespace) -> None:
+    result = talon_hw("check", files.small, "--target", "zcu102")
+    assert result.exit_code == 0
+    assert result.stdout.count("warning[T505]") == 5
+    assert "T505" not in talon_hw("check", files.small, "--target", "zcu102", "--quiet").stdout
+
+
+def test_a_target_of_ones_own(files: SimpleNamespace, edited: Callable[..., Path]) -> None:
+    path = edited(("neurons = { value = 256", "neurons = { value = 1"), ('id = "generic-mesh"', 'id = "tiny"'))
+    result = talon_hw("check", files.small, "--target", path)
+    assert result.exit_code == 0
+    assert "fits tiny: it takes 4 of 64 cores" in result.stdout
+
+
+def test_exit_codes_for_wrong_files_and_targets(files: SimpleNamespace, edited: Callable[..., Path]) -> None:
+    wrong_target = edited(("neurons = {", "neuron = {"))
+    cases = [
+        (("check", files.wrong), 1, "T104"),
+        (("check", files.small, "--target", "zcu120"), 2, "did you mean 'zcu102'?"),
+        (("check", files.small, "--target", wrong_target), 3, "core[0].neuron is an unknown key"),
+        (("check", files.bad), 3, "T302"),
+        (("targets", "show", "nowhere.toml"), 3, "T301"),
+    ]
+    for arguments, code, message in cases:
+        result = talon_hw(*arguments)
+        assert (result.exit_code, message in result.stderr) == (code, True), result.output
+
+
+def test_targets_are_listed_and_shown() -> None:
+    listed = talon_hw("targets")
+    assert listed.exit_code == 0
+    assert [line.split()[:3] for line in listed.stdout.splitlines()[1:]] == [
+        ["generic-mesh", "64", "256"],
+        ["zcu102", "32", "512"],
+    ]
+    shown = talon_hw("targets", "show", "zcu102")
+    assert "core.neurons                     512 neuron (published, preset)" in shown.stdout
+    assert hw.target("zcu102").hash in shown.stdout
+    data = json.loads(talon_hw("targets", "show", "generic-mesh", "--json").stdout)["data"]
+    assert data["description"]["core"][0]["neurons"]["value"] == 256
+
+
+def test_the_demo_checks_the_network_of_talon_core(files: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("talon.cli.demo.model_path", lambda: files.small)
+    result = talon_hw("demo")
+    assert result.exit_code == 0, result.output
+    assert "fits generic-mesh: it takes 1 of 64 cores" in result.stdout
+    assert "fits zcu102, as far as its numbers are known: it takes 1 of 32 cores" in result.stdout
+    assert "at most 16,384 neurons in all (neurons, generic-mesh); found 131,072 neurons needed" in result.stdout
+    assert "not known of zcu102: fan-in, local memory, in-axons, out-edges, primitives" in result.stdout
+    data = json.loads(talon_hw("demo", "--json").stdout)["data"]
+    assert [report["cores_needed"] for report in data["targets"]] == [1, 1]
+
+
+def test_the_process_ends_with_0_3_and_5(files: SimpleNamespace) -> None:
+    for file, code in ((files.small, 0), (files.bad, 3), (files.large, 5)):
+        done = subprocess.run(
+            [sys.executable, "-m", "talon", "hw", "check", str(file), "--target", "generic-mesh"],
+            env={**os.environ, "TALON_PLUGINS": "hw"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert ("generic-mesh" in done.stdout) == (code != 3)
+
+
+def test_the_package_and_its_plugin_are_light() -> None:
+    code = (
+        "import sys, talon.hw, talon.hw.plugin; "
+        "heavy = {'numpy', 'click', 'h5py', 'networkx', 'tomllib', 'talon.ir', 'talon.engine'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_names_of_the_package() -> None:
+    from talon.hw import plugin
+
+    assert hw.run is talon.engine.run
+    assert {"run", "check", "target", "targets", "Target", "FitReport", "Finding"} <= set(dir(hw))
+    assert callable(hw.target)
+    with pytest.raises(AttributeError, match="it has Finding, FitReport"):
+        _ = hw.chek  # type: ignore[attr-defined]
+    assert plugin.TALON_API == 1
+    assert plugin.talon_commands() == {"hw": "talon.hw.commands:group"}
