@@ -6,7 +6,7 @@ SOURCES := $(PACKAGES:%=packages/%/src/talon)
 PYPROJECTS := pyproject.toml $(PACKAGES:%=packages/%/pyproject.toml)
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench train-digits clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -27,6 +27,9 @@ lint: .venv/installed ## ruff, mypy --strict and pyright
 bench: .venv/installed ## speed of the core, as pytest-benchmark tables
 	$(BIN)/python -m pytest benchmarks --benchmark-only
 
+train-digits: .envs/digits/installed ## train the demo's network again, with torch in an environment of its own
+	.envs/digits/bin/python examples/digits/train.py
+
 clean: ## remove the environments and caches
 	rm -rf .venv .envs .mypy_cache .ruff_cache .hypothesis .benchmarks
 
@@ -43,4 +46,11 @@ clean: ## remove the environments and caches
 	rm -rf .envs/published
 	$(PYTHON) -m venv .envs/published
 	.envs/published/bin/python $(PIP) --requirement $< || echo 'no wheel here' > .envs/published/missing
+	touch $@
+
+# pip resolves the path of talon-core from the folder it runs in.
+.envs/digits/installed: examples/digits/requirements.txt packages/talon-core/pyproject.toml
+	rm -rf .envs/digits
+	$(PYTHON) -m venv .envs/digits
+	cd examples/digits && ../../.envs/digits/bin/python $(PIP) --requirement requirements.txt
 	touch $@
