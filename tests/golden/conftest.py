@@ -15,8 +15,6 @@ VECTORS = HERE / "vectors"
 INDEX = json.loads((VECTORS / "index.json").read_text())["cases"]
 
 TOLERANCES = {
-    # float32 convolutions: the stored values were summed in another order.
-    ("Conv2d__same_odd", "float32"): {"atol": 1e-5},
     # The stored sum was rounded to float32.
     ("Skip__residual2", "float64"): {"rtol": 1e-6, "exact": False},
 }

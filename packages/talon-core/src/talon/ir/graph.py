@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from inspect import Parameter, Signature
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -18,7 +19,7 @@ from talon.ir.errors import (
     suggest,
 )
 from talon.ir.fields import Shape
-from talon.ir.node import Node, rebuild
+from talon.ir.node import Node, rebuild, signature_of
 from talon.ir.order import Link
 from talon.ir.ports import InPort, Ports
 from talon.ir.primitives.boundary import Input, Output
@@ -401,6 +402,11 @@ class Graph(Node):
         if len(rows) > 12:
             lines.append(f"  ... and {len(rows) - 12} more")
         return "\n".join([head, *lines])
+
+
+# The constructor takes its fields as `**fields`; its signature names them.
+_PARTS = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("nodes", "edges")]
+Graph.__signature__ = Signature([*_PARTS, *signature_of(Graph.fields).parameters.values()])
 
 
 def brief(node: Node) -> str:

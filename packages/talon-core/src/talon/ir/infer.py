@@ -160,7 +160,7 @@ class _Inference:
                         help="remove input_type, or correct it",
                     ),
                 )
-            shapes[0] = shapes[0] or declared
+            shapes[0] = declared if shapes[0] is None else shapes[0]
         return shapes
 
     def source(self, edge: int) -> Shape | None:

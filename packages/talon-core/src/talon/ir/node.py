@@ -148,7 +148,10 @@ class Node(Declared):
         for name, value in kwargs.items():
             if name in given:
                 raise TalonTypeError(
-                    "T206", f"{cls.__name__} was given {name!r} twice", found="by position and by name"
+                    "T206",
+                    f"{cls.__name__} was given {name!r} twice",
+                    found="by position and by name",
+                    help=f"the positional order is {', '.join(positional)}",
                 )
             if name not in cls.fields:
                 match = nearest(name, cls.fields)

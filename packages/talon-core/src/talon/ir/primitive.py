@@ -44,8 +44,9 @@ class Primitive(Node):
         """A private copy whose arrays are all of `dtype`, as engines run it."""
         values = {n: v for n, v in self.given().items() if not self.fields[n].is_array}
         for name, field in self.fields.items():
-            if isinstance(field, ArrayField) and getattr(self, name) is not None:
-                values[name] = np.array(getattr(self, name), dtype=dtype)
+            if isinstance(field, ArrayField):
+                value = getattr(self, name)
+                values[name] = None if value is None else np.array(value, dtype=dtype)
         copy = type(self).restore(values)
         copy.__dict__["_prepared"] = {}
         return copy

@@ -62,9 +62,9 @@ class PluginManager:
             self.load(Plugin(name, "talon-core", version, module))
         wanted = os.environ.get("TALON_PLUGINS")
         chosen = None if wanted is None else {w.strip() for w in wanted.split(",")}
-        for point in sorted(entry_points(group=GROUP), key=lambda p: (p.dist.name if p.dist else "", p.name)):
-            if chosen is None or point.name in chosen:
-                self.load(plugin_of(point))
+        found = [plugin_of(p) for p in entry_points(group=GROUP) if chosen is None or p.name in chosen]
+        for plugin in sorted(found, key=lambda p: (p.distribution, p.name)):
+            self.load(plugin)
 
     def load(self, plugin: Plugin) -> None:
         """Import one plugin's module and register its hooks; a failure is kept on the plugin and warned of once."""
@@ -122,13 +122,10 @@ class PluginManager:
 
 
 def plugin_of(point: EntryPoint) -> Plugin:
-    distribution = point.dist
-    return Plugin(
-        point.name,
-        distribution.name if distribution else "unknown",
-        distribution.version if distribution else "unknown",
-        point.module,
-    )
+    """The plugin of an entry point; a malformed one is left for `load` to fail on, which keeps the others safe."""
+    about = point.dist.metadata if point.dist else None
+    name, version = (str(about[key]) if about and key in about else "unknown" for key in ("Name", "Version"))
+    return Plugin(point.name, name, version, point.value.partition(":")[0].strip())
 
 
 def own_version() -> str:

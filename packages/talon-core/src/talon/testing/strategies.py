@@ -156,6 +156,8 @@ def instance(cls: type[Node], rng: np.random.Generator) -> Node:
                     continue
                 if name in HINTS or name == "metadata":
                     given |= noted(declared, draw)
+                elif declared.required and declared.is_array and declared.optional and draw.chance(0.3):
+                    given[name] = None
                 elif declared.required or (declared is not Node.fields.get(name) and draw.chance(0.5)):
                     given[name] = drawn(declared, draw)
                 draw.numbers.append(given.get(name, declared.default))

@@ -1,0 +1,174 @@
+"""Graph <-> Document, and fingerprints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from talon import ir
+from talon.ir.document import Document, EdgeRecord, NodeRecord, from_document, to_document
+
+TYPES: dict[str, Any] = {
+    n: getattr(ir, n) for n in ("Graph", "Input", "Output", "LIF", "Affine", "ReLU", "ChannelSplit")
+}
+
+
+def document(graph: ir.Graph) -> Document:
+    return to_document(graph, lambda cls: ("talon-core", "9"), "test")
+
+
+def graph_of(doc: Document) -> ir.Graph:
+    return from_document(doc, lambda record: TYPES[record.type])
+
+
+def nested() -> ir.Graph:
+    weight = np.arange(12, dtype=np.float32).reshape(3, 4)
+    inner = ir.Graph(
+        {"p": ir.Input(None), "fc": ir.Affine(weight, np.ones(3)), "q": ir.Output(None)},
+        [("p", "fc"), ("fc", "q"), ir.Edge("q", "p", delay=1)][:2],
+        metadata={"level": 2},
+    )
+    return ir.Graph(
+        {
+            "in": ir.Input([4]),
+            "sub": inner,
+            "lif": ir.LIF(2, 1, 0, 1, reset="subtract", core_id=3),
+            "out": ir.Output([3]),
+        },
+        [("in", "sub:p"), ("sub", "lif"), ir.Edge("lif", "lif", delay=2), ("lif", "out")],
+        dt=1e-3,
+        metadata={"who": "me", "list": [1, (2.5, None)], "array": np.arange(3, dtype=np.int8)},
+        execution_schedule=["a"],
+    )
+
+
+def test_records_hold_paths_types_and_only_what_was_set() -> None:
+    doc = document(nested())
+    assert [(r.path, r.type) for r in doc.nodes] == [
+        ("", "Graph"),
+        ("in", "Input"),
+        ("sub", "Graph"),
+        ("sub/p", "Input"),
+        ("sub/fc", "Affine"),
+        ("sub/q", "Output"),
+        ("lif", "LIF"),
+        ("out", "Output"),
+    ]
+    lif = doc.nodes[6]
+    assert lif.provider == "talon-core"
+    assert set(lif.attrs) == {"reset", "core_id"}
+    assert set(lif.arrays) == {"tau", "r", "v_leak", "v_threshold"}
+    assert doc.edges[:2] == [EdgeRecord("", "in", "sub:p", None), EdgeRecord("", "sub", "lif", None)]
+    assert EdgeRecord("", "lif", "lif", 2) in doc.edges
+    assert EdgeRecord("sub", "p", "fc", None) in doc.edges
+    assert doc.dt == 1e-3
+    assert doc.metadata["who"] == "me"
+
+
+def test_there_and_back() -> None:
+    assert graph_of(document(nested())).same_as(nested())
+
+
+def test_nothing_is_loaded_on_the_way() -> None:
+    def load() -> np.ndarray:
+        raise AssertionError("loaded")
+
+    lazy = ir.Affine(ir.ArrayRef(np.float32, (3, 4), load))
+    again = graph_of(document(ir.Graph.chain(ir.Input([4]), lazy, ir.Output([3]))))
+    assert isinstance(again.nodes["affine"].raw("weight"), ir.ArrayRef)
+
+
+def spoil(doc: Document, what: str) -> Document:
+    if what == "no graph":
+        doc.nodes = doc.nodes[1:]
+    elif what == "unknown field":
+        doc.nodes[6].attrs["resett"] = "value"
+    elif what == "newer schema":
+        doc.nodes[6].schema = 2
+    elif what == "twice":
+        doc.nodes.append(doc.nodes[-1])
+    elif what == "stray node":
+        doc.nodes.append(NodeRecord("lif/inside", "ReLU", attrs={"features": 1}))
+    elif what == "stray edges":
+        doc.edges.append(EdgeRecord("lif", "a", "b", None))
+    elif what == "wrong shape":
+        doc.nodes[4].arrays["bias"] = ir.ArrayRef.of(np.ones(7))
+    elif what == "bad edge":
+        doc.edges.append(EdgeRecord("sub", "p", "nobody", None))
+    return doc
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "node"),
+    [
+        ("no graph", "T303", None),
+        ("unknown field", "T304", "lif"),
+        ("newer schema", "T307", "lif"),
+        ("twice", "T303", "out"),
+        ("stray node", "T303", "lif"),
+        ("stray edges", "T303", "lif"),
+        ("wrong shape", "T201", "sub/fc"),
+        ("bad edge", "T101", "sub"),
+    ],
+)
+def test_damaged_documents_are_refused_with_the_place(what: str, code: str, node: str | None) -> None:
+    with pytest.raises(ir.TalonError) as caught:
+        graph_of(spoil(document(nested()), what))
+    assert caught.value.code == code
+    assert node is None or caught.value.diagnostic.node == node
+
+
+# Fingerprints are kept in other people's files: these values may change only with a new fingerprint version.
+GOLDEN = {
+    "empty": (ir.Graph({}, []), "054ecc043f3383d64a2df038408c680b6cb50609a9ad3477c509a9fcc5984fe3"),
+    "chain": (
+        ir.Graph.chain(ir.Input([4]), ir.LIF(2.0, 1.0, 0.0, 1.0), ir.Output([4])),
+        "4551fe6f5abf2516308219d6c5b9ef4639f0c44e1fc18e74f18aec04bda53b7e",
+    ),
+    "nested": (nested(), "c828dd9c13a11ea9446962de1f83614fe6ff23c4599890aaa7197884a73d8afe"),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_fingerprints_are_stable(name: str) -> None:
+    graph, expected = GOLDEN[name]
+    assert graph.fingerprint() == expected
+
+
+def test_fingerprints_do_not_see_node_order_storage_laziness_or_who_states_a_delay() -> None:
+    graph = nested()
+    first = graph.fingerprint()
+    assert graph.changed(nodes=dict(reversed(list(graph.nodes.items())))).fingerprint() == first
+    assert graph.with_delays().fingerprint() == first
+    weight = graph.node("sub/fc").weight  # type: ignore[attr-defined]
+    lazy = graph.node("sub/fc").changed(weight=ir.ArrayRef(weight.dtype, weight.shape, lambda: weight.copy(order="F")))
+    sub = graph.nodes["sub"]
+    assert isinstance(sub, ir.Graph)
+    assert graph.replace("sub", sub.replace("fc", lazy)).fingerprint() == first
+    swapped = graph.node("sub/fc").changed(weight=weight.astype(">f4"))
+    assert graph.replace("sub", sub.replace("fc", swapped)).fingerprint() == first
+    assert graph.changed(metadata=dict(reversed(list(graph.metadata.items())))).fingerprint() == first
+
+
+def test_fingerprints_see_everything_else() -> None:
+    graph = nested()
+    sub = graph.nodes["sub"]
+    assert isinstance(sub, ir.Graph)
+    changed = [
+        graph,
+        graph.changed(dt=2e-3),
+        graph.changed(dt=None),
+        graph.changed(metadata={}),
+        graph.changed(metadata={**graph.metadata, "list": [1, [2.5, None]]}),
+        graph.changed(edges=[*graph.edges[:2], ir.Edge("lif", "lif", delay=1), graph.edges[3]]),
+        graph.changed(edges=[*graph.edges[2:], *graph.edges[:2]]),
+        graph.rename({"lif": "fil"}),
+        graph.replace("lif", ir.LIF(2, 1, 0, 1, reset="subtract")),
+        graph.replace("lif", ir.LIF(2, 1, np.float32(0), 1, reset="subtract", core_id=3)),
+        graph.replace("lif", ir.LIF(2, 1, -0.0, 1, reset="subtract", core_id=3)),
+        graph.replace("sub", sub.changed(metadata={"level": 3})),
+        graph.replace("sub", sub.replace("fc", ir.Affine(np.ones((3, 4), np.float32), np.ones(3)))),
+    ]
+    assert len({g.fingerprint() for g in changed}) == len(changed)
