@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis.strategies import data
+from hypothesis.strategies import DataObject, data, sampled_from
 
 from talon import ir
 from talon.ir.declare import Array, array, integer
@@ -31,9 +31,7 @@ def test_primitive_conforms(name: str, check: Callable[[Sample], None]) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(data())
-def test_any_primitive_conforms_on_any_seed(draw) -> None:  # type: ignore[no-untyped-def]
-    from hypothesis.strategies import sampled_from
-
+def test_any_primitive_conforms_on_any_seed(draw: DataObject) -> None:
     case = draw.draw(samples(primitives()[draw.draw(sampled_from(NAMES))]))
     for check in CHECKS:
         check(case)

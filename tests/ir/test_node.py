@@ -55,6 +55,7 @@ def test_metadata_is_a_copy() -> None:
     notes["b"]["c"][0] = 9  # type: ignore[call-overload]
     assert node.metadata["a"] == [1, 2]
     assert node.metadata["b"]["c"].tolist() == [0, 1, 2]
+    assert not node.metadata["b"]["c"].flags.writeable
 
 
 def test_a_lazy_array_loads_once_and_only_when_read() -> None:

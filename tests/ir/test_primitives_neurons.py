@@ -141,7 +141,10 @@ def test_subnormal_membranes_become_plus_zero() -> None:
     assert membranes(ir.IF(1.0), [tiny / 2])[1] == [0.0]
     assert membranes(ir.IF(1.0), [tiny])[1] == [tiny]
     (zero,) = membranes(ir.IF(1.0), [-tiny / 4])[1]
-    assert np.signbit(zero) == np.False_
+    assert not np.signbit(zero)
+    # also what a reset leaves behind
+    assert membranes(ir.IF(tiny, reset="subtract"), [1.5 * tiny]) == ([1], [0.0])
+    assert membranes(ir.IF(1.0, v_reset=tiny / 2), [1.0]) == ([1], [0.0])
 
 
 def test_counts() -> None:

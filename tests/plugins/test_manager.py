@@ -31,8 +31,8 @@ BROKEN = {
     "wrong arguments": (GOOD.replace("primitives()", "primitives(surplus)"), "surplus"),
 }
 FAILING = {
-    "hook raises": (GOOD.replace("return", "raise KeyError"), "talon_primitives KeyError"),
-    "hook exits": (GOOD.replace("return", "raise SystemExit"), "talon_primitives SystemExit"),
+    "hook raises": (GOOD.replace("return", "raise KeyError\n    return"), "talon_primitives KeyError"),
+    "hook exits": (GOOD.replace("return", "raise SystemExit\n    return"), "talon_primitives SystemExit"),
     "no mapping": (GOOD.replace('{"Izhikevich": "talon.ir.primitives.neurons:IF"}', "[1]"), "talon_primitives list"),
 }
 

@@ -13,6 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from talon import ir
+from talon.testing.storage import check_backend
+
+
+def test_hdf5_passes_the_kit() -> None:
+    check_backend("hdf5", ".t1c", deterministic=True)
 
 
 def test_everything_comes_back(everything: ir.Graph, tmp_path: Path) -> None:
@@ -21,9 +26,6 @@ def test_everything_comes_back(everything: ir.Graph, tmp_path: Path) -> None:
     for lazy in (True, False):
         graph = ir.read(path, lazy=lazy)
         assert graph.same_as(everything)
-        assert list(graph.nodes) == list(everything.nodes)
-        assert graph.edges == everything.edges
-        assert graph.fingerprint() == everything.fingerprint()
         assert copy.deepcopy(graph).same_as(everything)
 
 
@@ -80,9 +82,3 @@ def test_big_endian_arrays_are_kept_by_value(tmp_path: Path) -> None:
     graph = ir.Graph.chain(input=ir.Input([2]), fc=ir.Affine(np.array([[1, 2]], ">f4")), output=ir.Output([1]))
     ir.write(tmp_path / "e.t1c", graph)
     assert ir.read(tmp_path / "e.t1c").nodes["fc"].same_as(ir.Affine(np.array([[1, 2]], "<f4")))
-
-
-def test_text_that_is_no_unicode_is_kept_or_refused(tmp_path: Path) -> None:
-    graph = ir.Graph({"in": ir.Input([1])}, [], metadata={"lone surrogate": "\ud800"})
-    ir.write(tmp_path / "s.t1c", graph)
-    assert ir.read(tmp_path / "s.t1c").same_as(graph)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from talon.cli.command import command
+from talon.cli.command import PATH, command
 from talon.cli.exits import Exit
 from talon.cli.output import Output
 
 
 @command("check")
-@click.argument("file")
+@click.argument("file", type=PATH)
 def check(out: Output, file: str) -> Exit:
     """Check FILE: structure, shapes, cycles and values. Exits with 1 when there are errors.
 

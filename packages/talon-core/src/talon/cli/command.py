@@ -17,6 +17,9 @@ from talon.ir.errors import Diagnostic, TalonError
 
 Body = Callable[..., Exit | None]
 
+PATH = click.Path(readable=False)
+"""The type of file arguments: shells complete them; whether one can be read is for the library to say."""
+
 
 def common() -> list[click.Parameter]:
     """The options that every command has."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from talon.cli.command import command
+from talon.cli.command import PATH, command
 from talon.cli.output import Output
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class DemoReport:
 
 
 @command("demo")
-@click.option("--save", "folder", help="Also copy the network and its test images to this folder.")
+@click.option("--save", "folder", type=PATH, help="Also copy the network and its test images to this folder.")
 @click.option("--force", is_flag=True, help="Replace files that exist there.")
 def demo(out: Output, folder: str | None, force: bool) -> None:
     """Read a trained network from a .t1c file, check it, and run it on 360 held-out handwritten digits.
@@ -44,8 +44,7 @@ def demo(out: Output, folder: str | None, force: bool) -> None:
     """
     from talon.storage import read
 
-    if folder is not None:
-        written = save(Path(folder), force)
+    written = save(Path(folder), force) if folder is not None else None
     path = model_path()
     graph = read(path)
     images, labels = test_images()
@@ -81,7 +80,7 @@ def demo(out: Output, folder: str | None, force: bool) -> None:
     out.line(f"\nspikes of the ten output neurons for the first image, a {labels[0]}, over {steps} steps:")
     for digit, row in enumerate(found.raster):
         out.line(f"  {digit} {''.join('|' if spike else '.' for spike in row)}  {int(row.sum())}")
-    if folder is None:
+    if written is None:
         out.line("\nnext: 'talon demo --save .' copies the network and the images here, then try")
         network, arrays = "digits.t1c", "digits.npy"
     else:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from talon.cli.command import command
+from talon.cli.command import PATH, command
 from talon.cli.output import Output
 
 
 @command("info")
-@click.argument("file")
+@click.argument("file", type=PATH)
 def info(out: Output, file: str) -> None:
     """Say what FILE holds: writer, format, sizes, types, metadata. No weights are read.
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from talon.cli.command import command
+from talon.cli.command import PATH, command
 from talon.cli.output import Output
 
 
 @command("ls")
-@click.argument("file")
+@click.argument("file", type=PATH)
 def ls(out: Output, file: str) -> None:
     """List the nodes of FILE: name, type, output shapes, parameters.
 

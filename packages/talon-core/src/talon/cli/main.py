@@ -23,9 +23,12 @@ COMMANDS: dict[str, Lazy] = {
     "show": Lazy("talon.cli.show:show", "Show one node of a file: fields, shapes, edges."),
     "check": Lazy("talon.cli.check:check", "Check a file: structure, shapes, cycles, values."),
     "run": Lazy("talon.cli.run:run", "Run a file on arrays and write the outputs."),
+    "convert": Lazy("talon.cli.convert:convert", "Write a file in another format or place, without loss."),
+    "hash": Lazy("talon.cli.hash:hash_files", "Print the fingerprint of files."),
     "primitives": Lazy("talon.cli.primitives:primitives", "List the installed primitives, or show one."),
     "plugins": Lazy("talon.cli.plugins:plugins", "List the plugins and what they provide."),
     "doctor": Lazy("talon.cli.doctor:doctor", "Check the installation."),
+    "completion": Lazy("talon.cli.completion:completion", "Print the completion script of a shell."),
 }
 
 

@@ -8,18 +8,20 @@ from typing import Any
 
 import click
 
-from talon.cli.command import command
+from talon.cli.command import PATH, command
 from talon.cli.output import Output
 
 
 @command("run")
-@click.argument("file")
-@click.option("--input", "source", required=True, help="Arrays: .npy for one Input, .npz with one array per Input.")
+@click.argument("file", type=PATH)
+@click.option(
+    "--input", "source", type=PATH, required=True, help="Arrays: .npy for one Input, .npz with one array per Input."
+)
 @click.option("--steps", type=click.IntRange(min=1), help="Hold an input without time axis for this many steps.")
 @click.option("--record", default="", help="What to record, such as spikes,v or lif1.spikes (then -o is needed).")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option("--engine", default="auto", show_default=True, help="Engine by name.")
-@click.option("-o", "--output", "target", help="Write outputs and records to this .npz.")
+@click.option("-o", "--output", "target", type=PATH, help="Write outputs and records to this .npz.")
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 def run(
     out: Output,

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from talon.cli.command import command
+from talon.cli.command import PATH, command
 from talon.cli.ls import shown
 from talon.cli.output import Output
 
 
 @command("show")
-@click.argument("file")
+@click.argument("file", type=PATH)
 @click.argument("node")
 def show(out: Output, file: str, node: str) -> None:
     """Show NODE of FILE: what it is, its fields with units and values, its shapes and edges.

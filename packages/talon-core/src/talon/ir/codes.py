@@ -11,6 +11,17 @@ class Code(NamedTuple):
     mend: str
 
 
+FAMILIES: dict[str, str] = {
+    "T0": "plugins and environment",
+    "T1": "graph and shapes",
+    "T2": "values",
+    "T3": "files",
+    "T4": "running",
+    "T5": "targets",
+    "T9": "internal",
+}
+"""What the first digit of a code says."""
+
 CODES: dict[str, Code] = {
     "T001": Code(
         "distribution not installed",
@@ -36,11 +47,6 @@ CODES: dict[str, Code] = {
         "wrong plugin API",
         "The plugin was written for another version of talon's plugin interface.",
         "Install versions of talon-core and the plugin that belong together.",
-    ),
-    "T006": Code(
-        "optional package missing",
-        "The command or function needs a package that is an optional extra.",
-        "Install it with the pip line in the message.",
     ),
     "T007": Code(
         "conflicting installation",

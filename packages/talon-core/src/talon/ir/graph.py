@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from inspect import Parameter, Signature
 from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from talon.ir import order
 from talon.ir.declare import flag, number, stored_value, text
@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 
     from talon.ir.check import CheckReport
 
+    class Edges:
+        """Annotation of the edges of a graph: pairs or Edges in, a tuple of Edges out."""
+
+        @overload
+        def __get__(self, instance: None, owner: type) -> Edges: ...
+        @overload
+        def __get__(self, instance: object, owner: type) -> tuple[Edge, ...]: ...
+        def __get__(self, instance: object | None, owner: type) -> Any: ...
+        def __set__(self, instance: object, value: Iterable[Edge | tuple[str, str]]) -> None: ...
+
 
 class Graph(Node):
     """Nodes by name and edges between their ports. Immutable: every edit gives a new graph.
@@ -49,16 +59,10 @@ class Graph(Node):
     execution_schedule: Any = stored_value(doc="published extra, kept", default=None, kw_only=True)
 
     if TYPE_CHECKING:
-        # Plain values in the instance's dict at run time, set once by `_build`.
-        @property
-        def nodes(self) -> Mapping[str, Node]:
-            """The nodes by name, read-only, in insertion order."""
-            raise AttributeError
-
-        @property
-        def edges(self) -> tuple[Edge, ...]:
-            """The edges in order."""
-            raise AttributeError
+        # Plain values in the instance's dict at run time, set once by `_build`. Type checkers take them for fields, so
+        # that they know the whole constructor.
+        nodes: Mapping[str, Node] = stored_value(doc="the nodes by name, read-only, in insertion order")
+        edges: Edges = stored_value(doc="the edges in order")
 
         @property
         def depth(self) -> int:
@@ -74,11 +78,13 @@ class Graph(Node):
         @property
         def _provenance(self) -> Mapping[str, str]: ...
 
-    def __init__(self, nodes: Mapping[str, Node], edges: Iterable[Edge | tuple[str, str]], **fields: Any) -> None:
-        self._take(self._bind((), fields))
-        for problem in self.problems(small_only=True):
-            raise problem
-        self._build(nodes, edges)
+    else:
+
+        def __init__(self, nodes: Mapping[str, Node], edges: Iterable[Any], **fields: Any) -> None:
+            self._take(self._bind((), fields))
+            for problem in self.problems(small_only=True):
+                raise problem
+            self._build(nodes, edges)
 
     def _build(self, nodes: Mapping[str, Node], edges: Iterable[Any], provenance: Mapping[str, str] = {}) -> None:
         values = self.__dict__

@@ -430,7 +430,7 @@ def rebuild(cls: type[T], values: dict[str, Any]) -> T:
 
 def show(name: str, value: Any) -> str:
     """A field in a repr: arrays by dtype and shape (scalars by value), long values cut short."""
-    if isinstance(value, ArrayRef) or (isinstance(value, np.ndarray) and value.size > 1):
+    if isinstance(value, ArrayRef) or (isinstance(value, np.ndarray) and (value.size > 1 or value.ndim > 1)):
         return f"{name}={value.dtype}{list(value.shape)}"
     if isinstance(value, np.ndarray):
         return f"{name}={value.item()!r}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from talon.ir.arrays import ArrayRef
 from talon.ir.errors import TalonError
 from talon.ir.fields import (
     ArrayField,
@@ -49,12 +50,13 @@ class Draw:
 
     rng: np.random.Generator
     axes: dict[str, int] = field(default_factory=dict)
+    lengths: tuple[int, ...] = (1, 2, 3, 4)
     numbers: list[Any] = field(default_factory=list)
 
     def length(self, axis: str) -> int:
         if axis.isdigit():
             return int(axis)
-        return self.axes.setdefault(axis, self.between(1, 4))
+        return self.axes.setdefault(axis, int(self.one_of(self.lengths)))
 
     def between(self, low: int, high: int) -> int:
         return int(self.rng.integers(low, high + 1))
@@ -149,7 +151,9 @@ def instance(cls: type[Node], rng: np.random.Generator) -> Node:
     problem: TalonError | None = None
     for _ in range(TRIES):
         given: dict[str, Any] = dict(cls.example(rng))
-        draw = Draw(rng)
+        # Few different lengths at a time: axes that must be equal, or divide each other, meet more often.
+        few = rng.permutation(4)[: rng.integers(1, 4)] + 1
+        draw = Draw(rng, lengths=tuple(few.tolist()))
         for is_array in (False, True):  # lengths of arrays may follow from whole numbers
             for name, declared in cls.fields.items():
                 if declared.is_array is not is_array or name in given:
@@ -211,7 +215,7 @@ def likely_lengths(node: Node) -> list[int]:
             numbers.append(value)
         elif isinstance(value, tuple) and declared.kind == "ints":
             numbers += [*value, sum(value)]
-        elif declared.is_array and value is not None:
+        elif isinstance(value, (np.ndarray, ArrayRef)):
             numbers += value.shape
     return [n for n in [*numbers, *(a * b for a in numbers for b in numbers)] if 0 < n <= 64]
 
@@ -220,7 +224,8 @@ def likely_shapes(node: Node) -> list[Shape]:
     """Tuples among the node's attributes, and what it declares to give."""
     declared = node.stored("output_type") or {}
     tuples = [v for n, f in node.fields.items() if f.kind == "ints" and isinstance(v := node.stored(n), tuple)]
-    return [*tuples, *(tuple(int(n) for n in shape) for shape in declared.values())]
+    shapes = [*tuples, *(tuple(int(n) for n in shape) for shape in declared.values())]
+    return [shape for shape in shapes if min(shape, default=0) > 0]
 
 
 def sample(cls: type[Node], seed: int) -> Sample:

@@ -1,0 +1,25 @@
+"""What talon is told about this distribution. Import strings keep it light: nothing is loaded before it is used."""
+
+from __future__ import annotations
+
+from talon.plugins import hookimpl
+
+TALON_API = 1
+
+
+@hookimpl
+def talon_primitives() -> dict[str, str]:
+    return {
+        "Izhikevich": "talon_acme.neurons:Izhikevich",
+        "WinnerTakeAll": "talon_acme.blocks:WinnerTakeAll",
+    }
+
+
+@hookimpl
+def talon_storage_backends() -> dict[str, str]:
+    return {"npz": "talon_acme.npz:NpzBackend"}
+
+
+@hookimpl
+def talon_commands() -> dict[str, str]:
+    return {"acme": "talon_acme.commands:group"}

@@ -1,0 +1,104 @@
+"""T3xx: files."""
+
+from __future__ import annotations
+
+from talon.ir.explained import Example
+
+NET = """\
+import numpy as np
+from talon import ir
+
+weight = np.ones((64, 64))
+net = ir.Graph.chain(ir.Input([64]), ir.Affine(weight), ir.Output([64]))
+"""
+
+WRITTEN = NET + 'ir.write("net.t1c", net)\n'
+
+EXAMPLES: dict[str, Example] = {
+    "T301": Example(
+        wrong=WRITTEN + 'ir.read("nett.t1c")\n',
+        right=WRITTEN + 'ir.read("net.t1c")\n',
+    ),
+    "T302": Example(
+        wrong="""\
+from pathlib import Path
+from talon import ir
+
+Path("net.t1c").write_text("epoch, loss")  # a log under the wrong name
+ir.read("net.t1c")
+""",
+        right=WRITTEN + 'ir.read("net.t1c")\n',
+    ),
+    "T303": Example(
+        wrong=WRITTEN
+        + """\
+from pathlib import Path
+
+content = Path("net.t1c").read_bytes()
+Path("copy.t1c").write_bytes(content[:5000])  # a download that broke off
+ir.read("copy.t1c")
+""",
+        right=WRITTEN
+        + """\
+from pathlib import Path
+
+content = Path("net.t1c").read_bytes()
+Path("copy.t1c").write_bytes(content)
+ir.read("copy.t1c")
+""",
+    ),
+    "T304": Example(
+        wrong=NET
+        + """\
+
+class Gain(ir.Affine):
+    pass
+
+
+ir.write("net.t1c", net.replace("affine", Gain(weight)))
+ir.read("net.t1c")  # no installed distribution provides Gain
+""",
+        right=NET
+        + """\
+
+ir.write("net.t1c", net.replace("affine", ir.Affine(2 * weight)))
+ir.read("net.t1c")
+""",
+    ),
+    "T305": Example(
+        wrong=WRITTEN
+        + """\
+net = ir.read("net.t1c")  # large arrays stay in the file
+with open("net.t1c", "ab") as file:
+    file.write(b"changed")
+net.nodes["affine"].weight
+""",
+        right=WRITTEN
+        + """\
+net = ir.read("net.t1c").load()  # every array now
+with open("net.t1c", "ab") as file:
+    file.write(b"changed")
+net.nodes["affine"].weight
+""",
+    ),
+    "T306": Example(
+        wrong=WRITTEN + 'ir.write("net.t1c", net, overwrite=False)\n',
+        right=WRITTEN + 'ir.write("net2.t1c", net, overwrite=False)\n',
+    ),
+    "T307": Example(
+        wrong=WRITTEN
+        + """\
+import h5py
+
+with h5py.File("net.t1c", "r+") as file:  # as a later talon would write it
+    del file["talon/format"]
+    file["talon/format"] = np.bytes_("9.0")
+ir.read("net.t1c")
+""",
+        right=WRITTEN + 'ir.read("net.t1c")  # after: pip install --upgrade talon-core\n',
+    ),
+    "T308": Example(
+        wrong=NET + 'ir.write("https://example.org/net.t1c", net)\n',
+        right=NET + 'ir.write("net.t1c", net)\n',
+    ),
+}

@@ -1,0 +1,72 @@
+"""T4xx: running graphs."""
+
+from __future__ import annotations
+
+from talon.ir.explained import Example
+
+NET = """\
+import numpy as np
+from talon import ir
+from talon.engine import run
+
+net = ir.Graph.chain(ir.Input([3]), lif=ir.LIF(tau=2.0, r=2.0, v_leak=0.0, v_threshold=1.0), out=ir.Output([3]))
+"""
+
+PRIMITIVE = """\
+import numpy as np
+from talon import ir
+from talon.engine import run
+
+
+class Total(ir.Primitive):
+    \"\"\"The sum of all channels.\"\"\"
+
+    def infer(self, *inputs):
+        return (1,)
+
+    def step(self, t, state, *inputs):
+        {step}
+
+
+net = ir.Graph.chain(ir.Input([3]), Total(), ir.Output([1]))
+run(net, np.ones((10, 1, 3)))
+"""
+
+EXAMPLES: dict[str, Example] = {
+    "T401": Example(
+        wrong=NET + "run(net, np.ones(3))  # no steps, no batch\n",
+        right=NET + "run(net, np.ones((10, 1, 3)))  # 10 steps of one sample; or np.ones((1, 3)) with repeat=10\n",
+    ),
+    "T402": Example(
+        wrong=NET + 'run(net, np.ones((10, 1, 3)), dtype="float16")\n',
+        right=NET + 'run(net, np.ones((10, 1, 3)), dtype="float32")\n',
+    ),
+    "T403": Example(
+        wrong=NET
+        + """\
+first = run(net, np.ones((10, 1, 3)))
+run(net, np.ones((10, 8, 3)), state=first.state)  # one sample before, eight now
+""",
+        right=NET
+        + """\
+first = run(net, np.ones((10, 8, 3)))
+run(net, np.ones((10, 8, 3)), state=first.state)
+""",
+    ),
+    "T404": Example(
+        wrong=NET + 'run(net, np.ones((10, 1, 3)), record="lif.spike")\n',
+        right=NET + 'run(net, np.ones((10, 1, 3)), record="lif.spikes")\n',
+    ),
+    "T405": Example(
+        wrong=NET + 'run(net, np.ones((10, 1, 3)), engine="gpu")\n',
+        right=NET + 'run(net, np.ones((10, 1, 3)), engine="auto")\n',
+    ),
+    "T406": Example(
+        wrong=NET + "run(net, np.full((10, 1, 3), np.nan))\n",
+        right=NET + "run(net, np.nan_to_num(np.full((10, 1, 3), np.nan)))\n",
+    ),
+    "T407": Example(
+        wrong=PRIMITIVE.format(step="return inputs[0].sum(axis=1)  # (batch,), where infer promised (batch, 1)"),
+        right=PRIMITIVE.format(step="return inputs[0].sum(axis=1, keepdims=True)"),
+    ),
+}

@@ -1,0 +1,78 @@
+"""T5xx: hardware targets (talon-hw)."""
+
+from __future__ import annotations
+
+from talon.ir.explained import Example
+
+NET = """\
+import numpy as np
+from talon import hw, ir
+
+
+def net(hidden):
+    first, second = np.ones((hidden, 64), np.float32), np.ones((10, hidden), np.float32)
+    lif = ir.LIF(tau=2.0, r=1.0, v_leak=0.0, v_threshold=1.0)
+    return ir.Graph.chain(ir.Input([64]), ir.Affine(first), lif, ir.Affine(second), lif, ir.Output([10]))
+
+
+"""
+
+DESCRIPTION = """\
+from importlib.resources import files
+from pathlib import Path
+
+from talon import hw
+
+shipped = files("talon.hw").joinpath("targets", "generic-mesh.toml").read_text()
+"""
+
+EXAMPLES: dict[str, Example] = {
+    "T501": Example(
+        wrong="""\
+from talon import hw
+
+hw.target("generic_mesh")
+""",
+        right="""\
+from talon import hw
+
+hw.target("generic-mesh")
+""",
+    ),
+    "T502": Example(
+        wrong=DESCRIPTION
+        + """\
+Path("chip.toml").write_text(shipped.replace("fan_in", "fanin"))
+hw.target("chip.toml")
+""",
+        right=DESCRIPTION
+        + """\
+Path("chip.toml").write_text(shipped)
+hw.target("chip.toml")
+""",
+    ),
+    "T503": Example(
+        wrong=NET + 'report = hw.check(net(hidden=100_000), "generic-mesh")\n',
+        right=NET + 'report = hw.check(net(hidden=100), "generic-mesh")\n',
+        ends="reports",
+    ),
+    "T504": Example(
+        wrong=NET
+        + """\
+graph = net(hidden=100)
+graph = graph.insert_after("lif1", "softmax", ir.Softmax(10))  # no core computes it
+report = hw.check(graph, "generic-mesh")
+""",
+        right=NET
+        + """\
+graph = net(hidden=100)  # take the softmax of the counted spikes on the host
+report = hw.check(graph, "generic-mesh")
+""",
+        ends="reports",
+    ),
+    "T505": Example(
+        wrong=NET + 'report = hw.check(net(hidden=100), "zcu102")  # nobody has published its fan-in\n',
+        right=NET + 'report = hw.check(net(hidden=100), "generic-mesh")  # every number is stated\n',
+        ends="reports",
+    ),
+}

@@ -1,0 +1,307 @@
+"""What every storage backend promises: `check_backend("name", ".suffix")` runs all checks on files of its own.
+
+    from talon.testing.storage import check_backend
+
+    def test_npz():
+        check_backend("npz", ".npz", deterministic=True)
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from talon.ir.arrays import ArrayRef
+from talon.ir.document import FORMAT, Document, EdgeRecord, NodeRecord, from_document, to_document
+from talon.ir.errors import TalonFormatError
+from talon.ir.graph import Graph
+from talon.ir.node import Node
+from talon.ir.primitives.boundary import Input, Output
+from talon.ir.primitives.linear import Affine
+from talon.ir.values import same_value
+from talon.storage.atomic import replacing
+from talon.storage.backend import HEAD, Backend, backends, for_reading, for_writing
+from talon.storage.files import class_of
+from talon.testing.everything import bit_patterns, everything
+
+WRITER = "talon.testing 1.0"
+FOREIGN = (
+    b"",
+    b"\n",
+    b"a text file\n",
+    b'{"format": "1.0"}',
+    b"\x89PNG\r\n\x1a\n" + bytes(64),
+    b"\x93NUMPY\x01\x00" + bytes(64),
+    b"PK\x03\x04" + bytes(64),
+    bytes(4096),
+)
+"""Content of files that are no graph of anybody's."""
+
+
+@dataclass
+class Case:
+    """A backend under test and a folder for its files."""
+
+    backend: Backend
+    suffix: str
+    folder: Path
+    deterministic: bool
+    name: str | None
+    numbers: Iterator[int]
+
+    def path(self) -> Path:
+        """A path where nothing is yet."""
+        return self.folder / f"{next(self.numbers)}{self.suffix}"
+
+    def file(self, graph: Graph) -> Path:
+        """A new file with the graph."""
+        path = self.path()
+        self.backend.write(document(graph), path, None)
+        return path
+
+    def graph(self, path: Path, lazy: bool) -> Graph:
+        """The graph of a file."""
+        return from_document(self.backend.read(path, lazy, None), class_of)
+
+    def recognises(self, path: Path) -> bool:
+        return recognises(self.backend, path)
+
+
+def document(graph: Graph) -> Document:
+    return to_document(graph, lambda cls: ("talon-core", "0.1.0"), WRITER)
+
+
+def recognises(backend: Backend, path: Path) -> bool:
+    with path.open("rb") as file:
+        return backend.recognises(path, file.read(HEAD))
+
+
+def small() -> Graph:
+    """A graph whose weight is large enough to be worth a lazy reference."""
+    weight = np.arange(4096, dtype=np.float64).reshape(64, 64)
+    return Graph.chain(input=Input([64]), fc=Affine(weight), output=Output([64]))
+
+
+def keeps(case: Case, graph: Graph) -> None:
+    """The graph comes back the same, lazily and at once: nodes and edges in order, every value to the bit."""
+    path = case.file(graph)
+    for lazy in (True, False):
+        found = case.graph(path, lazy)
+        assert list(found.nodes) == list(graph.nodes), "the nodes are others, or in another order"
+        for name, node in graph.nodes.items():
+            assert found.nodes[name].same_as(node), f"node {name!r} differs: {difference(node, found.nodes[name])}"
+        assert found.edges == graph.edges, "the edges differ, or their order, ports or delays"
+        assert found.same_as(graph), f"the graph differs: {difference(graph, found)}"
+        assert found.fingerprint() == graph.fingerprint(), "the fingerprint differs"
+
+
+def difference(node: Node, other: Node) -> str:
+    """The first field in which two nodes differ, and what was made of it."""
+    if type(node) is not type(other):
+        return f"{type(node).__name__} became {type(other).__name__}"
+    for name, field in node.fields.items():
+        before, after = node.stored(name), other.stored(name)
+        if field.is_array:
+            before, after = getattr(node, name), getattr(other, name)
+        if not field.same(before, after):
+            return f"{name} was {before!r:.200} and became {after!r:.200}"
+    return "its inner nodes or edges"
+
+
+def keeps_everything(case: Case) -> None:
+    keeps(case, everything())
+
+
+def keeps_bits(case: Case) -> None:
+    """Every dtype and shape, drawn as bytes: NaN payloads, -0.0, subnormals."""
+    keeps(case, bit_patterns())
+
+
+def keeps_nothing(case: Case) -> None:
+    """A graph without nodes or edges is one too."""
+    keeps(case, Graph({}, []))
+
+
+def keeps_deep_nesting(case: Case) -> None:
+    graph = small()
+    for _ in range(8):
+        graph = Graph({"x": Input([64]), "inner": graph, "y": Output([64])}, [("x", "inner"), ("inner", "y")])
+    keeps(case, graph)
+
+
+def keeps_values_in_any_byte_order(case: Case) -> None:
+    found = case.graph(case.file(Graph({"fc": Affine(np.array([[1, 2]], ">f4"))}, [])), False)
+    assert found.nodes["fc"].same_as(Affine(np.array([[1, 2]], "<f4"))), "a big-endian array changed its values"
+
+
+def keeps_the_header(case: Case) -> None:
+    """Format, writer and who provides each type; `version` gives the format without the graph."""
+    path = case.file(everything())
+    found = case.backend.read(path, True, None)
+    assert (found.format, found.writer, found.legacy) == (FORMAT, WRITER, False), "format, writer or legacy differ"
+    said = {(record.provider, record.version, record.schema) for record in found.nodes}
+    assert said == {("talon-core", "0.1.0", 1)}, f"provider, version or schema of a type differ: {said}"
+    version = case.backend.version(path)
+    assert isinstance(version, str), "version() gives no text"
+    assert version, "version() gives an empty text"
+
+
+def keeps_unknown_types(case: Case) -> None:
+    """Records of a type nobody provides come back value for value: a backend knows no primitives."""
+    attrs = {"number": 1.5, "words": ["a", "b"], "deep": {"k": (1, None)}}
+    arrays = {"table": ArrayRef.of(np.arange(6, dtype=np.int16).reshape(2, 3))}
+    records = [
+        NodeRecord("", "Graph", "talon-core", "0.1.0"),
+        NodeRecord("x", "NobodysNeuron", "nobody", "9.1", 3, dict(attrs), arrays, frozenset(attrs)),
+        NodeRecord("y", "NobodysNeuron", "nobody", "9.1", 3, {}, {}),
+    ]
+    path = case.path()
+    case.backend.write(Document(FORMAT, WRITER, records, [EdgeRecord("", "x:spikes", "y:2", 4)]), path, None)
+    found = case.backend.read(path, False, None)
+    node = next(record for record in found.nodes if record.path == "x")
+    assert (node.type, node.provider, node.version, node.schema) == ("NobodysNeuron", "nobody", "9.1", 3)
+    assert same_value(node.attrs, attrs), f"attributes of an unknown type became {node.attrs}"
+    assert same_value(node.arrays["table"].load(), arrays["table"].load()), "an array of an unknown type differs"
+    assert found.edges == [EdgeRecord("", "x:spikes", "y:2", 4)], f"ports or delay became {found.edges}"
+
+
+def reads_the_file_as_it_was(case: Case) -> None:
+    """A lazy graph keeps its values when its file is replaced."""
+    graph = small()
+    path = case.file(graph)
+    lazy = case.graph(path, True)
+    other = graph.replace("fc", Affine(np.zeros((64, 64))))
+    with replacing(path) as temporary:
+        case.backend.write(document(other), temporary, None)
+    assert lazy.same_as(graph), "a lazy graph gives the values of the file that took the place of its own"
+    assert case.graph(path, True).same_as(other)
+
+
+def recognises_content(case: Case) -> None:
+    """Its own files under any name, and nobody else's."""
+    path = case.file(small())
+    renamed = path.rename(case.folder / "renamed.dat")
+    assert case.recognises(renamed), "its own file is not recognised under another name"
+    assert case.graph(renamed, False).same_as(small())
+    for number, content in enumerate(FOREIGN):
+        foreign = case.folder / f"foreign{number}{case.suffix}"
+        foreign.write_bytes(content)
+        assert not case.recognises(foreign), f"a file that begins with {content[:8]!r} is recognised"
+    for name, other in backends().items():
+        if not {*other.suffixes} & {*case.backend.suffixes}:  # of the same suffix it is a variant of the same format
+            theirs = case.folder / f"theirs{other.suffixes[0]}"
+            other.write(document(small()), theirs, None)
+            assert not case.recognises(theirs), f"a file of the backend {name!r} is recognised"
+            assert not recognises(other, renamed), f"the backend {name!r} recognises its file"
+
+
+def is_chosen(case: Case) -> None:
+    """The suffix is its own; by name, talon chooses it for writing by suffix and for reading by content."""
+    assert case.suffix in case.backend.suffixes, f"{case.suffix!r} is none of {case.backend.suffixes}"
+    if case.name is not None:
+        path = case.file(small())
+        kind = type(case.backend)
+        assert type(for_writing(path, case.name)) is kind
+        assert type(for_writing(path, None)) is kind, f"another backend writes {case.suffix}"
+        assert type(for_reading(path)) is kind, "another backend reads its files"
+
+
+def refuses_damage(case: Case) -> None:
+    """A file that is cut short, or foreign content, gives one `TalonFormatError` with a help line, or the graph."""
+    graph = small()
+    whole = case.file(graph).read_bytes()
+    lengths = {*range(0, len(whole), max(1, len(whole) // 40)), *range(1, 65, 7), len(whole) - 1}
+    contents = [(f"the first {n} of {len(whole)} bytes", whole[:n]) for n in sorted(lengths)]
+    contents += [(f"{content[:8]!r}...", content) for content in FOREIGN]
+    for what, content in contents:
+        path = case.path()
+        path.write_bytes(content)
+        for lazy in (True, False):
+            try:
+                found = case.graph(path, lazy).load()
+            except TalonFormatError as error:
+                assert error.help, f"{what}: the error has no help line: {error}"
+            except Exception as error:
+                error.add_note(f"where a TalonFormatError was due, for {what}")
+                raise
+            else:
+                assert found.same_as(graph), f"{what}: read without an error, as another graph"
+
+
+def refuses_newer_formats(case: Case) -> None:
+    later = document(small())
+    later.format = "999.0"
+    path = case.path()
+    case.backend.write(later, path, None)
+    try:
+        case.backend.read(path, True, None)
+    except TalonFormatError as error:
+        assert error.code == "T307", f"a newer format is refused with {error.code}, not T307"
+    else:
+        raise AssertionError("a file of format 999.0 is read")
+
+
+def writes_the_same_bytes(case: Case) -> None:
+    """If that is claimed: the same graph gives the same bytes, and so does one that was read."""
+    if not case.deterministic:
+        return
+    first = case.file(everything())
+    assert case.file(everything()).read_bytes() == first.read_bytes(), "the same graph gives other bytes"
+    again = case.file(case.graph(first, True))
+    assert again.read_bytes() == first.read_bytes(), "a graph that was read gives other bytes"
+
+
+def reports_progress(case: Case) -> None:
+    """`progress(done, total)`, where it is called, counts up to the total."""
+    calls: list[tuple[int, int]] = []
+    path = case.path()
+    case.backend.write(document(everything()), path, lambda done, total: calls.append((done, total)))
+    for what, seen in (("writing", list(calls)), ("reading", calls)):
+        if what == "reading":
+            calls.clear()
+            case.backend.read(path, False, lambda done, total: calls.append((done, total)))
+        assert all(0 <= done <= total for done, total in seen), f"{what}: {seen}"
+        assert seen == sorted(seen), f"{what} counts backwards: {seen}"
+        assert not seen or seen[-1][0] == seen[-1][1], f"{what} ends at {seen[-1]}"
+
+
+CHECKS: tuple[Callable[[Case], None], ...] = (
+    keeps_everything,
+    keeps_bits,
+    keeps_nothing,
+    keeps_deep_nesting,
+    keeps_values_in_any_byte_order,
+    keeps_the_header,
+    keeps_unknown_types,
+    reads_the_file_as_it_was,
+    recognises_content,
+    is_chosen,
+    refuses_damage,
+    refuses_newer_formats,
+    writes_the_same_bytes,
+    reports_progress,
+)
+
+
+def check_backend(backend: str | Backend, suffix: str, *, deterministic: bool = False) -> None:
+    """Run every check; raises AssertionError, or what the backend raised, with a note that names the check.
+
+    `backend`: the name of an installed one, or an object. `deterministic`: whether it claims that the same graph gives
+    the same bytes.
+    """
+    name = backend if isinstance(backend, str) else None
+    chosen = for_writing(Path(f"x{suffix}"), backend) if isinstance(backend, str) else backend
+    with tempfile.TemporaryDirectory() as folder:
+        for number, check in enumerate(CHECKS):
+            into = Path(folder, str(number))
+            into.mkdir()
+            try:
+                check(Case(chosen, suffix, into, deterministic, name, count()))
+            except Exception as error:
+                error.add_note(f"in check {check.__name__!r} of the storage backend {backend!r}")
+                raise
