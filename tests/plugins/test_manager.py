@@ -54,11 +54,11 @@ def test_a_plugin_is_found_and_loaded(install: Any) -> None:
     assert plugin.error is None
 
 
-def test_the_facade_gives_plugins_primitives(install: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_facade_gives_plugins_primitives_for_as_long_as_they_are_there(install: Any) -> None:
     install("acme", GOOD)
-    monkeypatch.delitem(vars(ir), "Izhikevich", raising=False)
     assert ir.Izhikevich is ir.IF
-    monkeypatch.delitem(vars(ir), "Izhikevich")
+    assert "Izhikevich" in dir(ir)
+    assert "Izhikevich" not in vars(ir)
 
 
 @pytest.mark.parametrize("what", [*BROKEN, *FAILING])
@@ -87,7 +87,8 @@ def test_a_broken_plugin_is_named_once_and_the_others_go_on(install: Any, what: 
 def test_a_name_that_two_distributions_give_names_both_when_it_is_used(install: Any) -> None:
     install("acme", GOOD.replace("}", ', "Mine": "talon.ir.primitives.neurons:LIF"}'))
     install("other", GOOD)
-    assert "Izhikevich" in registry.list_primitives()
+    with pytest.warns(PluginWarning, match="'Izhikevich', and so does acme 1.5: neither can be used"):
+        assert "Izhikevich" in registry.list_primitives()
     assert registry.primitive("Mine") is ir.LIF
     assert registry.primitives()["Izhikevich"].rivals == ("other",)
     with pytest.raises(ir.TalonPluginError) as caught:
@@ -168,3 +169,46 @@ def test_a_damaged_installation_stays_with_itself(install: Any, tmp_path: Path, 
         assert registry.primitives()["Other"].distribution == "unknown"
     else:
         assert "no-module!!" in (status("broken") or "")
+
+
+def test_a_slow_plugin_is_used_and_complained_of(install: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("talon.plugins.manager.SLOW_SECONDS", 0.0005)
+    install("acme", "import time; time.sleep(0.01)\n" + GOOD)
+    with pytest.warns(PluginWarning, match="'acme' of acme 1.5 took 0.0 s to load"):
+        assert registry.primitive("Izhikevich") is ir.IF
+    (plugin,) = (p for p in manager().plugins if p.name == "acme")
+    assert plugin.error is None
+    assert len(plugin.complaints) == 1
+
+
+def test_talon_plugins_names_what_is_not_there(install: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TALON_PLUGINS", "akme")
+    registry.forget()
+    with pytest.warns(PluginWarning, match="'akme', which no distribution provides"):
+        registry.list_primitives()
+
+
+def test_the_trace_tells_what_was_called(install: Any) -> None:
+    install("acme", GOOD)
+    registry.list_primitives()
+    (plugin,) = (p for p in manager().plugins if p.name == "acme")
+    assert plugin.trace[0].startswith("import acme_acme_plugin: ")
+    assert plugin.trace[1].startswith("talon_primitives: Izhikevich (")
+
+
+WRONG_KINDS = [
+    ("talon_primitives", "talon.ir.values:thaw", "primitive"),
+    ("talon_storage_backends", "talon.ir.primitives.neurons:IF", "storage backend"),
+    ("talon_engines", "talon.ir.primitives.neurons:IF", "engine"),
+    ("talon_commands", "talon.ir.primitives.neurons:IF", "command group"),
+]
+
+
+@pytest.mark.parametrize(("hook", "target", "kind"), WRONG_KINDS)
+def test_an_object_of_the_wrong_kind_is_refused_when_it_is_used(
+    install: Any, hook: str, target: str, kind: str
+) -> None:
+    install("acme", GOOD.replace("talon_primitives", hook).replace("talon.ir.primitives.neurons:IF", target))
+    with pytest.raises(ir.TalonPluginError, match=f"which is no {kind}") as caught:
+        registry.collected(hook)["Izhikevich"].load()
+    assert caught.value.code == "T003"

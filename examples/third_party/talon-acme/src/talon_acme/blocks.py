@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from talon import ir
 from talon.ir.declare import Array, integer, number, per_neuron
 
@@ -11,8 +10,8 @@ from talon.ir.declare import Array, integer, number, per_neuron
 class WinnerTakeAll(ir.Composite):
     """LIF neurons of which each spike inhibits all others one step later, by `inhibition`.
 
-    The soft winner-take-all of W. Maass, On the Computational Power of Winner-Take-All, Neural Computation 12(11), 2000,
-    with equal lateral weights: the neuron that is driven most silences the rest.
+    The soft winner-take-all of W. Maass, On the Computational Power of Winner-Take-All, Neural Computation 12(11),
+    2000, with equal lateral weights: the neuron that is driven most silences the rest.
     """
 
     features: int = integer(doc="number of neurons", low=2)

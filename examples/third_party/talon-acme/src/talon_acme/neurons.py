@@ -5,24 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
-from talon import ir
 from talon.ir.declare import Array, number, per_neuron
 from talon.ir.exact import settle
 from talon.ir.fields import Shape
-from talon.ir.primitive import Tally
-from talon.ir.primitives.neurons import form_fits, spread
+from talon.ir.primitives.neurons import PerNeuron, spread
 
 
-class Izhikevich(ir.Primitive):
+class Izhikevich(PerNeuron):
     """A neuron with recovery: `v' = 0.04 v^2 + 5 v + 140 - u + r x` and `u' = a (b v - u)`, per ms.
 
-    A step of `dt` ms takes v in two halves, then u, as the program in E. M. Izhikevich, Simple Model of Spiking Neurons,
-    IEEE Transactions on Neural Networks 14(6), 2003, does. Where v reaches `v_peak`, which also is the most it can
-    reach, the neuron spikes, and `v <- c`, `u <- u + d`. The defaults are its regular spiking cell.
+    A step of `dt` ms takes v in two halves, then u, as the program in E. M. Izhikevich, Simple Model of Spiking
+    Neurons, IEEE Transactions on Neural Networks 14(6), 2003, does. Where v reaches `v_peak`, which also is the most it
+    can reach, the neuron spikes, and `v <- c`, `u <- u + d`. The defaults are its regular spiking cell.
     """
-
-    spiking = True
 
     a: Array = per_neuron(doc="rate of the recovery u", unit="1/ms", default=0.02, above=0.0)
     b: Array = per_neuron(doc="how strongly u follows v", unit="1", default=0.2)
@@ -31,20 +26,6 @@ class Izhikevich(ir.Primitive):
     r: Array = per_neuron(doc="gain of the input", unit="mV/ms per input", default=1.0, kw_only=True)
     v_peak: Array = per_neuron(doc="v at which a spike ends", unit="mV", default=30.0, kw_only=True)
     dt: float = number(doc="length of a step", unit="ms", default=1.0, above=0.0, high=2.0, kw_only=True)
-
-    def infer(self, *inputs: Shape | None) -> Shape | None:
-        (shape,) = inputs
-        for name in ("a", "b", "c", "d", "r", "v_peak"):
-            form = self.shape_of(name)
-            if shape is not None and form is not None and not form_fits(form, shape):
-                raise ir.TalonShapeError(
-                    "T104",
-                    f"{name} does not fit the input",
-                    expected=f"{name} for a sample of shape {shape}",
-                    found=f"{name} of shape {form}",
-                    help=f"give {name} one value for all, one per channel, or a shape that broadcasts to {shape}",
-                )
-        return shape
 
     def init_state(self, batch: int, shapes: tuple[Shape, ...], dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
         rank = len(shapes[0])
@@ -64,7 +45,3 @@ class Izhikevich(ir.Primitive):
         state["v"] = settle(np.where(spikes, c, v))
         state["u"] = settle(np.where(spikes, u + d, u))
         return spikes.astype(x.dtype)
-
-    def count(self, inputs: tuple[np.ndarray, ...], output: Any) -> Tally:
-        batch = output.shape[0]
-        return {"updates": output[0].size, "spikes": np.count_nonzero(output.reshape(batch, -1), axis=1)}

@@ -23,7 +23,7 @@ def convert(out: Output, source: str, target: str, backend: str | None, force: b
     from talon.ir.errors import TalonFileError
     from talon.storage import info, read, write
 
-    if os.path.lexists(target) and os.path.lexists(source) and os.path.samefile(source, target):
+    if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
         raise TalonFileError("T308", "the new file is the old one", file=target, help="give the new file another name")
     with out.progress("reading") as progress:
         graph = read(source, progress=progress)

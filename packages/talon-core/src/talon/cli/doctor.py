@@ -64,19 +64,37 @@ def version(name: str) -> str:
 
 def troubles() -> list[Diagnostic]:
     """Everything that stands in the way, each with what to do."""
+    from talon.plugins import registry
     from talon.plugins.manager import manager
 
+    clashes = [
+        Diagnostic(
+            "T004",
+            f"{entry.name!r} is provided by {' and by '.join(dict.fromkeys((entry.distribution, *entry.rivals)))}",
+            expected="one provider",
+            found=f"{1 + len(entry.rivals)}, so the name cannot be used",
+            help="uninstall one of them, or limit what loads with TALON_PLUGINS",
+        )
+        for hook in registry.KINDS
+        for entry in registry.collected(hook).values()
+        if entry.rivals
+    ]
+    in_the_way = [
+        Diagnostic("T003", f"plugin {plugin.name!r} of {plugin.origin} {complaint}", "warning", help="tell its authors")
+        for plugin in manager().plugins
+        for complaint in plugin.complaints
+    ]
     unusable = [
         Diagnostic(
             "T003",
-            f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version} is not used",
+            f"plugin {plugin.name!r} of {plugin.origin} is not used",
             found=plugin.error,
-            help=f"upgrade or uninstall {plugin.distribution}",
+            help=f"upgrade or uninstall {plugin.distribution or 'what registers it'}",
         )
         for plugin in manager().plugins
         if plugin.error
     ]
-    return [*namespace_troubles(), *version_troubles(), *unusable]
+    return [*namespace_troubles(), *version_troubles(), *unusable, *clashes, *in_the_way]
 
 
 def namespace_troubles() -> list[Diagnostic]:

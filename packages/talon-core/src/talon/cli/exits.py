@@ -23,7 +23,6 @@ BY_CODE: dict[str, Exit] = {
     "T003": Exit.MISSING,
     "T004": Exit.MISSING,
     "T005": Exit.MISSING,
-    "T006": Exit.MISSING,
     "T306": Exit.USAGE,
     "T308": Exit.USAGE,
     "T502": Exit.UNREADABLE,

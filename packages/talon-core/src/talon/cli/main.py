@@ -22,12 +22,15 @@ COMMANDS: dict[str, Lazy] = {
     "ls": Lazy("talon.cli.ls:ls", "List the nodes of a file with their shapes."),
     "show": Lazy("talon.cli.show:show", "Show one node of a file: fields, shapes, edges."),
     "check": Lazy("talon.cli.check:check", "Check a file: structure, shapes, cycles, values."),
+    "explain": Lazy("talon.cli.explain:explain", "Explain an error code, with an example and its mend."),
+    "draw": Lazy("talon.cli.draw:draw", "Draw a file as SVG or HTML."),
     "run": Lazy("talon.cli.run:run", "Run a file on arrays and write the outputs."),
     "convert": Lazy("talon.cli.convert:convert", "Write a file in another format or place, without loss."),
     "hash": Lazy("talon.cli.hash:hash_files", "Print the fingerprint of files."),
     "primitives": Lazy("talon.cli.primitives:primitives", "List the installed primitives, or show one."),
     "plugins": Lazy("talon.cli.plugins:plugins", "List the plugins and what they provide."),
     "doctor": Lazy("talon.cli.doctor:doctor", "Check the installation."),
+    "new": Lazy("talon.cli.new:new", "Begin a plugin: a distribution with a neuron and tests that pass."),
     "completion": Lazy("talon.cli.completion:completion", "Print the completion script of a shell."),
 }
 

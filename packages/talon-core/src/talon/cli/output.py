@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,8 +78,8 @@ class Output:
         """Print the JSON envelope, where it was asked for."""
         if self.as_json:
             problems = [problem.as_dict() for problem in self.problems]
-            envelope = {"schema": SCHEMA, "ok": ok, "data": self.data, "problems": problems}
-            click.echo(json.dumps(envelope, indent=2, allow_nan=False, default=plain))
+            envelope = {"schema": SCHEMA, "ok": ok, "data": plain(self.data), "problems": problems}
+            click.echo(json.dumps(envelope, indent=2, allow_nan=False))
 
 
 def paint(text: str, style: str, err: bool) -> str:
@@ -94,9 +95,13 @@ def is_number(text: str) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """JSON for what `json` does not know: mappings, arrays and numpy scalars by value."""
+    """A value as JSON can say it: arrays and tuples as lists, numbers that are not finite as words."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
-        return value.tolist()
-    if hasattr(value, "items"):
-        return dict(value.items())
-    return str(value)
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

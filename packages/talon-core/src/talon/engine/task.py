@@ -15,6 +15,7 @@ from talon.ir.errors import TalonGraphError, TalonRunError, suggest
 from talon.ir.fields import Shape
 from talon.ir.graph import Graph
 from talon.ir.infer import infer_shapes
+from talon.ir.opaque import Opaque
 
 Progress = Callable[[int, int], None]
 
@@ -58,6 +59,23 @@ class Task:
         return list(chosen)
 
 
+def refuse_opaque(graph: Graph, prefix: str = "") -> None:
+    """Raise `TalonRunError` (T408) for a node whose type is not installed."""
+    for name, node in graph.nodes.items():
+        if isinstance(node, Opaque):
+            found = node.unknown(prefix + name)
+            raise TalonRunError(
+                "T408",
+                f"nobody here knows what {node.stored_type!r} computes",
+                node=found.node,
+                expected=found.expected,
+                found=found.found,
+                help=found.help,
+            )
+        if isinstance(node, Graph):
+            refuse_opaque(node, f"{prefix}{name}/")
+
+
 def make_task(
     graph: Graph,
     inputs: Any,
@@ -78,6 +96,7 @@ def make_task(
     if state is not None and not isinstance(state, State):
         raise TalonRunError("T403", "state is no State", expected="Result.state or State.load(path)", found=repr(state))
     graph.validate()
+    refuse_opaque(graph)
     arrays, steps, batch = batches(graph, inputs, np.dtype(dtype), repeat)
     flat = graph.flatten()
     shapes = infer_shapes(flat, tuple(array.shape[2:] for array in arrays.values()))

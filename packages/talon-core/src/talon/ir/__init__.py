@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     )
     from talon.ir.graph import Graph as Graph
     from talon.ir.node import Node as Node
+    from talon.ir.opaque import Opaque as Opaque
     from talon.ir.ports import InPort as InPort
     from talon.ir.ports import Ports as Ports
     from talon.ir.primitive import Composite as Composite
@@ -103,6 +104,7 @@ if TYPE_CHECKING:
     from talon.ir.primitives.structure import HybridRegion as HybridRegion
     from talon.ir.primitives.structure import Skip as Skip
     from talon.ir.primitives.structure import StepMean as StepMean
+    from talon.plugins.local import register_node as register_node
     from talon.plugins.registry import list_primitives as list_primitives
     from talon.storage import info as info
     from talon.storage import read as read
@@ -124,10 +126,11 @@ else:
     def __getattr__(name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"module 'talon.ir' has no attribute {name!r}")
-        from talon.ir.facade import find
+        from talon.ir.facade import find, lasting
 
         value = find(name)
-        globals()[name] = value
+        if lasting(name):
+            globals()[name] = value
         return value
 
 

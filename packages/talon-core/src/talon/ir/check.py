@@ -11,7 +11,8 @@ from talon.ir.errors import Diagnostic, TalonGraphError
 from talon.ir.flow import Flow
 from talon.ir.graph import Graph
 from talon.ir.infer import Inferred, infer_shapes
-from talon.ir.node import Node
+from talon.ir.node import Node, findings
+from talon.ir.opaque import Opaque
 from talon.ir.primitive import Composite
 from talon.ir.values import MAX_DEPTH
 
@@ -59,12 +60,12 @@ def check(graph: Graph) -> CheckReport:
     a dead branch, nodes after a missing edge.
     """
     flows: dict[str, Flow] = {}
-    found = [*values(graph, None), *level(graph, "", flows)]
+    found = [*values(graph, ""), *level(graph, "", flows)]
     # A node that cannot say its shape, and the outermost one around it: what is inside waits until it is mended.
     silent = [d.node for d in found if d.code in SILENT and d.node is not None and d.severity == "error"]
     inferred = infer_shapes(graph, skip=frozenset(path.partition("/")[0] for path in silent))
     found += shapes(graph, inferred.problems)
-    wrong = {d.node for d in found if d.severity == "error" and d.node is not None}
+    wrong = {d.node for d in found if (d.severity == "error" or d.code == "T117") and d.node is not None}
     for path in list(wrong):
         wrong.update(path[:i] for i, letter in enumerate(path) if letter == "/")
     found += open_shapes(inferred, flows, "", wrong, ())
@@ -90,13 +91,20 @@ def level(graph: Graph, prefix: str, flows: dict[str, Flow]) -> Iterator[Diagnos
             yield from level(node, f"{prefix}{name}/", flows)
         elif isinstance(node, Composite):
             yield from decomposition(node, prefix + name)
+        elif isinstance(node, Opaque):
+            yield node.unknown(prefix + name)
         yield from values(node, prefix + name)
 
 
-def values(node: Node, path: str | None) -> Iterator[Diagnostic]:
-    """Values out of range, not finite, or contradicting each other."""
-    for error in node.problems():
-        yield complete(error.at(node=path).diagnostic, node)
+def connections(graph: Graph, prefix: str, names: Sequence[str]) -> list[Diagnostic]:
+    """What is wrong with the edges of one level, whose nodes are `names`."""
+    return Flow(graph, prefix).connections()
+
+
+def values(node: Node, path: str) -> Iterator[Diagnostic]:
+    """Values out of range, not finite, or contradicting each other; the outermost graph's path is empty."""
+    for d in findings(node, path):
+        yield complete(d if path else replace(d, node=None), node)
 
 
 def complete(d: Diagnostic, node: Node) -> Diagnostic:
@@ -126,6 +134,8 @@ def boundaries(graph: Graph, prefix: str) -> Iterator[Diagnostic]:
 
 def cycles(graph: Graph, prefix: str) -> Iterator[Diagnostic]:
     """Cycles that no step could compute (T114), else the delays chosen for the others, as notes (T115)."""
+    if graph.is_dag:
+        return
     immediate = list(immediate_cycles(graph))
     if immediate:
         names = list(graph.nodes)
@@ -181,7 +191,7 @@ def decomposition(node: Composite, path: str) -> Iterator[Diagnostic]:
                 f"{type(node).__name__} decomposes into composites more than {MAX_DEPTH} levels deep",
                 node=path,
                 expected=f"at most {MAX_DEPTH} levels",
-                found=f"{type(part).__name__} at level {depth}",
+                found=f"level {depth} and no end",
                 help="let decompose() end in primitives that have a step",
             )
             return

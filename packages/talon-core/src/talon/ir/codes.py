@@ -108,7 +108,16 @@ CODES: dict[str, Code] = {
         "An edge closes a cycle and no delay was stated, so it delivers one step late.",
         "Nothing needs mending; state delay=1 to make it explicit.",
     ),
-    "T116": Code("nested too deeply", "Graphs are nested deeper than 32 levels.", "Flatten the inner ones."),
+    "T116": Code(
+        "nested too deeply",
+        "Graphs, or composites in one another, are nested deeper than 32 levels.",
+        "Flatten the inner ones; let decompose() end in primitives that have a step.",
+    ),
+    "T117": Code(
+        "opaque node",
+        "The file holds a node of a type that no installed plugin provides; it was kept as it is.",
+        "Install the distribution named in the message and read the file again.",
+    ),
     "T201": Code(
         "array shapes disagree",
         "Two fields of a primitive do not fit each other, or an array has the wrong number of axes.",
@@ -152,6 +161,11 @@ CODES: dict[str, Code] = {
         "A primitive's step raised an error, or gave another shape or dtype than its infer promised.",
         "Report it to the distribution that provides the primitive, or mend the step.",
     ),
+    "T408": Code(
+        "opaque node cannot run",
+        "The graph holds a node of a type that no installed plugin provides, so nobody knows what it computes.",
+        "Install the distribution named in the message and read the file again.",
+    ),
     "T501": Code("unknown target", "No target of that name is known.", "'talon hw targets' lists them."),
     "T502": Code("bad target description", "A target's file has an unknown key or a wrong value.", "Correct it."),
     "T503": Code(
@@ -163,5 +177,9 @@ CODES: dict[str, Code] = {
     "T505": Code(
         "unknown number", "Nobody has published the number, so it cannot be checked.", "Measure it on the part."
     ),
-    "T900": Code("internal error", "Something that should not happen did.", "Please report it with --debug output."),
+    "T900": Code(
+        "internal error",
+        "Something that should not happen did, in talon or in a primitive that does not say all it must.",
+        "Complete the primitive, or report it with what --debug prints to the distribution that is named.",
+    ),
 }

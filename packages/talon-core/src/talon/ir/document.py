@@ -6,7 +6,7 @@ Graph <-> Document is derived from the declarations here; Document <-> bytes is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from talon.ir.edges import make_edge
 from talon.ir.errors import TalonError, TalonFormatError, suggest
 from talon.ir.graph import Graph
 from talon.ir.node import Node, is_stored
+from talon.ir.opaque import Opaque
 from talon.ir.values import as_scalar
 
 FORMAT = "1.0"
@@ -78,6 +79,9 @@ def to_document(graph: Graph, provider: Callable[[type], tuple[str, str]], write
     edges: list[EdgeRecord] = []
     providers: dict[type, tuple[str, str]] = {}
     for path, node, owner in walk(graph):
+        if isinstance(node, Opaque):
+            nodes.append(replace(node.record, path=path))
+            continue
         cls = type(node)
         if cls not in providers:
             providers[cls] = provider(cls)
@@ -117,21 +121,30 @@ def walk(graph: Graph, path: str = "") -> Iterator[tuple[str, Node, Callable[[],
             yield from walk(node, f"{path}{name}/")
 
 
-def from_document(document: Document, resolve: Callable[[NodeRecord], type[Node]]) -> Graph:
-    """The graph of the records. `resolve` gives the class of a record. Shapes and types are checked, values are not."""
+def from_document(document: Document, resolve: Callable[[NodeRecord], type[Node] | None]) -> Graph:
+    """The graph of the records. Shapes and types are checked, values are not.
+
+    `resolve` gives the class of a record, or None for one that is to be kept as an opaque node.
+    """
     edges: dict[str, list[EdgeRecord]] = {}
     for edge in document.edges:
         edges.setdefault(edge.level, []).append(edge)
     members: dict[str, dict[str, Node]] = {}
+    used: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     # Inner nodes stand behind the graph that holds them, so going backwards builds graphs from complete parts.
-    for record in reversed(document.nodes):
-        values = field_values(record, resolve(record))
+    for record, cls in reversed([(record, resolve(record)) for record in document.nodes]):
+        if cls is None:
+            used = used or ports_used(document.edges)
+            node: Node = Opaque(record, *used.get(record.path, ((), ())))
+            add(members, record, node)
+            continue
+        values = field_values(record, cls)
         if record.type == "Graph":
             inside = members.pop(record.path, {})
             values["nodes"] = dict(reversed(inside.items()))
             values["edges"] = [make_edge(e.src, e.dst, e.delay) for e in edges.pop(record.path, [])]
         try:
-            node = resolve(record).restore(values)
+            node = cls.restore(values)
         except TalonError as error:
             raise error.at(node=record.path or None) from None
         if not record.path:
@@ -139,11 +152,27 @@ def from_document(document: Document, resolve: Callable[[NodeRecord], type[Node]
                 raise TalonFormatError("T303", "the outermost node is not a graph", found=record.type)
             refuse_strays(members, edges)
             return node
-        parent, _, name = record.path.rpartition("/")
-        if name in members.setdefault(parent, {}):
-            raise TalonFormatError("T303", "a node stands twice in the file", node=record.path)
-        members[parent][name] = node
+        add(members, record, node)
     raise TalonFormatError("T303", "the file holds no graph", expected="a record of the outermost graph", found="none")
+
+
+def add(members: dict[str, dict[str, Node]], record: NodeRecord, node: Node) -> None:
+    """Put a node among those of its graph."""
+    parent, _, name = record.path.rpartition("/")
+    if name in members.setdefault(parent, {}):
+        raise TalonFormatError("T303", "a node stands twice in the file", node=record.path)
+    members[parent][name] = node
+
+
+def ports_used(edges: list[EdgeRecord]) -> dict[str, tuple[dict[str, None], dict[str, None]]]:
+    """For every node path, the input and the output ports that edges name, in edge order."""
+    found: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    for edge in edges:
+        for place, end, default in ((1, edge.src, "out"), (0, edge.dst, "in")):
+            name, _, port = end.partition(":")
+            path = f"{edge.level}/{name}" if edge.level else name
+            found.setdefault(path, ({}, {}))[place][port or default] = None
+    return found
 
 
 def refuse_strays(members: Mapping[str, Any], edges: Mapping[str, Any]) -> None:

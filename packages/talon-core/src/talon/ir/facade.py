@@ -47,6 +47,11 @@ def find(name: str) -> Any:
     )
 
 
+def lasting(name: str) -> bool:
+    """Whether the name means the same for as long as the process runs; plugins may come and go."""
+    return name in FACADE or name in PRIMITIVES
+
+
 def missing(name: str) -> Exception:
     """The error for a first-party primitive whose distribution is not installed."""
     from talon.ir.errors import TalonMissingPluginError
@@ -63,4 +68,6 @@ def missing(name: str) -> Exception:
 
 def names() -> list[str]:
     """Every public name that can be used now."""
-    return [*FACADE, *(name for name, known in PRIMITIVES.items() if installed(known))]
+    from talon.plugins import registry
+
+    return [*FACADE, *(n for n, known in PRIMITIVES.items() if installed(known)), *registry.primitives()]

@@ -22,7 +22,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 class Flow:
-    """One level of a graph by node numbers. `blamed` collects the nodes that a finding was about."""
+    """One level of a graph by node numbers. `waiting`: those that miss an edge."""
 
     def __init__(self, graph: Graph, prefix: str) -> None:
         self.graph, self.prefix = graph, prefix
@@ -32,7 +32,7 @@ class Flow:
         self.links = graph.links
         self.pairs = [(link.src, link.dst) for link in self.links]
         self.forward = order.neighbours(len(self.names), self.pairs)
-        self.blamed: set[int] = set()
+        self.waiting: set[int] = set()
 
     def path(self, number: int) -> str:
         return self.prefix + self.names[number]
@@ -49,7 +49,7 @@ class Flow:
             for place, port in enumerate(ports.inputs):
                 if (number, place) in fed:
                     continue
-                self.blamed.add(number)
+                self.waiting.add(number)
                 name, kind = self.names[number], self.kinds[number]
                 end = name if len(ports.inputs) == 1 else f"{name}:{port.name}"
                 yield (
@@ -93,10 +93,9 @@ class Flow:
         """Nodes that feed themselves alone (T110). What stands after a missing edge is told by that edge."""
         if not self.graph.inputs:
             return
-        sources = [n for n, ports in enumerate(self.ports) if not ports.inputs or n in self.blamed]
+        sources = [n for n, ports in enumerate(self.ports) if not ports.inputs or n in self.waiting]
         reached = order.reachable(sources, self.forward)
         for group in self.groups([not there for there in reached]):
-            self.blamed.update(group)
             first = self.names[group[0]]
             yield (
                 group[0],
@@ -143,7 +142,7 @@ class Flow:
         """
         if not any(unknown):
             return
-        explained = order.reachable(sorted(excused | self.blamed), self.forward)
+        explained = order.reachable(sorted(excused), self.forward)
         members = [is_open and not because for is_open, because in zip(unknown, explained, strict=True)]
         pairs = [(src, dst) for src, dst in self.pairs if members[src] and members[dst]]
         component = order.components(order.neighbours(len(self.names), pairs))

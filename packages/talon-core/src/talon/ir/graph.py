@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from talon.ir import order
 from talon.ir.declare import flag, number, stored_value, text
+from talon.ir.declared import signature_of
 from talon.ir.edges import Edge, as_edge
 from talon.ir.errors import (
     TalonGraphError,
@@ -19,10 +20,11 @@ from talon.ir.errors import (
     suggest,
 )
 from talon.ir.fields import Shape
-from talon.ir.node import Node, rebuild, signature_of
+from talon.ir.node import Node, rebuild
 from talon.ir.order import Link
 from talon.ir.ports import InPort, Ports
 from talon.ir.primitives.boundary import Input, Output
+from talon.ir.resolve import named_nodes, resolved
 from talon.ir.values import MAX_DEPTH, thaw
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ class Graph(Node):
         values["edges"] = tuple(map(as_edge, edges))
         values["_index"] = {name: i for i, name in enumerate(self.nodes)}
         values["_ports"] = [node.ports() for node in self.nodes.values()]
-        values["_links"] = self._resolve()
+        values["_links"] = resolved(self.nodes, self._ports, self.edges)
         depth = 1 + max((n.depth for n in self.nodes.values() if isinstance(n, Graph)), default=0)
         if depth > MAX_DEPTH:
             raise TalonGraphError("T116", f"graphs are nested deeper than {MAX_DEPTH} levels")
@@ -125,67 +127,6 @@ class Graph(Node):
         return cls(given, list(pairwise(names)))
 
     # Structure
-
-    def _resolve(self) -> list[Link]:
-        """Every edge by node and port numbers; raises on unknown names and ports and on duplicates."""
-        index, ports = self._index, self._ports
-        seen: dict[tuple[int, int, int, int, int | None], Edge] = {}
-        implied: dict[int, int] = {}
-        links = []
-        for edge in self.edges:
-            src_name, _, src_port = edge.src.partition(":")
-            dst_name, _, dst_port = edge.dst.partition(":")
-            try:
-                src, dst = index[src_name], index[dst_name]
-            except KeyError:
-                missing = src_name if src_name not in index else dst_name
-                raise TalonGraphError(
-                    "T101",
-                    f"edge {edge.src!r} -> {edge.dst!r} names a node that is not in the graph",
-                    found=repr(missing),
-                    help=suggest(missing, index, f"add a node named {missing!r}"),
-                ) from None
-            outputs = ports[src].outputs
-            if len(outputs) == 1 and not src_port:
-                out = 0
-            elif not src_port and ports[src].numbered:
-                out = implied.get(src, 0)
-                implied[src] = out + 1
-                if out >= len(outputs):
-                    raise self._bad_port(edge, src_name, f"edge number {out + 1} without a port", outputs, "output")
-            else:
-                out = self._port(edge, src_name, src_port, outputs, "out", "output")
-            names = tuple([p.name for p in ports[dst].inputs])
-            into = 0 if len(names) == 1 and not dst_port else self._port(edge, dst_name, dst_port, names, "in", "input")
-            key = (src, out, dst, into, edge.delay)
-            if key in seen:
-                raise TalonGraphError(
-                    "T107",
-                    f"edge {edge.src!r} -> {edge.dst!r} stands twice",
-                    expected="each connection once",
-                    found=f"{seen[key]!r} and {edge!r}",
-                    help="to add a value twice, send one copy through ir.Skip('passthrough')",
-                )
-            seen[key] = edge
-            links.append(Link(*key))
-        return links
-
-    def _port(self, edge: Edge, node: str, port: str, names: tuple[str, ...], default: str, kind: str) -> int:
-        if port in names:
-            return names.index(port)
-        if len(names) == 1 and port in ("", default):
-            return 0
-        raise self._bad_port(edge, node, repr(port) if port else f"no {kind} port", names, kind)
-
-    def _bad_port(self, edge: Edge, node: str, found: str, names: tuple[str, ...], kind: str) -> TalonGraphError:
-        return TalonGraphError(
-            "T103",
-            f"edge {edge.src!r} -> {edge.dst!r} does not name an {kind} port of {node!r}",
-            node=node,
-            expected=" or ".join(f"'{node}:{n}'" for n in names) or f"a node that has {kind}s",
-            found=found,
-            help=f"{type(self.nodes[node]).__name__} has {len(names)} {kind} port{'s' * (len(names) != 1)}",
-        )
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -397,6 +338,16 @@ class Graph(Node):
     def __iter__(self) -> Iterator[str]:
         raise TalonTypeError("T206", "a graph is not iterable", help="iterate over graph.nodes or graph.edges")
 
+    def _repr_html_(self) -> str:
+        from talon.ir.drawing import html
+
+        return html(self)
+
+    def _repr_svg_(self) -> str:
+        from talon.ir.drawing import svg
+
+        return svg(self)
+
     def __repr__(self) -> str:
         head = f"Graph: {len(self.nodes)} nodes, {len(self.edges)} edges"
         head += "" if self.is_dag else ", with cycles"
@@ -421,27 +372,3 @@ def brief(node: Node) -> str:
         return f"Graph({len(node.nodes)} nodes, {len(node.edges)} edges)"
     text = repr(node)
     return text if len(text) <= 90 else text[:87] + "..."
-
-
-def named_nodes(nodes: Any) -> dict[str, Node]:
-    """A copy of the mapping, with names and types checked."""
-    if not isinstance(nodes, Mapping):
-        raise TalonTypeError("T206", "nodes is a mapping from name to node", found=type(nodes).__name__)
-    for name, node in nodes.items():
-        if not isinstance(name, str):
-            raise TalonTypeError("T102", f"a node's name is a string, not {name!r}")
-        if not name or ":" in name or "/" in name or name == "." or not name.isprintable() or len(name) > 255:
-            raise TalonGraphError(
-                "T102",
-                f"{name!r:.80} cannot be a node's name",
-                expected="1 to 255 printable characters without ':' and '/', and not '.' alone",
-            )
-        if not isinstance(node, Node):
-            raise TalonTypeError(
-                "T206",
-                f"node {name!r} is not a node",
-                expected="a primitive such as ir.LIF(...), or a Graph",
-                found=f"the class {node.__name__} itself" if isinstance(node, type) else type(node).__name__,
-                help="call it with its parameters" if isinstance(node, type) else None,
-            )
-    return dict(nodes)

@@ -52,6 +52,7 @@ def neuron_module(name: str) -> bool:
 FACADE: dict[str, str] = {
     "Edge": "talon.ir.edges:Edge",
     "Node": "talon.ir.node:Node",
+    "Opaque": "talon.ir.opaque:Opaque",
     "Primitive": "talon.ir.primitive:Primitive",
     "Composite": "talon.ir.primitive:Composite",
     "Ports": "talon.ir.ports:Ports",
@@ -77,6 +78,7 @@ FACADE: dict[str, str] = {
     "TalonMissingPluginError": "talon.ir.errors:TalonMissingPluginError",
     "TalonUnknownNameError": "talon.ir.errors:TalonUnknownNameError",
     "list_primitives": "talon.plugins.registry:list_primitives",
+    "register_node": "talon.plugins.local:register_node",
     "read": "talon.storage:read",
     "write": "talon.storage:write",
     "info": "talon.storage:info",

@@ -3,99 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from inspect import Parameter, Signature
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
 from talon.ir.arrays import ArrayRef
-from talon.ir.declare import (
-    Metadata,
-    SampleType,
-    array,
-    choice,
-    factor,
-    flag,
-    integer,
-    integers,
-    mapping,
-    number,
-    per_neuron,
-    sample_type,
-    stored_value,
-    text,
-)
+from talon.ir.construction import bind, named, unify
+from talon.ir.declare import Metadata, SampleType, integer, mapping, sample_type, text
+from talon.ir.declared import Declared
 from talon.ir.errors import (
     Diagnostic,
     TalonError,
     TalonFrozenError,
-    TalonTypeError,
-    TalonValueError,
-    nearest,
 )
-from talon.ir.fields import MISSING, ArrayField, Field, IntField, Shape, TypeField
+from talon.ir.fields import MISSING, ArrayField, Field, Shape, TypeField
 from talon.ir.ports import ONE_IN_ONE_OUT, Ports
 from talon.ir.values import thaw
 
 SMALL = 4096
 """Parameters of up to this many elements have their values checked at construction; `check()` scans larger ones."""
-
-
-# Type checkers want the specifiers as a literal. Not frozen_default: mypy then gives inherited fields the type that the
-# constructor takes in place of the one that the attribute gives (an attempt to assign raises T203 all the same).
-@dataclass_transform(
-    kw_only_default=False,
-    eq_default=False,
-    field_specifiers=(
-        array,
-        per_neuron,
-        integer,
-        number,
-        flag,
-        choice,
-        integers,
-        factor,
-        text,
-        mapping,
-        sample_type,
-        stored_value,
-    ),
-)
-class Declared:
-    """Collects the fields of a class body; the constructor and its signature follow from them."""
-
-    fields: ClassVar[Mapping[str, Field]] = {}
-    symbolic: ClassVar[tuple[tuple[str, ArrayField | IntField], ...]] = ()
-    """The fields whose lengths are unified: arrays with named axes, and whole numbers tied to one."""
-    checked: ClassVar[tuple[tuple[str, Field], ...]] = ()
-    """The fields that have a legal range of values."""
-    __signature__: ClassVar[Signature]
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
-        # An overriding declaration keeps the place of the field that it overrides; positional fields come first.
-        fields = {**cls.fields, **own}
-        cls.fields = {n: f for keyword in (False, True) for n, f in fields.items() if f.kw_only is keyword}
-        cls.symbolic = tuple(
-            (n, f)
-            for n, f in cls.fields.items()
-            if (isinstance(f, ArrayField) and f.axes) or (isinstance(f, IntField) and f.dim)
-        )
-        cls.checked = tuple((n, f) for n, f in cls.fields.items() if type(f).check is not Field.check)
-        if "__init__" not in vars(cls):
-            cls.__signature__ = signature_of(cls.fields)
-
-
-def signature_of(fields: Mapping[str, Field]) -> Signature:
-    """The constructor's signature: positional fields in declared order, then the keyword-only ones."""
-
-    def parameter(name: str, field: Field) -> Parameter:
-        kind = Parameter.KEYWORD_ONLY if field.kw_only else Parameter.POSITIONAL_OR_KEYWORD
-        default = Parameter.empty if field.required else field.default
-        return Parameter(name, kind, default=default)
-
-    return Signature([parameter(n, f) for n, f in fields.items()])
 
 
 class Node(Declared):
@@ -135,43 +61,7 @@ class Node(Declared):
 
     @classmethod
     def _bind(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Match arguments with fields as Python would, with messages that name the primitive and what it takes."""
-        positional = [n for n, f in cls.fields.items() if not f.kw_only]
-        if len(args) > len(positional):
-            raise TalonTypeError(
-                "T206",
-                f"{cls.__name__} takes {len(positional)} positional arguments, {len(args)} were given",
-                expected=", ".join(positional) or "keyword arguments only",
-                help="pass input_type, output_type, metadata and hints by keyword",
-            )
-        given = dict(zip(positional, args, strict=False))
-        for name, value in kwargs.items():
-            if name in given:
-                raise TalonTypeError(
-                    "T206",
-                    f"{cls.__name__} was given {name!r} twice",
-                    found="by position and by name",
-                    help=f"the positional order is {', '.join(positional)}",
-                )
-            if name not in cls.fields:
-                match = nearest(name, cls.fields)
-                raise TalonTypeError(
-                    "T206",
-                    f"{cls.__name__} has no field {name!r}",
-                    expected=", ".join(n for n in cls.fields if n not in Node.fields) or "no fields of its own",
-                    help=f"did you mean {match!r}?" if match else "remove it, or put notes into metadata={...}",
-                )
-            given[name] = value
-        missing = [n for n, f in cls.fields.items() if f.required and n not in given]
-        if missing:
-            raise TalonTypeError(
-                "T206",
-                f"{cls.__name__} needs {', '.join(missing)}",
-                expected=", ".join(n for n in cls.fields if n not in Node.fields),
-                found=f"only {', '.join(given) or 'nothing'}",
-                help=f"give {missing[0]}=...: {cls.fields[missing[0]].doc}",
-            )
-        return given
+        return bind(cls, Node.fields, args, kwargs)
 
     def _take(self, given: Mapping[str, Any]) -> None:
         """Coerce and keep the values, then unify the named axes."""
@@ -180,60 +70,12 @@ class Node(Declared):
             try:
                 value = field.coerce(given[name]) if name in given else field.absent
             except TalonError as error:
-                raise self._named(error) from None
+                raise named(self, error) from None
             if isinstance(value, ArrayRef):
                 values.setdefault("_lazy", {})[name] = value
             elif value is not None or not isinstance(field, TypeField):
                 values[name] = value
-        values["_dims"] = self._unify()
-
-    def _unify(self) -> dict[str, int]:
-        dims: dict[str, int] = {}
-        said: dict[str, str] = {}
-        for name, field in self.symbolic:
-            if isinstance(field, ArrayField):
-                full = self.shape_of(name)
-                if full is None:
-                    continue
-                try:
-                    shape = field.strip_step(full)
-                except TalonError as error:
-                    raise self._named(error) from None
-                pairs = [(a, n, f"{name} has {a} = {n} (shape {full})") for a, n in zip(field.axes, shape, strict=True)]
-            elif (number := getattr(self, name)) is not None and field.dim:
-                pairs = [(field.dim, number, f"{name} = {number}")]
-            else:
-                continue
-            for axis, length, words in pairs:
-                if axis.isdigit():
-                    if length != int(axis):
-                        raise self._named(
-                            TalonValueError("T201", f"{name} has a wrong axis", expected=f"length {axis}", found=words)
-                        )
-                elif dims.setdefault(axis, length) != length:
-                    raise self._named(
-                        TalonValueError(
-                            "T201",
-                            f"{name} does not fit {said[axis].split(' ')[0]}",
-                            expected=said[axis],
-                            found=words,
-                            help=f"both must have the same {axis!r}",
-                        )
-                    )
-                else:
-                    said.setdefault(axis, words)
-        return dims
-
-    def _named(self, error: TalonError) -> TalonError:
-        """The error with the primitive's name in front, where the graph's name for the node is not known yet."""
-        d = error.diagnostic
-        return type(error)(
-            d.code,
-            f"{type(self).__name__}: {d.message}",
-            expected=d.expected,
-            found=d.found,
-            help=d.help or f"'talon primitives show {type(self).__name__}' lists its fields",
-        )
+        values["_dims"] = unify(self)
 
     @classmethod
     def restore(cls, values: Mapping[str, Any]) -> Self:
@@ -373,12 +215,12 @@ class Node(Declared):
                 field.check(value)
             except TalonError as error:
                 complete = False
-                yield self._named(error)
+                yield named(self, error)
         if complete:
             try:
                 self.constrain()
             except TalonError as error:
-                yield self._named(error)
+                yield named(self, error)
 
     # Immutability, copying, printing
 

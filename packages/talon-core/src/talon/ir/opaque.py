@@ -20,13 +20,9 @@ if TYPE_CHECKING:
 class Opaque(Node):
     """A node whose type is not installed: it can be drawn, checked around and written back, and cannot run.
 
-    `ir.read(path, unknown="keep")` makes it. `stored_type`, `provider` and `version` say what it is and who provides
-    it; `record` holds its attributes and arrays as the file has them.
+    `ir.read(path, unknown="keep")` makes it. `stored_type` and `distribution` say what it is and who provides it;
+    `record` holds its attributes and arrays as the file has them.
     """
-
-    stored_type: str
-    provider: str
-    version: str
 
     if TYPE_CHECKING:
 
@@ -36,14 +32,16 @@ class Opaque(Node):
             raise AttributeError
 
     def __init__(self, record: NodeRecord, inputs: Iterable[str] = (), outputs: Iterable[str] = ()) -> None:
-        self._take({})
-        self.__dict__.update(
-            record=replace(record, path="", free=frozenset(record.attrs)),
-            stored_type=record.type,
-            provider=record.provider,
-            version=record.version,
-            _known=Ports(tuple(map(InPort, inputs or ("in",))), tuple(outputs or ("out",))),
-        )
+        # What every node has is known whatever the type is: declared shapes, metadata, hints.
+        self._take({name: value for name, value in record.attrs.items() if name in Node.fields})
+        # Nothing says which attributes are of which type, so files must say it of each.
+        self.__dict__["record"] = replace(record, path="", free=frozenset(record.attrs))
+        self.__dict__["_known"] = Ports(tuple(map(InPort, inputs or ("in",))), tuple(outputs or ("out",)))
+
+    @property
+    def stored_type(self) -> str:
+        """The name of the type in the file."""
+        return self.record.type
 
     def ports(self) -> Ports:
         """The ports that edges of the file name; what else the type has is not known."""
@@ -58,7 +56,7 @@ class Opaque(Node):
     @property
     def distribution(self) -> str:
         """Who provides the type, with the version that wrote it; empty where the file does not say."""
-        return f"{self.provider} {self.version}".strip()
+        return f"{self.record.provider} {self.record.version}".strip()
 
     def same_as(self, other: object) -> bool:
         if not isinstance(other, Opaque):
@@ -71,16 +69,16 @@ class Opaque(Node):
             and self.ports() == other.ports()
         )
 
-    def findings(self, path: str) -> Iterable[Diagnostic]:
+    def unknown(self, path: str) -> Diagnostic:
         """What `check()` says of it."""
-        yield Diagnostic(
+        return Diagnostic(
             "T117",
             f"nothing is known of {self.stored_type!r}, which is kept as the file has it",
             "warning",
             node=path,
             expected=f"a primitive of {self.distribution}" if self.distribution else "an installed primitive",
             found="no installed plugin that provides it",
-            help=f"pip install {self.provider}" if self.provider else "install the distribution that provides it",
+            help=f"pip install {self.record.provider or 'the distribution that provides it'}",
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

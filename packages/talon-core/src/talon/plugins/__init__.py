@@ -13,6 +13,7 @@ API = 1
 
 if TYPE_CHECKING:
     from talon.plugins.hookspecs import hookimpl as hookimpl
+    from talon.plugins.local import temporary as temporary
 else:
 
     def __getattr__(name: str) -> Any:
@@ -20,4 +21,8 @@ else:
             from talon.plugins.hookspecs import hookimpl
 
             return hookimpl
+        if name == "temporary":
+            from talon.plugins.local import temporary
+
+            return temporary
         raise AttributeError(f"module 'talon.plugins' has no attribute {name!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,13 +26,21 @@ BUILTIN = {
 """The plugins inside talon-core: hook implementations like anybody's, registered first."""
 
 
+SLOW_SECONDS = 1.0
+"""A plugin whose module takes longer to import is complained of: every command pays for it."""
+
+
 class PluginWarning(UserWarning):
-    """A plugin that could not be used; everything else goes on."""
+    """A plugin that could not be used, or that is in the way; everything else goes on."""
 
 
 @dataclass
 class Plugin:
-    """One plugin: where it comes from, and why it is not usable, if it is not."""
+    """One plugin: where it comes from, what it took to load, and what is wrong with it, if anything is.
+
+    `error` says why it is not used; `complaints` are about plugins that are used all the same. `trace` tells, for
+    `talon plugins --trace`, what was called and how long it took.
+    """
 
     name: str
     distribution: str
@@ -39,6 +48,8 @@ class Plugin:
     module: str
     error: str | None = None
     hooks: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -48,6 +59,11 @@ class Plugin:
     @property
     def builtin(self) -> bool:
         return self.name in BUILTIN and self.distribution == "talon-core"
+
+    @property
+    def origin(self) -> str:
+        """Distribution and version; what was registered by hand comes from this process."""
+        return f"{self.distribution} {self.version}" if self.distribution else "this process"
 
 
 class PluginManager:
@@ -61,40 +77,68 @@ class PluginManager:
         for name, module in BUILTIN.items():
             self.load(Plugin(name, "talon-core", version, module))
         wanted = os.environ.get("TALON_PLUGINS")
-        chosen = None if wanted is None else {w.strip() for w in wanted.split(",")}
-        found = [plugin_of(p) for p in entry_points(group=GROUP) if chosen is None or p.name in chosen]
-        for plugin in sorted(found, key=lambda p: (p.distribution, p.name)):
-            self.load(plugin)
+        chosen = None if wanted is None else {w.strip() for w in wanted.split(",") if w.strip()}
+        there = [plugin_of(p) for p in entry_points(group=GROUP)]
+        for name in sorted((chosen or set()) - {plugin.name for plugin in there}):
+            warnings.warn(f"TALON_PLUGINS names {name!r}, which no distribution provides", PluginWarning, stacklevel=2)
+        for plugin in sorted(there, key=lambda p: (p.distribution, p.name)):
+            if chosen is None or plugin.name in chosen:
+                self.load(plugin)
 
     def load(self, plugin: Plugin) -> None:
         """Import one plugin's module and register its hooks; a failure is kept on the plugin and warned of once."""
         if any((p.name, p.module) == (plugin.name, plugin.module) for p in self.plugins):
             return
         self.plugins.append(plugin)
+        start = time.perf_counter()
         try:
             module = import_module(plugin.module)
             api = getattr(module, "TALON_API", None)
             if api != API:
                 raise RuntimeError(f"written for plugin API {api}, this talon-core has {API}")
-            self.pluggy.register(module, name=plugin.key)
-            self.refuse_unknown_hooks(module)
+            self.register(plugin, module)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's module raises stays with it
-            if self.pluggy.has_plugin(plugin.key):
-                self.pluggy.unregister(name=plugin.key)
-            plugin.error = f"{type(error).__name__}: {error}"
-            warnings.warn(
-                f"talon plugin {plugin.name!r} of {plugin.distribution} {plugin.version} is not used: {plugin.error}",
-                PluginWarning,
-                stacklevel=2,
-            )
+            self.disable(plugin, f"{type(error).__name__}: {error}")
             return
-        plugin.hooks = sorted(h.name for h in self.pluggy.get_hookcallers(module) or ())
+        seconds = time.perf_counter() - start
+        plugin.trace.append(f"import {plugin.module}: {seconds * 1e3:.1f} ms")
+        if seconds > SLOW_SECONDS:
+            self.complain(plugin, f"took {seconds:.1f} s to load; a plugin module should import nothing heavy")
 
-    def refuse_unknown_hooks(self, module: Any) -> None:
+    def register(self, plugin: Plugin, implementation: Any) -> None:
+        """Give pluggy the hooks of a module or object. Raises for a misspelt hook or one with the wrong arguments."""
+        try:
+            self.pluggy.register(implementation, name=plugin.key)
+            self.refuse_unknown_hooks(implementation)
+        except Exception:
+            self.forget(plugin)
+            raise
+        plugin.hooks = sorted(h.name for h in self.pluggy.get_hookcallers(implementation) or ())
+
+    def forget(self, plugin: Plugin) -> None:
+        if self.pluggy.has_plugin(plugin.key):
+            self.pluggy.unregister(name=plugin.key)
+
+    def disable(self, plugin: Plugin, cause: str) -> None:
+        """Keep why a plugin is not used, and say it once."""
+        plugin.error = cause
+        plugin.trace.append(f"not used: {cause}")
+        warnings.warn(
+            f"talon plugin {plugin.name!r} of {plugin.origin} is not used: {cause}", PluginWarning, stacklevel=3
+        )
+
+    def complain(self, plugin: Plugin, cause: str) -> None:
+        """Keep what is wrong with a plugin that is used all the same, and say it once."""
+        if cause not in plugin.complaints:
+            plugin.complaints.append(cause)
+            warnings.warn(f"talon plugin {plugin.name!r} of {plugin.origin} {cause}", PluginWarning, stacklevel=3)
+
+    def refuse_unknown_hooks(self, implementation: Any) -> None:
         """pluggy ignores misspelt hook names; a plugin that has one would silently provide nothing."""
         known = {name for name in dir(hookspecs) if name.startswith("talon_")}
-        for name, value in vars(module).items():
-            if getattr(value, f"{hookspecs.PROJECT}_impl", None) is not None and name not in known:
+        for name in dir(implementation):
+            marked = getattr(getattr(implementation, name, None), f"{hookspecs.PROJECT}_impl", None) is not None
+            if marked and name not in known:
                 raise RuntimeError(f"{name} is no hook of talon; the hooks are {', '.join(sorted(known))}")
 
     def provided(self, hook: str) -> Iterator[tuple[Plugin, str, Any]]:
@@ -104,19 +148,19 @@ class PluginManager:
             function = getattr(implementation, hook, None) if implementation is not None else None
             if function is None or getattr(function, f"{hookspecs.PROJECT}_impl", None) is None:
                 continue
+            start = time.perf_counter()
             try:
                 mapping = function()
                 if not isinstance(mapping, Mapping):
-                    raise TypeError(f"{hook} returned a {type(mapping).__name__}, not a mapping")
+                    raise TypeError(f"returned a {type(mapping).__name__}, not a mapping")
+                if wrong := [name for name in mapping if not isinstance(name, str)]:
+                    raise TypeError(f"gave a name that is no string: {wrong[0]!r}")
             except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
                 if plugin.error is None:
-                    plugin.error = f"{hook}: {type(error).__name__}: {error}"
-                    warnings.warn(
-                        f"talon plugin {plugin.name!r} of {plugin.distribution} failed in {plugin.error}",
-                        PluginWarning,
-                        stacklevel=2,
-                    )
+                    self.disable(plugin, f"{hook}: {type(error).__name__}: {error}")
                 continue
+            spent = (time.perf_counter() - start) * 1e3
+            plugin.trace.append(f"{hook}: {', '.join(mapping) or 'nothing'} ({spent:.1f} ms)")
             for name, value in mapping.items():
                 yield plugin, name, value
 

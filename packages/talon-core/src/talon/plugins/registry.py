@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -11,7 +10,7 @@ from typing import Any
 
 from talon.ir.errors import TalonPluginError, suggest
 from talon.ir.known import PRIMITIVES
-from talon.plugins.manager import PluginWarning, manager
+from talon.plugins.manager import Plugin, manager
 
 
 @dataclass
@@ -24,9 +23,10 @@ class Entry:
     distribution: str
     version: str
     rivals: tuple[str, ...] = ()
+    hook: str = ""
 
     def load(self) -> Any:
-        """The object. Raises `TalonPluginError` when two distributions claim it (T004) or loading fails (T003)."""
+        """The object. Raises `TalonPluginError` when two distributions claim it (T004) or it cannot be had (T003)."""
         if self.rivals:
             both = " and ".join(dict.fromkeys((self.distribution, *self.rivals)))
             raise TalonPluginError(
@@ -40,34 +40,75 @@ class Entry:
             module, _, attribute = self.value.partition(":")
             try:
                 self.value = getattr(import_module(module), attribute)
-            except Exception as error:
-                raise TalonPluginError(
-                    "T003",
-                    f"{self.name!r} of {self.distribution} could not be loaded",
-                    found=f"{type(error).__name__}: {error}",
-                    help=f"upgrade or uninstall {self.distribution}",
-                ) from error
+            except (Exception, SystemExit) as error:
+                raise self.broken(f"{type(error).__name__}: {error}") from error
+        if not KINDS.get(self.hook, anything)(self.value):
+            raise self.broken(f"{self.value!r:.80}, which is no {KIND_NAMES[self.hook]}")
         return self.value
+
+    def broken(self, found: str) -> TalonPluginError:
+        return TalonPluginError(
+            "T003",
+            f"{self.name!r} of {self.distribution or 'this process'} could not be loaded",
+            found=found,
+            help=f"upgrade or uninstall {self.distribution}" if self.distribution else "mend what registers it",
+        )
+
+
+def anything(value: Any) -> bool:
+    return True
+
+
+def is_primitive(value: Any) -> bool:
+    from talon.ir.node import Node
+
+    return isinstance(value, type) and issubclass(value, Node)
+
+
+def is_backend(value: Any) -> bool:
+    return all(hasattr(value, name) for name in ("suffixes", "recognises", "write", "read", "version"))
+
+
+def is_engine(value: Any) -> bool:
+    return hasattr(value, "target") and hasattr(value, "priority")
+
+
+def is_command(value: Any) -> bool:
+    import click
+
+    return isinstance(value, click.Command)
+
+
+KINDS: dict[str, Callable[[Any], bool]] = {
+    "talon_primitives": is_primitive,
+    "talon_storage_backends": is_backend,
+    "talon_engines": is_engine,
+    "talon_commands": is_command,
+}
+"""What a loaded object must be, by hook."""
+KIND_NAMES = {
+    "talon_primitives": "primitive",
+    "talon_storage_backends": "storage backend",
+    "talon_engines": "engine",
+    "talon_commands": "command group",
+}
 
 
 @cache
 def collected(hook: str) -> Mapping[str, Entry]:
     """Everything provided for one hook. Built-in names win; a name that two plugins give is kept with both."""
     found: dict[str, Entry] = {}
-    builtin = {p.name for p in manager().plugins if p.builtin}
+    owners: dict[str, Plugin] = {}
     for plugin, name, value in manager().provided(hook):
         old = found.get(name)
         if old is None:
-            found[name] = Entry(name, value, plugin.name, plugin.distribution, plugin.version)
-        elif old.distribution == "talon-core" and old.plugin in builtin:
-            warnings.warn(
-                f"talon plugin {plugin.name!r} of {plugin.distribution} {plugin.version} provides {name!r}, "
-                f"which {old.distribution} has built in: the built-in one is used",
-                PluginWarning,
-                stacklevel=2,
-            )
+            found[name] = Entry(name, value, plugin.name, plugin.distribution, plugin.version, hook=hook)
+            owners[name] = plugin
+        elif owners[name].builtin:
+            manager().complain(plugin, f"provides {name!r}, which talon-core has built in: the built-in one is used")
         else:
             old.rivals = (*old.rivals, plugin.distribution)
+            manager().complain(plugin, f"provides {name!r}, and so does {owners[name].origin}: neither can be used")
     return found
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from talon.ir.errors import TalonFileError
+from talon.ir.errors import TalonError, TalonFileError
 
 STALE_SECONDS = 3600.0
 """A temporary file that nobody has touched for this long was left behind by a writer that died."""
@@ -35,6 +35,8 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
         sync(temporary)
         os.replace(temporary, path)
         sync(path.parent)
+    except TalonError:
+        raise
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:

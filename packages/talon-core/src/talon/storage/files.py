@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from talon.ir import __version__
 from talon.ir.document import NodeRecord, from_document, to_document
@@ -50,17 +50,27 @@ def write(
         raise error.at(file=str(target)) from error.__cause__
 
 
-def read(path: str | os.PathLike[str], *, lazy: bool = True, progress: Progress | None = None) -> Graph:
+def read(
+    path: str | os.PathLike[str],
+    *,
+    unknown: Literal["error", "keep"] = "error",
+    lazy: bool = True,
+    progress: Progress | None = None,
+) -> Graph:
     """Read a graph. The backend is chosen by the file's content.
 
+    `unknown`: what to do with node types that no installed plugin provides. `"error"` names who provides them, `"keep"`
+    makes opaque nodes of them, which can be checked around, drawn and written back.
     With `lazy` large arrays are fetched when first used, from the file as it was opened; `graph.load()` fetches all.
     Shapes and types are checked now, values by `graph.check()`. Raises `TalonFileError` (T301), `TalonFormatError`
     (T302 to T307) and `TalonMissingPluginError` (T001) where the distribution of a primitive is not installed.
     """
     source = existing(path)
+    if unknown not in ("error", "keep"):
+        raise TalonTypeError("T206", "unknown is a word", expected="'error' or 'keep'", found=repr(unknown))
     try:
         document = for_reading(source).read(source, lazy, progress)
-        return from_document(document, class_of)
+        return from_document(document, class_of if unknown == "error" else class_or_none)
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
 
@@ -119,6 +129,12 @@ def existing(path: Any) -> Path:
     if source.is_file() and not os.access(source, os.R_OK):
         raise TalonFileError("T301", "the file may not be read", file=str(source), help="check its permissions")
     return source
+
+
+def class_or_none(record: NodeRecord) -> type[Node] | None:
+    """The class of a stored node, or None where nobody here provides it (or two do)."""
+    entry = registry.primitives().get(record.type)
+    return None if entry is None or entry.rivals else class_of(record)
 
 
 def class_of(record: NodeRecord) -> type[Node]:

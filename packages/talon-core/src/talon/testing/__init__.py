@@ -5,6 +5,8 @@
     def test_izhikevich():
         check_primitive(Izhikevich)
 
+`talon.testing.storage.check_backend` does the same for storage backends.
+
 Instances are drawn from the declaration alone (`talon.testing.strategies`). Only `strategies.samples` needs hypothesis:
 `pip install "talon-core[testing]"`.
 """

@@ -102,7 +102,7 @@ def everything() -> Graph:
         "conv": Conv1d(np.ones((1, 1, 3)), padding="same", stride=1),
         "a last": Output(None),
     }
-    edges = [
+    edges: list[Edge | tuple[str, str]] = [
         ("z first", "half"),
         Edge("half", "whole", delay=0),
         ("whole", "lif.ß"),

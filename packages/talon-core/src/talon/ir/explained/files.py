@@ -51,6 +51,7 @@ ir.read("copy.t1c")
         wrong=NET
         + """\
 
+
 class Gain(ir.Affine):
     pass
 
@@ -61,7 +62,13 @@ ir.read("net.t1c")  # no installed distribution provides Gain
         right=NET
         + """\
 
-ir.write("net.t1c", net.replace("affine", ir.Affine(2 * weight)))
+
+@ir.register_node
+class Gain(ir.Affine):
+    pass
+
+
+ir.write("net.t1c", net.replace("affine", Gain(weight)))
 ir.read("net.t1c")
 """,
     ),

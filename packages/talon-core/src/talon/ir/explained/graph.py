@@ -16,6 +16,24 @@ NODES = LAYERS + 'nodes = {"image": image, "fc": fc, "lif": lif, "scores": score
 EDGES = 'edges = [("image", "fc"), ("fc", "lif"), ("lif", "scores")]\n'
 CHECK = "report = ir.Graph(nodes, edges).check()\n"
 
+ACME = """\
+from talon import ir
+from talon.plugins import temporary
+
+
+class Gain(ir.Primitive):
+    \"\"\"Twice the input.\"\"\"
+
+    def infer(self, *inputs):
+        return inputs[0]
+
+    def step(self, t, state, *inputs):
+        return 2 * inputs[0]
+
+
+net = ir.Graph.chain(ir.Input([3]), Gain(), ir.Output([3]))
+"""
+
 
 def reports(wrong: str, right: str) -> Example:
     """An example whose graph can be made, and whose check() has the finding."""
@@ -116,6 +134,20 @@ for _ in range(40):
 net = ir.Graph.chain(image, fc, scores)
 for _ in range(40):
     net = ir.Graph.chain(image, inner=net, scores=scores).flatten()
+""",
+    ),
+    "T117": reports(
+        ACME
+        + """\
+with temporary(primitives={"Gain": Gain}):  # as if its plugin were installed
+    ir.write("net.t1c", net)
+report = ir.read("net.t1c", unknown="keep").check()  # and now no longer
+""",
+        ACME
+        + """\
+with temporary(primitives={"Gain": Gain}):
+    ir.write("net.t1c", net)
+    report = ir.read("net.t1c", unknown="keep").check()
 """,
     ),
 }

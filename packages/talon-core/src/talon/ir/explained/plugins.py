@@ -18,6 +18,7 @@ def install(distribution, version, plugin=""):  # what pip leaves behind, in thi
     if plugin:
         (info / "entry_points.txt").write_text(f"[talon]\\n{plugin} = {plugin}_plugin\\n")
 
+
 """
 
 PLUGIN = '''\

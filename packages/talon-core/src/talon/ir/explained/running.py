@@ -32,6 +32,27 @@ net = ir.Graph.chain(ir.Input([3]), Total(), ir.Output([1]))
 run(net, np.ones((10, 1, 3)))
 """
 
+GAIN = """\
+import numpy as np
+from talon import ir
+from talon.engine import run
+from talon.plugins import temporary
+
+
+class Gain(ir.Primitive):
+    \"\"\"Twice the input.\"\"\"
+
+    def infer(self, *inputs):
+        return inputs[0]
+
+    def step(self, t, state, *inputs):
+        return 2 * inputs[0]
+
+
+with temporary(primitives={"Gain": Gain}):  # as if its plugin were installed
+    ir.write("net.t1c", ir.Graph.chain(ir.Input([3]), Gain(), ir.Output([3])))
+"""
+
 EXAMPLES: dict[str, Example] = {
     "T401": Example(
         wrong=NET + "run(net, np.ones(3))  # no steps, no batch\n",
@@ -68,5 +89,18 @@ run(net, np.ones((10, 8, 3)), state=first.state)
     "T407": Example(
         wrong=PRIMITIVE.format(step="return inputs[0].sum(axis=1)  # (batch,), where infer promised (batch, 1)"),
         right=PRIMITIVE.format(step="return inputs[0].sum(axis=1, keepdims=True)"),
+    ),
+    "T408": Example(
+        wrong=GAIN
+        + """\
+net = ir.read("net.t1c", unknown="keep")  # Gain is kept, and nobody knows what it computes
+run(net, np.ones((10, 1, 3)))
+""",
+        right=GAIN
+        + """\
+with temporary(primitives={"Gain": Gain}):  # with its plugin
+    net = ir.read("net.t1c", unknown="keep")
+run(net, np.ones((10, 1, 3)))
+""",
     ),
 }

@@ -30,34 +30,29 @@ def form_fits(form: Shape, sample: Shape) -> bool:
     return len(form) == len(sample) and all(p in (1, n) for p, n in zip(form, sample, strict=True))
 
 
-class Neuron(Primitive):
-    """Reset, comparison and state, common to every neuron here.
+class PerNeuron(Primitive):
+    """A neuron of any kind: parameters in the three forms of `per_neuron`, one unit per value, spikes out.
 
-    The spike test is `v >= v_threshold` (`comparator="gt"`: `>`), then the reset: `"value"` sets `v` to `v_reset`,
-    `"subtract"` takes `v_threshold` off, `"none"` leaves it. With `reset_delay=1` the reset of a spike at step t acts
-    at t + 1: `"value"` before the leak, `"subtract"` after leak and input and before the spike test.
+    The checks and the shape follow from the fields; a subclass adds them, `init_state` and `step`.
     """
 
     spiking = True
-
-    reset: Literal["value", "subtract", "none"] = choice(
-        ("value", "subtract", "none"), doc="what a spike does to the membrane", default="value", kw_only=True
-    )
-    v_reset: Array = per_neuron(doc="membrane after a reset to value", unit="V", default=0.0, kw_only=True)
-    reset_delay: int = integer(doc="steps until the reset acts", unit="steps", default=0, low=0, high=1, kw_only=True)
-    comparator: Literal["ge", "gt"] = choice(
-        ("ge", "gt"), doc="spike when v >= or > the threshold", default="ge", kw_only=True
-    )
-    v_init: Array = per_neuron(doc="membrane before the first step", unit="V", default=0.0, kw_only=True)
 
     @classmethod
     @cache
     def per_neuron_fields(cls) -> tuple[str, ...]:
         return tuple(n for n, f in cls.fields.items() if isinstance(f, PerNeuronField))
 
+    def forms(self) -> dict[str, Shape]:
+        """The shapes of the parameters that are no scalars."""
+        forms: dict[str, Shape] | None = self.__dict__.get("_forms")
+        if forms is None:
+            shapes = {n: self.shape_of(n) for n in self.per_neuron_fields()}
+            forms = self.__dict__["_forms"] = {n: s for n, s in shapes.items() if s is not None and s not in ((), (1,))}
+        return forms
+
     def constrain(self) -> None:
-        forms = {n: s for n in self.per_neuron_fields() if (s := self.shape_of(n)) not in ((), (1,), None)}
-        vectors = {n: s[0] for n, s in forms.items() if s and len(s) == 1}
+        vectors = {n: s[0] for n, s in self.forms().items() if len(s) == 1}
         if len(set(vectors.values())) > 1:
             names = list(vectors)
             other = next(n for n in names if vectors[n] != vectors[names[0]])
@@ -73,10 +68,9 @@ class Neuron(Primitive):
         shape = inputs[0]
         if shape is None:
             return None
-        for name in self.per_neuron_fields():
-            form = self.shape_of(name)
-            if form is not None and not form_fits(form, shape):
-                same = [n for n in self.per_neuron_fields() if self.shape_of(n) == form]
+        for name, form in self.forms().items():
+            if not form_fits(form, shape):
+                same = [n for n, other in self.forms().items() if other == form]
                 raise TalonShapeError(
                     "T104",
                     f"{name} does not fit the input",
@@ -86,6 +80,29 @@ class Neuron(Primitive):
                     + (f"{shape[0]} values (one per channel), or a shape that broadcasts to {shape}" if shape else ""),
                 )
         return shape
+
+    def count(self, inputs: tuple[np.ndarray, ...], output: Any) -> Tally:
+        batch = output.shape[0]
+        return {"updates": output[0].size, "spikes": np.count_nonzero(output.reshape(batch, -1), axis=1)}
+
+
+class Neuron(PerNeuron):
+    """Reset, comparison and state, common to every neuron here.
+
+    The spike test is `v >= v_threshold` (`comparator="gt"`: `>`), then the reset: `"value"` sets `v` to `v_reset`,
+    `"subtract"` takes `v_threshold` off, `"none"` leaves it. With `reset_delay=1` the reset of a spike at step t acts
+    at t + 1: `"value"` before the leak, `"subtract"` after leak and input and before the spike test.
+    """
+
+    reset: Literal["value", "subtract", "none"] = choice(
+        ("value", "subtract", "none"), doc="what a spike does to the membrane", default="value", kw_only=True
+    )
+    v_reset: Array = per_neuron(doc="membrane after a reset to value", unit="V", default=0.0, kw_only=True)
+    reset_delay: int = integer(doc="steps until the reset acts", unit="steps", default=0, low=0, high=1, kw_only=True)
+    comparator: Literal["ge", "gt"] = choice(
+        ("ge", "gt"), doc="spike when v >= or > the threshold", default="ge", kw_only=True
+    )
+    v_init: Array = per_neuron(doc="membrane before the first step", unit="V", default=0.0, kw_only=True)
 
     def init_state(self, batch: int, shapes: tuple[Shape, ...], dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
         v = np.empty((batch, *shapes[0]), dtype)
@@ -122,10 +139,6 @@ class Neuron(Primitive):
             v = np.where(spikes, v - threshold, v)
         state["v"] = settle(v)
         return spikes.astype(x.dtype)
-
-    def count(self, inputs: tuple[np.ndarray, ...], output: Any) -> Tally:
-        batch = output.shape[0]
-        return {"updates": output[0].size, "spikes": np.count_nonzero(output.reshape(batch, -1), axis=1)}
 
 
 class LIF(Neuron):

@@ -91,7 +91,8 @@ def tagged(value: Any) -> Any:
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):
-        return {"int": str(value)}
+        # Python writes no decimal numbers of more than 4,300 digits.
+        return {"int": str(value) if value.bit_length() <= 4096 else hex(value)}
     if isinstance(value, float):
         # repr reads back to the same bits, but for the payload of a NaN.
         return {"bits": struct.pack("<d", value).hex()} if math.isnan(value) else {"float": repr(value)}
@@ -114,7 +115,7 @@ def untagged(form: Any, depth: int = 0) -> Any:
     ((kind, content),) = form.items()
     try:
         if kind == "int":
-            return int(content)
+            return int(content, 0)
         if kind == "float":
             return float(content)
         if kind == "bits":
