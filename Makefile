@@ -6,7 +6,7 @@ SOURCES := $(PACKAGES:%=packages/%/src/talon)
 PYPROJECTS := pyproject.toml $(PACKAGES:%=packages/%/pyproject.toml)
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test lint bench train-digits clean
+.PHONY: help demo test lint bench docs train-digits clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -26,6 +26,9 @@ lint: .venv/installed ## ruff, mypy --strict and pyright
 
 bench: .venv/installed ## speed of the core, as pytest-benchmark tables
 	$(BIN)/python -m pytest benchmarks --benchmark-only
+
+docs: .venv/installed ## write the pages that follow from tables in the code
+	$(BIN)/python docs/generate.py
 
 train-digits: .envs/digits/installed ## train the demo's network again, with torch in an environment of its own
 	.envs/digits/bin/python examples/digits/train.py

@@ -371,3 +371,40 @@ def test_validate_keeps_the_parts_of_the_first_finding() -> None:
     with pytest.raises(ir.TalonGraphError) as caught:
         graph.validate()
     assert dataclasses.asdict(caught.value.diagnostic) == dataclasses.asdict(first)
+
+
+class Raising(ir.Primitive):
+    """Trips over its input."""
+
+    def infer(self, *inputs: Any) -> Any:
+        return inputs[0][7]
+
+
+def test_a_primitive_whose_infer_raises_is_a_finding() -> None:
+    graph = ir.Graph.chain(i=ir.Input([3]), x=Raising(), o=ir.Output(None))
+    (found,) = graph.check().diagnostics
+    assert (found.code, found.node) == ("T900", "x")
+    assert "IndexError" in (found.found or "")
+    assert found.expected
+
+
+def test_a_wrong_attribute_inside_hides_no_other_finding_there() -> None:
+    conv = ir.Conv2d.restore({"weight": np.ones((4, 1, 3, 3)), "stride": 0})
+    nodes = {"i": ir.Input(None), "conv": conv, "relu": ir.ReLU(9), "o": ir.Output(None), "p": ir.Output(None)}
+    inner = ir.Graph(nodes, [("i", "conv"), ("conv", "o"), ("i", "relu"), ("relu", "p")])
+    graph = ir.Graph(
+        {"x": ir.Input([1, 8, 8]), "s": inner, "y": ir.Output(None), "z": ir.Output(None)},
+        [("x", "s"), ("s:o", "y"), ("s:p", "z")],
+    )
+    assert [(d.code, d.node) for d in graph.check().diagnostics] == [("T202", "s/conv"), ("T104", "s/relu")]
+
+
+def test_cycles_in_nested_cycles_are_checked_in_linear_time() -> None:
+    """Without memory of what was inferred this takes 2 ** 30 visits."""
+    graph = ir.Graph.chain(i=ir.Input(None), a=LIF, o=ir.Output(None))
+    for _ in range(29):
+        graph = ir.Graph({"i": ir.Input(None), "g": graph, "o": ir.Output(None)}, [("i", "g"), ("g", "o"), ("g", "g")])
+    graph = ir.Graph({"i": ir.Input([3]), "g": graph, "o": ir.Output(None)}, [("i", "g"), ("g", "o")])
+    report = graph.check()
+    assert report.ok
+    assert len(report.diagnostics) == 29

@@ -61,9 +61,8 @@ def check(graph: Graph) -> CheckReport:
     """
     flows: dict[str, Flow] = {}
     found = [*values(graph, ""), *level(graph, "", flows)]
-    # A node that cannot say its shape, and the outermost one around it: what is inside waits until it is mended.
     silent = [d.node for d in found if d.code in SILENT and d.node is not None and d.severity == "error"]
-    inferred = infer_shapes(graph, skip=frozenset(path.partition("/")[0] for path in silent))
+    inferred = infer_shapes(graph, skip=frozenset(silent))
     found += shapes(graph, inferred.problems)
     wrong = {d.node for d in found if (d.severity == "error" or d.code == "T117") and d.node is not None}
     for path in list(wrong):
@@ -94,11 +93,6 @@ def level(graph: Graph, prefix: str, flows: dict[str, Flow]) -> Iterator[Diagnos
         elif isinstance(node, Opaque):
             yield node.unknown(prefix + name)
         yield from values(node, prefix + name)
-
-
-def connections(graph: Graph, prefix: str, names: Sequence[str]) -> list[Diagnostic]:
-    """What is wrong with the edges of one level, whose nodes are `names`."""
-    return Flow(graph, prefix).connections()
 
 
 def values(node: Node, path: str) -> Iterator[Diagnostic]:

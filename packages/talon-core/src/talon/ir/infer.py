@@ -44,18 +44,28 @@ def infer_shapes(
     prefix: str = "",
     skip: frozenset[str] = frozenset(),
 ) -> Inferred:
-    """Infer every output shape. `inputs` are shapes for the Input nodes in order; `skip` names nodes not to ask.
+    """Infer every output shape. `inputs` are shapes for the Input nodes in order; `skip` holds paths not to ask.
 
     Nodes in `skip` (their values are already known to be wrong) keep open outputs.
     """
-    return _Inference(graph, inputs, prefix, skip).run()
+    return _Inference(graph, inputs, prefix, skip, {}).run()
+
+
+Levels = dict[tuple[str, tuple[Shape | None, ...]], Inferred]
+"""Nested graphs by path and the shapes that arrive. Around a cycle a graph is asked twice, and so at every level in it:
+without this 2 to the power of the depth times."""
 
 
 class _Inference:
     def __init__(
-        self, graph: Graph, inputs: tuple[Shape | None, ...] | None, prefix: str, skip: frozenset[str]
+        self,
+        graph: Graph,
+        inputs: tuple[Shape | None, ...] | None,
+        prefix: str,
+        skip: frozenset[str],
+        levels: Levels,
     ) -> None:
-        self.graph, self.prefix, self.skip = graph, prefix, skip
+        self.graph, self.prefix, self.skip, self.levels = graph, prefix, skip, levels
         self.names = list(graph.nodes)
         self.nodes = list(graph.nodes.values())
         self.links = graph.links
@@ -97,10 +107,14 @@ class _Inference:
         self.errors.pop(number, None)
         arguments = self.arguments(number)
         self.found.inputs[number] = arguments
-        if name in self.skip:
+        path = self.prefix + name
+        if path in self.skip:
             return
         if isinstance(node, Graph):
-            inner = infer_shapes(node, tuple(arguments), prefix=f"{self.prefix}{name}/")
+            key = path, tuple(arguments)
+            inner = self.levels.get(key)
+            if inner is None:
+                inner = self.levels[key] = _Inference(node, key[1], f"{path}/", self.skip, self.levels).run()
             self.found.nested[name] = inner
             self.note(number, *inner.problems)
             result: Any = tuple(inner.outputs[node._index[n]][0] for n in node.outputs)
@@ -109,6 +123,10 @@ class _Inference:
                 result = node.infer(*arguments)
             except TalonError as error:
                 self.refuse(number, error)
+                return
+            except Exception as error:  # noqa: BLE001 - whatever a stranger's primitive raises is a finding
+                said = f"{type(error).__name__}: {error}"
+                self.refuse(number, TalonError("T900", f"{type(node).__name__}.infer failed", found=said))
                 return
             if len(self.ports[number].outputs) == 1:
                 result = (result,)
@@ -196,7 +214,8 @@ class _Inference:
         d, name = error.diagnostic, self.names[number]
         edges = [self.graph.edges[i] for i in self.incoming[number]]
         where = f"on edge {edges[0].src!r} -> {edges[0].dst!r}" if edges else f"at {name!r}"
-        shapes = ", ".join(f"{e.src} gives {self.source(i)}" for i, e in zip(self.incoming[number], edges, strict=True))
+        few = list(zip(self.incoming[number], edges, strict=True))[:5]
+        shapes = ", ".join(f"{e.src} gives {self.source(i)}" for i, e in few) + ", ..." * (len(edges) > len(few))
         message = f"shapes do not meet {where}: {d.message}" if d.code == "T104" else d.message
         self.note(
             number,

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from talon.hw.families import FAMILIES, Role
-from talon.ir.check import connections
 from talon.ir.errors import Diagnostic, TalonGraphError, TalonTargetError
+from talon.ir.flow import Flow
 from talon.ir.graph import Graph
 from talon.ir.infer import Inferred, infer_shapes
 from talon.ir.order import Link
@@ -127,7 +127,7 @@ def trace(graph: Graph) -> Wiring:
 
 def unfed(graph: Graph) -> Iterator[Diagnostic]:
     """Inputs of nodes that no edge leads into, as diagnostics."""
-    return (d for d in connections(graph, "", list(graph.nodes)) if d.severity == "error")
+    return (diagnostic for _, diagnostic in Flow(graph, "").unfed())
 
 
 def open_shapes(graph: Graph, inferred: Inferred) -> Iterator[Diagnostic]:
