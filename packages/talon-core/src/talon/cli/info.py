@@ -33,6 +33,7 @@ def info(out: Output, file: str) -> None:
         "types": found.types,
         "providers": found.providers,
         "metadata": thaw(found.metadata),
+        "meanings": [meaning._asdict() for meaning in found.meanings],
     }
     out.line(found.path)
     out.line(f"  format       {found.format}, {'the published talon-ir' if found.legacy else found.writer}")
@@ -45,6 +46,8 @@ def info(out: Output, file: str) -> None:
     for key, value in found.metadata.items():
         text = repr(thaw(value)) if not hasattr(value, "shape") or value.size <= 8 else f"{value.dtype}{value.shape}"
         out.line(f"  {key}: {text if len(text) <= 100 else text[:97] + '...'}")
+    for path, field, value in found.meanings:
+        out.line(f"  read as      {path}.{field} = {value!r}, what the published package executes")
     for node in found.nodes:
         hints = {n: v for n, v in node.attrs.items() if n in HINTS}
         if hints:

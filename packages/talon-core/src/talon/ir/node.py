@@ -198,6 +198,13 @@ class Node(Declared):
                     forms[name] = form
         return forms
 
+    def published_meaning(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
+        """Fields to set on a node from a file of the published package, so that it means what that package executed.
+
+        Called once, after reading. `input_shapes()` infers the sample shapes that arrive.
+        """
+        return {}
+
     def problems(self, small_only: bool = False) -> Iterator[TalonError]:
         """Values out of range or contradicting each other; `small_only` leaves large and lazy arrays unread."""
         complete = True

@@ -13,6 +13,7 @@ from talon.ir.errors import TalonError, TalonFileError, TalonFormatError, TalonT
 from talon.ir.graph import Graph
 from talon.ir.known import PRIMITIVES
 from talon.ir.node import Node
+from talon.ir.published import as_meant, meanings, without_duplicates
 from talon.plugins import registry
 from talon.storage.atomic import replacing
 from talon.storage.backend import for_reading, for_writing
@@ -61,6 +62,7 @@ def read(
 
     `unknown`: what to do with node types that no installed plugin provides. `"error"` names who provides them, `"keep"`
     makes opaque nodes of them, which can be checked around, drawn and written back.
+    A file of the published package is read with the meaning that it executed there, spelled out in fields.
     With `lazy` large arrays are fetched when first used, from the file as it was opened; `graph.load()` fetches all.
     Shapes and types are checked now, values by `graph.check()`. Raises `TalonFileError` (T301), `TalonFormatError`
     (T302 to T307) and `TalonMissingPluginError` (T001) where the distribution of a primitive is not installed.
@@ -70,7 +72,10 @@ def read(
         raise TalonTypeError("T206", "unknown is a word", expected="'error' or 'keep'", found=repr(unknown))
     try:
         document = for_reading(source).read(source, lazy, progress)
-        return from_document(document, class_of if unknown == "error" else class_or_none)
+        resolve = class_of if unknown == "error" else class_or_none
+        if not document.legacy:
+            return from_document(document, resolve)
+        return as_meant(from_document(without_duplicates(document), resolve))
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
 
@@ -79,7 +84,9 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
     """What a file holds: header, nodes, shapes, sizes, providers. No weights are read, and no plugin need be there."""
     source = existing(path)
     try:
-        return summarise(source, for_reading(source).read(source, True, None))
+        document = for_reading(source).read(source, True, None)
+        meant = meanings(from_document(without_duplicates(document), class_or_none)) if document.legacy else ()
+        return summarise(source, document, meant)
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from talon.ir.document import Document, NodeRecord
+from talon.ir.published import Meaning
 from talon.plugins import registry
 
 
@@ -50,6 +51,8 @@ class FileInfo:
     metadata: Mapping[str, Any]
     nodes: tuple[NodeInfo, ...]
     edges: tuple[tuple[str, str, str, int | None], ...]
+    meanings: tuple[Meaning, ...] = ()
+    """For a file of the published package: the fields that `read` sets for what that package executed."""
 
     @property
     def types(self) -> dict[str, int]:
@@ -74,7 +77,7 @@ class FileInfo:
         )
 
 
-def summarise(path: Path, document: Document) -> FileInfo:
+def summarise(path: Path, document: Document, meanings: Iterable[Meaning] = ()) -> FileInfo:
     size = sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) if path.is_dir() else path.stat().st_size
     return FileInfo(
         str(path),
@@ -86,6 +89,7 @@ def summarise(path: Path, document: Document) -> FileInfo:
         document.metadata,
         tuple(map(node_info, document.nodes)),
         tuple((e.level, e.src, e.dst, e.delay) for e in document.edges),
+        tuple(meanings),
     )
 
 

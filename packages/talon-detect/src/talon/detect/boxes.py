@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -82,6 +83,9 @@ class Dist2BBox(Primitive):
     box_format: Literal["xywh", "xyxy"] = choice(
         ("xywh", "xyxy"), doc="centre and size, or two corners", default="xywh", kw_only=True
     )
+
+    def published_meaning(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
+        return {"offset": 0.0}
 
     def infer(self, *inputs: Shape | None) -> Shape | None:
         shape = inputs[0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -50,6 +51,10 @@ class NMS(Primitive):
     comparator: Literal["gt", "ge"] = choice(
         ("gt", "ge"), doc="maps: the score must be > or >= score_threshold", default="gt", kw_only=True
     )
+
+    def published_meaning(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
+        shapes = [shape for shape in input_shapes() if shape is not None]
+        return {"input_format": "rows"} if shapes and len(shapes[0]) == 2 else {}
 
     def ports(self) -> Ports:
         return MANY_IN_ONE_OUT

@@ -50,6 +50,11 @@ class GhostComposite(Composite):
                 help="change the kernel or cheap_padding" if "cheap" in weight else "change the kernel",
             )
 
+    def published_meaning(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
+        # There, cheap kernels of encoder and blocks are padded by 1 whatever their size.
+        cheap = [name for name in self.fields if name.endswith("_cheap_weight")]
+        return {"cheap_padding": (1, 1)} if any(self.half(name) != (1, 1) for name in cheap) else {}
+
     def wired(self, nodes: dict[str, Node], edges: list[tuple[str, str]], sites: Sequence[str]) -> Graph:
         """The graph; with neurons, each endpoint of `sites` leads into an IF of its own, which feeds what that fed."""
         from talon.ir.graph import Graph

@@ -10,7 +10,7 @@ import numpy as np
 
 from talon.ir import exact
 from talon.ir.declare import Array, flag, integer, number, per_neuron
-from talon.ir.errors import TalonShapeError, TalonValueError
+from talon.ir.errors import TalonFormatError, TalonShapeError, TalonValueError
 from talon.ir.fields import Shape
 from talon.ir.primitive import Primitive
 from talon.ir.primitives.neurons import form_fits, spread
@@ -90,6 +90,17 @@ class Softmax(Activation):
         shape = input_shapes()[0] if self.dim >= 0 else None
         values = super().published_values(input_shapes)
         return values if shape is None else values | {"dim": self.dim - len(shape)}
+
+    def published_meaning(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
+        if self.dim == 0:
+            raise TalonFormatError(
+                "T303",
+                "the published package takes this softmax over the batch, which no file here can say",
+                expected="dim >= 1 (counting the batch) or dim < 0",
+                found="dim = 0",
+                help="write the file again with the axis that was meant, such as dim=-1",
+            )
+        return {"dim": self.dim - 1} if self.dim > 0 else {}
 
     def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         (x,) = inputs
