@@ -5,7 +5,9 @@ The `reference` engine interprets the primitives' own `step`; other distribution
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from talon.plugins.lazy import lazy_names
 
 if TYPE_CHECKING:
     from talon.engine.choice import EngineSpec as EngineSpec
@@ -17,25 +19,16 @@ if TYPE_CHECKING:
     from talon.engine.state import State as State
     from talon.engine.task import Task as Task
 else:
-    _PUBLIC = {
-        "run": "running",
-        "Result": "result",
-        "EngineUse": "result",
-        "State": "state",
-        "Counts": "counts",
-        "EngineSpec": "choice",
-        "list_engines": "choice",
-        "Task": "task",
-    }
-
-    def __getattr__(name: str) -> Any:
-        if name not in _PUBLIC:
-            raise AttributeError(f"module 'talon.engine' has no attribute {name!r}")
-        from importlib import import_module
-
-        value = getattr(import_module(f"talon.engine.{_PUBLIC[name]}"), name)
-        globals()[name] = value
-        return value
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *_PUBLIC})
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "run": "talon.engine.running:run",
+            "Result": "talon.engine.result:Result",
+            "EngineUse": "talon.engine.result:EngineUse",
+            "State": "talon.engine.state:State",
+            "Counts": "talon.engine.counts:Counts",
+            "EngineSpec": "talon.engine.choice:EngineSpec",
+            "list_engines": "talon.engine.choice:list_engines",
+            "Task": "talon.engine.task:Task",
+        },
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from talon.ir import order
-from talon.ir.errors import Diagnostic, TalonGraphError
+from talon.ir.errors import Diagnostic, Findings, TalonGraphError
 from talon.ir.flow import Flow
 from talon.ir.graph import Graph
 from talon.ir.infer import Inferred, infer_shapes
@@ -18,33 +18,12 @@ from talon.ir.values import MAX_DEPTH
 
 
 @dataclass(frozen=True)
-class CheckReport:
+class CheckReport(Findings):
     """The diagnostics of a graph, errors first."""
 
+    raises = TalonGraphError
+
     diagnostics: tuple[Diagnostic, ...]
-
-    @property
-    def errors(self) -> tuple[Diagnostic, ...]:
-        return tuple(d for d in self.diagnostics if d.severity == "error")
-
-    @property
-    def warnings(self) -> tuple[Diagnostic, ...]:
-        return tuple(d for d in self.diagnostics if d.severity == "warning")
-
-    @property
-    def ok(self) -> bool:
-        """Whether there are no errors; warnings and notes may remain."""
-        return not self.errors
-
-    def raise_errors(self) -> None:
-        """Raise `TalonGraphError` for the first error, if there is one."""
-        if self.ok:
-            return
-        first, more = self.errors[0], len(self.errors) - 1
-        error = TalonGraphError(first.code, first.message)
-        suffix = f" (and {more} more error{'s' * (more != 1)}: graph.check() lists them)" if more else ""
-        error.diagnostic = replace(first, message=first.message + suffix)
-        raise error
 
     def __str__(self) -> str:
         counts = f"{len(self.errors)} errors, {len(self.warnings)} warnings"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 Severity = Literal["error", "warning", "note"]
 
@@ -118,6 +118,36 @@ def _rebuild(cls: type[TalonError], diagnostic: Diagnostic) -> TalonError:
     error = cls(diagnostic.code, diagnostic.message)
     error.diagnostic = diagnostic
     return error
+
+
+class Findings:
+    """What a report of diagnostics offers: its errors and warnings, and raising the first error."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    raises: ClassVar[type[TalonError]] = TalonError
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity == "warning")
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are no errors; warnings and notes may remain."""
+        return not self.errors
+
+    def raise_errors(self) -> None:
+        """Raise the first error, if there is one; the message says how many more there are."""
+        if self.ok:
+            return
+        first, more = self.errors[0], len(self.errors) - 1
+        suffix = f" (and {more} more error{'s' * (more != 1)}: the report lists them)" if more else ""
+        error = self.raises(first.code, first.message)
+        error.diagnostic = replace(first, message=first.message + suffix)
+        raise error
 
 
 class TalonGraphError(TalonError, ValueError):

@@ -51,6 +51,9 @@ class Graph(Node):
     duplicates: `TalonGraphError`), shapes and values by `check()`.
     """
 
+    known_as = {"torch": "nn.Module", "onnx": "GraphProto", "nir": "NIRGraph"}
+    usage = ("ir.Graph.chain(x=ir.Input([3]), act=ir.ReLU(features=3), y=ir.Output([3]))", [(3,)])
+
     # The published extras are kept and round-tripped; none of them has an effect here.
     dt: float | None = number(doc="length of one step", unit="s", default=None, kw_only=True, above=0.0)
     allow_cycles: bool = flag(doc="published extra; cycles are always allowed", default=False, kw_only=True)

@@ -39,9 +39,9 @@ PRIMITIVES: dict[str, Known] = {
 }
 
 
-def core_primitives() -> dict[str, str]:
-    """What the built-in hook implementation of talon-core returns, boundaries and Graph included."""
-    return {name: known.target for name, known in PRIMITIVES.items() if known.distribution == "talon-core"}
+def provided_by(distribution: str) -> dict[str, str]:
+    """The primitives of one distribution, name -> import string: what its hook implementation returns."""
+    return {name: known.target for name, known in PRIMITIVES.items() if known.distribution == distribution}
 
 
 def neuron_module(name: str) -> bool:

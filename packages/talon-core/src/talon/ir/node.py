@@ -20,6 +20,8 @@ from talon.ir.fields import MISSING, ArrayField, Field, Shape, TypeField
 from talon.ir.ports import ONE_IN_ONE_OUT, Ports
 from talon.ir.values import thaw
 
+Usage = tuple[str, Sequence[Shape]]
+
 SMALL = 4096
 """Parameters of up to this many elements have their values checked at construction; `check()` scans larger ones."""
 
@@ -31,6 +33,10 @@ class Node(Declared):
     """Version of the primitive's declaration, stored in files; raised when fields change their meaning."""
     identity: ClassVar[bool] = False
     """Whether the node passes its one input through unchanged whatever its fields say."""
+    known_as: ClassVar[Mapping[str, str]] = {}
+    """What others call it, by framework: `{"torch": "nn.Linear"}`. Like `usage`, each class says its own."""
+    usage: ClassVar[Usage | None] = None
+    """An expression with `ir` and `np` that makes one, and a sample shape for every edge that enters."""
 
     input_type: SampleType = sample_type(
         port="input", doc="declared shape of one input sample", default=None, kw_only=True

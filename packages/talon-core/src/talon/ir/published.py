@@ -6,16 +6,18 @@ summed twice there; here each copy goes through a Skip of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from typing import Any, NamedTuple
 
-from talon.ir.document import Document, EdgeRecord, NodeRecord
+from talon.ir.document import Document, EdgeRecord, NodeRecord, from_document
 from talon.ir.errors import TalonError
 from talon.ir.fields import Shape
 from talon.ir.graph import Graph
 from talon.ir.infer import infer_shapes
+from talon.ir.node import Node
 
 
 class Meaning(NamedTuple):
@@ -24,6 +26,22 @@ class Meaning(NamedTuple):
     path: str
     field: str
     value: Any
+
+
+Resolve = Callable[[NodeRecord], type[Node] | None]
+
+
+def as_read(document: Document, resolve: Resolve) -> Graph:
+    """The graph that a file of the published package meant. `resolve` is that of `from_document`."""
+    return as_meant(from_document(without_duplicates(document), resolve))
+
+
+def told(document: Document, resolve: Resolve) -> Iterator[Meaning]:
+    """What `as_read` sets: the notes of the nodes that it adds, then the fields that it changes."""
+    whole = without_duplicates(document)
+    for record in whole.nodes[len(document.nodes) :]:
+        yield Meaning(record.path, "metadata", record.attrs["metadata"])
+    yield from meanings(from_document(whole, resolve))
 
 
 def meanings(graph: Graph, prefix: str = "") -> Iterator[Meaning]:
@@ -73,18 +91,24 @@ def changed(graph: Graph, found: list[Meaning], prefix: str) -> Graph:
 
 
 def without_duplicates(document: Document) -> Document:
-    """The document with every further copy of an edge sent through a passthrough Skip, which says so."""
+    """The document with every further copy of an edge sent through a passthrough Skip, which says so.
+
+    Edges that leave a split are no copies of each other: each carries the chunk of its own place.
+    """
     seen: set[EdgeRecord] = set()
     taken = {record.path for record in document.nodes}
+    splits = {record.path for record in document.nodes if record.type == "ChannelSplit"}
+    numbers: dict[str, Iterator[int]] = {}
     nodes, edges = list(document.nodes), []
     for edge in document.edges:
-        if edge not in seen:
+        stem = f"{edge.level}/" if edge.level else ""
+        if edge not in seen or stem + edge.src in splits:
             seen.add(edge)
             edges.append(edge)
             continue
-        stem = f"{edge.level}/" if edge.level else ""
-        base = edge.src.replace(":", "_")
-        name = next(n for k in range(2, len(taken) + 3) if stem + (n := f"{base}_again_{k}") not in taken)
+        base = f"{edge.src[:200]}_again_"
+        number = numbers.setdefault(stem + base, count(2))
+        name = next(name for k in number if stem + (name := f"{base}{k}") not in taken)
         taken.add(stem + name)
         note = f"the file has the edge {edge.src!r} -> {edge.dst!r} more than once; this carries one more copy"
         attrs: dict[str, Any] = {"skip_type": "passthrough", "metadata": {"note": note}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from talon.ir.known import core_primitives, neuron_module
+from talon.ir.known import neuron_module, provided_by
 from talon.plugins.hookspecs import hookimpl
 
 TALON_API = 1
@@ -10,4 +10,4 @@ TALON_API = 1
 
 @hookimpl
 def talon_primitives() -> dict[str, str]:
-    return {name: target for name, target in core_primitives().items() if not neuron_module(name)}
+    return {name: target for name, target in provided_by("talon-core").items() if not neuron_module(name)}

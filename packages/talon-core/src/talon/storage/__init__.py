@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from talon.plugins.lazy import lazy_names
 
 if TYPE_CHECKING:
     from talon.storage.backend import Backend as Backend
@@ -12,20 +14,14 @@ if TYPE_CHECKING:
     from talon.storage.files import write as write
     from talon.storage.summary import FileInfo as FileInfo
 else:
-    _PUBLIC = {
-        "write": "files",
-        "read": "files",
-        "info": "files",
-        "read_version": "files",
-        "FileInfo": "summary",
-        "Backend": "backend",
-    }
-
-    def __getattr__(name: str) -> Any:
-        from importlib import import_module
-
-        if name not in _PUBLIC:
-            raise AttributeError(f"module 'talon.storage' has no attribute {name!r}")
-        value = getattr(import_module(f"talon.storage.{_PUBLIC[name]}"), name)
-        globals()[name] = value
-        return value
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "write": "talon.storage.files:write",
+            "read": "talon.storage.files:read",
+            "info": "talon.storage.files:info",
+            "read_version": "talon.storage.files:read_version",
+            "FileInfo": "talon.storage.summary:FileInfo",
+            "Backend": "talon.storage.backend:Backend",
+        },
+    )

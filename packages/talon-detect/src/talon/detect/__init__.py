@@ -5,9 +5,10 @@ Every name is loaded on first use; `ir.NMS` and `talon.detect.NMS` are the same 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from talon.ir.known import PRIMITIVES
+from talon.ir.known import provided_by
+from talon.plugins.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -17,22 +18,4 @@ if TYPE_CHECKING:
     from talon.detect.head import SDDetect as SDDetect
     from talon.detect.nms import NMS as NMS
 else:
-
-    def __getattr__(name: str) -> Any:
-        targets = provided()
-        if name not in targets:
-            raise AttributeError(f"module 'talon.detect' has no attribute {name!r}; it has {', '.join(targets)}")
-        from talon.ir.facade import load
-
-        value = load(targets[name])
-        globals()[name] = value
-        return value
-
-
-def provided() -> dict[str, str]:
-    """The primitives of this distribution: name -> import string."""
-    return {name: known.target for name, known in PRIMITIVES.items() if known.distribution == "talon-detect"}
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *provided()})
+    __getattr__, __dir__ = lazy_names(__name__, provided_by("talon-detect"))

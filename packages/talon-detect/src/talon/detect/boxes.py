@@ -25,6 +25,9 @@ class DFLDecode(Primitive):
     Li et al., Generalized Focal Loss, arXiv 2006.04388. One bin without `dfl_weights` passes through as it is.
     """
 
+    known_as = {"ultralytics": "DFL, here beside the channels that follow"}
+    usage = ("ir.DFLDecode(reg_max=4)", [(18, 4, 4)])
+
     reg_max: int = integer(doc="bins of one distance", low=1, dim="bins")
     dfl_weights: OptionalArray = array(
         "bins", doc="value of each bin, None for 0, 1, 2, ...", unit="cells", default=None
@@ -71,6 +74,9 @@ class Dist2BBox(Primitive):
     Input and output `(4 + nc, height, width)`; what follows the four channels passes through. `"xywh"` is centre and
     size, `"xyxy"` two corners.
     """
+
+    known_as = {"ultralytics": "dist2bbox with make_anchors"}
+    usage = ("ir.Dist2BBox(stride=8)", [(6, 4, 4)])
 
     stride: int = integer(doc="size of one cell", unit="pixels", low=1)
     offset: float = number(

@@ -24,6 +24,17 @@ class SDDetect(Composite):
     two convolutions of each branch, and the last one's maps are averaged over the steps so far.
     """
 
+    known_as = {"su-yolo": "SDDetect", "ultralytics": "Detect of one scale, as in training"}
+    usage = (
+        "ir.SDDetect(\n"
+        "    2, 4, 8,\n"
+        "    np.ones((8, 6, 3, 3)), None, np.ones((8, 8, 3, 3)), None, np.ones((16, 8, 1, 1)), None,\n"
+        "    np.ones((4, 6, 3, 3)), None, np.ones((4, 4, 3, 3)), None, np.ones((2, 4, 1, 1)), None,\n"
+        '    neuron="if",\n'
+        ")",
+        [(6, 4, 4)],
+    )
+
     num_classes: int = integer(doc="number of classes", low=1, dim="classes")
     reg_max: int = integer(doc="bins of each of the four box distances", low=1)
     stride: int = integer(doc="size of one cell, kept for tools", unit="pixels", low=1)

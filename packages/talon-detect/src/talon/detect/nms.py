@@ -34,6 +34,13 @@ class NMS(Primitive):
     A NaN score never passes; a box without area overlaps nothing.
     """
 
+    known_as = {
+        "torch": "torchvision.ops.batched_nms",
+        "onnx": "NonMaxSuppression, which gives indices",
+        "ultralytics": "non_max_suppression",
+    }
+    usage = ("ir.NMS(max_detections=5)", [(6, 4, 4), (6, 2, 2)])
+
     score_threshold: float = number(doc="score that a detection must exceed", default=0.25, low=0.0, high=1.0)
     iou_threshold: float = number(doc="overlap above which the lower box is dropped", default=0.45, low=0.0, high=1.0)
     max_detections: int = integer(doc="rows of the output, 0 for as many as there are anchors", default=300, low=0)

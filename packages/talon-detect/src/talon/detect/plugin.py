@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from talon.detect import provided
-from talon.plugins.hookspecs import hookimpl
+from talon.ir.known import provided_by
+from talon.plugins import hookimpl
 
 TALON_API = 1
 
 
 @hookimpl
 def talon_primitives() -> dict[str, str]:
-    return provided()
+    return provided_by("talon-detect")

@@ -61,6 +61,17 @@ class GhostBasicBlock1(GhostBlock):
     `neuron="if"`.
     """
 
+    known_as = {"su-yolo": "GhostBasicBlock1"}
+    usage = (
+        "ir.GhostBasicBlock1(\n"
+        "    np.ones((2, 6, 1, 1)), None, np.ones((2, 1, 3, 3)), None,\n"
+        "    np.ones((4, 6, 3, 3)), None, np.ones((4, 1, 3, 3)), None,\n"
+        "    np.ones((2, 4, 3, 3)), None, np.ones((2, 1, 3, 3)), None,\n"
+        '    stride=2, neuron="if",\n'
+        ")",
+        [(6, 8, 8)],
+    )
+
     cvres_primary_weight: Array = array("*step res in res_kh res_kw", doc="primary kernels beside the main path")
     cvres_primary_bias: OptionalArray = array("*step res", doc="added to its primary maps", optional=True, neutral=0.0)
     cvres_cheap_weight: Array = array("*step res 1 res_cheap_kh res_cheap_kw", doc="its cheap kernels")
@@ -85,6 +96,16 @@ class GhostBasicBlock2(GhostBlock):
     Its convolutions are SGhostConv without neurons, padded by half of each kernel; `[neuron]` is there with
     `neuron="if"`.
     """
+
+    known_as = {"su-yolo": "GhostBasicBlock2"}
+    usage = (
+        "ir.GhostBasicBlock2(\n"
+        "    np.ones((4, 6, 1, 1)), None, np.ones((4, 1, 3, 3)), None,\n"
+        "    np.ones((2, 4, 3, 3)), None, np.ones((2, 1, 3, 3)), None,\n"
+        '    neuron="if",\n'
+        ")",
+        [(6, 8, 8)],
+    )
 
     cv0_primary_weight: Array = array("*step half in kh0 kw0", doc="primary kernels of the first ghost convolution")
     cv0_primary_bias: OptionalArray = array("*step half", doc="added to its primary maps", optional=True, neutral=0.0)

@@ -74,6 +74,9 @@ class SGhostConv(GhostComposite):
     With neurons, one stands after each convolution, so that the cheap one reads spikes.
     """
 
+    known_as = {"ghostnet": "GhostModule without its activations, norms folded", "su-yolo": "SGhostConv"}
+    usage = ('ir.SGhostConv(np.ones((4, 3, 3, 3)), None, np.ones((4, 1, 3, 3)), None, neuron="if")', [(3, 8, 8)])
+
     primary_weight: Array = array("*step primary in kh kw", doc="kernels of the primary convolution")
     primary_bias: OptionalArray = array("*step primary", doc="added to the primary maps", optional=True, neutral=0.0)
     cheap_weight: Array = array("*step primary 1 cheap_kh cheap_kw", doc="one kernel per primary map")

@@ -19,6 +19,16 @@ class SGhostEncoderLite(GhostComposite):
     presented at every step becomes spikes at the first of them.
     """
 
+    known_as = {"su-yolo": "SGhostEncoderLite"}
+    usage = (
+        "ir.SGhostEncoderLite(\n"
+        "    np.ones((4, 3, 3, 3)), None,\n"
+        "    np.ones((2, 4, 1, 1)), None, np.ones((2, 1, 3, 3)), None,\n"
+        '    neuron="if",\n'
+        ")",
+        [(3, 16, 16)],
+    )
+
     conv1_weight: Array = array("*step mid in kh kw", doc="kernels of the first convolution")
     conv1_bias: OptionalArray = array("*step mid", doc="added to its maps", optional=True, neutral=0.0)
     ghost_primary_weight: Array = array("*step primary mid primary_kh primary_kw", doc="primary kernels")

@@ -6,7 +6,9 @@ loaded on first use. `hw.run` is `talon.engine.run`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from talon.plugins.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -18,26 +20,16 @@ if TYPE_CHECKING:
     from talon.hw.fit import check as check
     from talon.hw.report import Finding as Finding
     from talon.hw.report import FitReport as FitReport
-
 else:
-    _NAMES = {
-        "run": "talon.engine",
-        "Target": "talon.hw.description",
-        "target": "talon.hw.description",
-        "targets": "talon.hw.description",
-        "check": "talon.hw.fit",
-        "Finding": "talon.hw.report",
-        "FitReport": "talon.hw.report",
-    }
-
-    def __getattr__(name: str) -> Any:
-        if name not in _NAMES:
-            raise AttributeError(f"module 'talon.hw' has no attribute {name!r}; it has {', '.join(sorted(_NAMES))}")
-        from importlib import import_module
-
-        value = getattr(import_module(_NAMES[name]), name)
-        globals()[name] = value
-        return value
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *_NAMES})
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "run": "talon.engine:run",
+            "Target": "talon.hw.description:Target",
+            "target": "talon.hw.description:target",
+            "targets": "talon.hw.description:targets",
+            "check": "talon.hw.fit:check",
+            "Finding": "talon.hw.report:Finding",
+            "FitReport": "talon.hw.report:FitReport",
+        },
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from talon.ir.errors import Diagnostic, TalonTargetError
+from talon.ir.errors import Diagnostic, Findings, TalonTargetError
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,14 @@ class CoreUse:
 
 
 @dataclass(frozen=True, repr=False)
-class FitReport:
+class FitReport(Findings):
     """The answer of `hw.check`. `ok`: no errors, so the graph fits as far as the target's numbers are known.
 
     `cores`: the cores in use, of `available` ones. Where `complete` is False a layer found no tiling, and the cores are
     a lower bound. `total`: what the whole target has and the graph needs. `diagnostics`: errors first.
     """
+
+    raises = TalonTargetError
 
     target: str
     target_hash: str
@@ -96,33 +98,6 @@ class FitReport:
     cores: tuple[CoreUse, ...]
     total: tuple[Use, ...]
     diagnostics: tuple[Diagnostic, ...]
-
-    @property
-    def errors(self) -> tuple[Diagnostic, ...]:
-        return tuple(d for d in self.diagnostics if d.severity == "error")
-
-    @property
-    def warnings(self) -> tuple[Diagnostic, ...]:
-        return tuple(d for d in self.diagnostics if d.severity == "warning")
-
-    @property
-    def ok(self) -> bool:
-        return not self.errors
-
-    def raise_errors(self) -> None:
-        """Raise `TalonTargetError` for the first error, if there is one; the message says how many more there are."""
-        if self.ok:
-            return
-        first, more = self.errors[0], len(self.errors) - 1
-        suffix = f" (and {more} more error{'s' * (more != 1)}: the report lists them)" if more else ""
-        raise TalonTargetError(
-            first.code,
-            first.message + suffix,
-            node=first.node,
-            expected=first.expected,
-            found=first.found,
-            help=first.help,
-        )
 
     def fullest(self) -> list[Use]:
         """For each resource of a core, its largest use."""

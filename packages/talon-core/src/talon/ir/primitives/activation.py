@@ -41,6 +41,9 @@ def with_features(features: int, shape: Shape | None) -> Shape | None:
 class ReLU(Activation):
     """`x` where positive, `negative_slope * x` elsewhere."""
 
+    known_as = {"torch": "nn.ReLU, or nn.LeakyReLU", "onnx": "Relu, or LeakyRelu"}
+    usage = ("ir.ReLU(features=3)", [(3, 8, 8)])
+
     negative_slope: float = number(doc="slope below zero", default=0.0)
 
     def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
@@ -51,6 +54,9 @@ class ReLU(Activation):
 
 class Sigmoid(Activation):
     """`1 / (1 + exp(-x))`, computed from `exp(-|x|)` so that it never overflows."""
+
+    known_as = {"torch": "nn.Sigmoid", "onnx": "Sigmoid"}
+    usage = ("ir.Sigmoid(features=3)", [(3,)])
 
     def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         return sigmoid(inputs[0])
@@ -65,12 +71,18 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 class Tanh(Activation):
     """Hyperbolic tangent."""
 
+    known_as = {"torch": "nn.Tanh", "onnx": "Tanh"}
+    usage = ("ir.Tanh(features=3)", [(3,)])
+
     def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         return np.asarray(np.tanh(inputs[0]))
 
 
 class Softmax(Activation):
     """`exp(x - max) / sum(exp(x - max))` along `dim`, an axis of the sample (0 = channels, -1 = last)."""
+
+    known_as = {"torch": "nn.Softmax, whose dim counts the batch", "onnx": "Softmax, whose axis counts the batch"}
+    usage = ("ir.Softmax(features=10, dim=0)", [(10,)])
 
     dim: int = integer(doc="axis of the sample", default=-1)
 
@@ -118,6 +130,9 @@ def softmax(x: np.ndarray, axis: int) -> np.ndarray:
 class GELU(Activation):
     """`x/2 (1 + erf(x / sqrt 2))`, or its tanh form when `approximate` (Hendrycks and Gimpel, arXiv 1606.08415)."""
 
+    known_as = {"torch": 'nn.GELU(approximate="tanh"), or nn.GELU() for approximate=False', "onnx": "Gelu"}
+    usage = ("ir.GELU(features=3)", [(3,)])
+
     approximate: bool = flag(doc="use the tanh form", default=True)
 
     def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
@@ -138,6 +153,9 @@ def erf(x: np.ndarray) -> np.ndarray:
 class ELU(Activation):
     """`x` where positive, `alpha (exp(x) - 1)` elsewhere (Clevert et al., arXiv 1511.07289)."""
 
+    known_as = {"torch": "nn.ELU", "onnx": "Elu"}
+    usage = ("ir.ELU(features=3, alpha=0.5)", [(3,)])
+
     alpha: float = number(doc="size of the negative saturation", default=1.0)
 
     def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
@@ -147,6 +165,9 @@ class ELU(Activation):
 
 class PReLU(Activation):
     """`x` where positive, `weight * x` elsewhere; one weight or one per channel (axis 0)."""
+
+    known_as = {"torch": "nn.PReLU", "onnx": "PRelu"}
+    usage = ("ir.PReLU(features=3, weight=[0.1, 0.2, 0.3])", [(3, 4, 4)])
 
     weight: Array = per_neuron(doc="slope below zero, one or one per channel")
 

@@ -51,6 +51,9 @@ class Boundary(Primitive):
 class Input(Boundary):
     """An entry of the graph: `Input([3, 32, 32])` takes arrays `(T, B, 3, 32, 32)`. In a nested graph it is a port."""
 
+    known_as = {"onnx": "an input of the graph", "nir": "Input"}
+    usage = ("ir.Input([3, 8, 8])", [(3, 8, 8)])
+
     input_type: SampleType = sample_type(port="input", doc="shape of one sample", stored_as="shape")
 
     @property
@@ -66,6 +69,9 @@ class Input(Boundary):
 
 class Output(Boundary):
     """An exit of the graph; several edges into it are summed."""
+
+    known_as = {"onnx": "an output of the graph", "nir": "Output"}
+    usage = ("ir.Output([3, 8, 8])", [(3, 8, 8)])
 
     output_type: SampleType = sample_type(port="output", doc="shape of one sample", stored_as="shape")
 

@@ -139,6 +139,9 @@ class Convolution(Primitive):
 class Conv1d(Convolution):
     """1-D convolution of `(in, length)` to `(out, length')`."""
 
+    known_as = {"torch": "nn.Conv1d", "onnx": "Conv", "nir": "Conv1d"}
+    usage = ("ir.Conv1d(np.ones((4, 2, 3)), np.zeros(4), padding=1)", [(2, 16)])
+
     spatial = 1
 
     weight: Array = array("*step out in_per_group k", doc="kernels")
@@ -152,6 +155,9 @@ class Conv1d(Convolution):
 
 class Conv2d(Convolution):
     """2-D convolution of `(in, height, width)` to `(out, height', width')`."""
+
+    known_as = {"torch": "nn.Conv2d", "onnx": "Conv", "nir": "Conv2d"}
+    usage = ("ir.Conv2d(np.ones((8, 3, 3, 3)), np.zeros(8), stride=2, padding=1)", [(3, 16, 16)])
 
     spatial = 2
 
@@ -167,9 +173,19 @@ class Conv2d(Convolution):
 class SConv(Conv2d):
     """Convolution fed by spikes; computes what Conv2d does. The neuron is a node of its own."""
 
+    known_as = {"torch": "nn.Conv2d fed by spikes", "onnx": "Conv", "nir": "Conv2d"}
+    usage = ('ir.SConv(np.ones((4, 2, 3, 3)), padding="same")', [(2, 8, 8)])
+
 
 class SDConv(Conv2d):
     """Depthwise convolution fed by spikes: every channel has one kernel, `groups` equals the channels."""
+
+    known_as = {
+        "torch": "nn.Conv2d with groups = in_channels",
+        "onnx": "Conv with group = channels",
+        "nir": "Conv2d with groups = channels",
+    }
+    usage = ("ir.SDConv(np.ones((4, 1, 3, 3)), padding=1)", [(4, 8, 8)])
 
     groups: int | None = integer(  # type: ignore[assignment]
         doc="the number of channels, which it defaults to", default=None, low=1
@@ -196,6 +212,13 @@ class SDConv(Conv2d):
 
 class SepConv2d(Composite):
     """Depthwise convolution (stride, padding, dilation act here) followed by a pointwise one; nothing in between."""
+
+    known_as = {
+        "torch": "two nn.Conv2d, the first with groups = in_channels",
+        "onnx": "two Conv, the first with group = channels",
+        "keras": "SeparableConv2D",
+    }
+    usage = ("ir.SepConv2d(np.ones((4, 1, 3, 3)), np.ones((6, 4, 1, 1)), padding=1)", [(4, 8, 8)])
 
     depthwise_weight: Array = array("*step mid 1 kh kw", doc="one kernel per channel")
     pointwise_weight: Array = array("*step out mid 1 1", doc="1x1 kernels that mix the channels")

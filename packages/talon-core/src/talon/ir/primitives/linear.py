@@ -16,6 +16,9 @@ from talon.ir.primitive import Primitive, Tally
 class Affine(Primitive):
     """`y = x W^T + b` on the last axis; leading axes are free."""
 
+    known_as = {"torch": "nn.Linear", "onnx": "Gemm with transB = 1", "nir": "Affine, or Linear without a bias"}
+    usage = ("ir.Affine(np.ones((2, 3)), np.zeros(2))", [(3,)])
+
     weight: Array = array("*step out in", doc="weight matrix")
     bias: OptionalArray = array("*step out", doc="added to the output", default=None, neutral=0.0)
 
@@ -51,6 +54,9 @@ class Affine(Primitive):
 
 class SpikingAffine(Affine):
     """Affine for spiking hardware: bits and spike mode bind integer engines; in float it computes what Affine does."""
+
+    known_as = {"torch": "nn.Linear fed by spikes", "nir": "Affine"}
+    usage = ("ir.SpikingAffine(np.ones((2, 3)), np.zeros(2), weight_bits=4)", [(3,)])
 
     spike_mode: Literal["binary", "graded", "rate"] = choice(
         ("binary", "graded", "rate"), doc="what an input value means to the hardware", default="binary"

@@ -147,6 +147,13 @@ class LIF(Neuron):
     The exact discretisation by forward Euler with a step of one (Gerstner et al., Neuronal Dynamics, section 1.3).
     """
 
+    known_as = {
+        "nir": 'LIF, with comparator="gt" and tau / dt',
+        "snntorch": 'Leaky, with comparator="gt", reset="subtract", reset_delay=1, r=tau',
+        "spikingjelly": "LIFNode with a hard reset to 0",
+    }
+    usage = ("ir.LIF(tau=4.0, r=8.0, v_leak=0.0, v_threshold=1.0)", [(3,)])
+
     tau: Array = per_neuron(doc="membrane time constant", unit="steps", low=1.0)
     r: Array = per_neuron(doc="membrane resistance, the gain of the input", unit="V per input")
     v_leak: Array = per_neuron(doc="resting membrane, towards which v leaks", unit="V")
@@ -165,6 +172,12 @@ class LIF(Neuron):
 
 class IF(Neuron):
     """Integrate-and-fire without leak: `v <- v + r x`, then spike and reset."""
+
+    known_as = {
+        "nir": 'IF, with comparator="gt"',
+        "spikingjelly": 'IFNode with a hard reset to 0, or reset="subtract" for v_reset=None',
+    }
+    usage = ("ir.IF(v_threshold=1.0)", [(3,)])
 
     v_threshold: Array = per_neuron(doc="spike threshold", unit="V")
     r: Array = per_neuron(doc="gain of the input", unit="V per input", default=1.0, kw_only=True)

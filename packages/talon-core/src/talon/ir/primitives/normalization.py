@@ -56,17 +56,26 @@ class BatchNorm(Primitive):
 class BatchNorm1d(BatchNorm):
     """Batch normalisation of `(C,)` or `(C, length)`: `(x - mean) / sqrt(var + eps) * weight + bias`."""
 
+    known_as = {"torch": "nn.BatchNorm1d after eval()", "onnx": "BatchNormalization"}
+    usage = ("ir.BatchNorm1d(3, None, None, running_mean=np.zeros(3), running_var=np.ones(3))", [(3,)])
+
     ranks = (1, 2)
 
 
 class BatchNorm2d(BatchNorm):
     """Batch normalisation of `(C, height, width)`: `(x - mean) / sqrt(var + eps) * weight + bias`."""
 
+    known_as = {"torch": "nn.BatchNorm2d after eval()", "onnx": "BatchNormalization"}
+    usage = ("ir.BatchNorm2d(3, None, None, running_mean=np.zeros(3), running_var=np.ones(3))", [(3, 8, 8)])
+
     ranks = (3,)
 
 
 class LayerNorm(Primitive):
     """`(x - mean) / sqrt(var + eps) * weight + bias` over the last axes, biased variance (Ba et al., 1607.06450)."""
+
+    known_as = {"torch": "nn.LayerNorm", "onnx": "LayerNormalization"}
+    usage = ("ir.LayerNorm(16, np.ones(16), np.zeros(16))", [(4, 16)])
 
     normalized_shape: Ints = integers(doc="lengths of the last axes, which are normalised together", low=1)
     weight: OptionalArray = array(None, doc="scale, of shape normalized_shape; None means 1", default=None)
@@ -115,6 +124,9 @@ class LayerNorm(Primitive):
 
 class Dropout(Activation):
     """Identity when a network runs; `p` is kept for tools that go on training."""
+
+    known_as = {"torch": "nn.Dropout after eval()", "onnx": "Dropout with training_mode false"}
+    usage = ("ir.Dropout(features=3, p=0.2)", [(3,)])
 
     identity = True
 

@@ -14,6 +14,14 @@ from talon.ir.fields import Shape
 from talon.ir.primitive import Primitive
 
 
+def require_map(shape: Shape, what: str) -> None:
+    """Raise `TalonShapeError` (T104) for a sample that is no map of channels."""
+    if len(shape) != 3:
+        raise TalonShapeError(
+            "T104", f"{what} needs a map", expected="(channels, height, width)", found=f"a sample of shape {shape}"
+        )
+
+
 class Pool2d(Primitive):
     """What the pools share: windows over `(C, height, width)`; `stride` defaults to the window."""
 
@@ -56,13 +64,7 @@ class Pool2d(Primitive):
         shape = inputs[0]
         if shape is None:
             return None
-        if len(shape) != 3:
-            raise TalonShapeError(
-                "T104",
-                "pooling needs a map",
-                expected="(channels, height, width)",
-                found=f"a sample of shape {shape}",
-            )
+        require_map(shape, "pooling")
         size = self.out_size(shape[1:])
         if min(size) < 1:
             raise TalonShapeError(
@@ -95,6 +97,9 @@ class Pool2d(Primitive):
 class MaxPool2d(Pool2d):
     """Largest value of each window; padding counts as minus infinity."""
 
+    known_as = {"torch": "nn.MaxPool2d", "onnx": "MaxPool"}
+    usage = ("ir.MaxPool2d(kernel_size=3, stride=2, padding=1)", [(4, 8, 8)])
+
     dilation: Pair = integers(doc="distance of the window's places", unit="pixels", default=(1, 1), length=2, low=1)
     ceil_mode: bool = flag(doc="round the number of windows up", default=False)
 
@@ -113,6 +118,13 @@ class MaxPool2d(Pool2d):
 class AvgPool2d(Pool2d):
     """Mean of each window. With `count_include_pad` it divides by the window clipped to the padded map, else by the
     number of real values in it."""
+
+    known_as = {
+        "torch": "nn.AvgPool2d",
+        "onnx": "AveragePool, whose count_include_pad is 0 unless given",
+        "nir": "AvgPool2d",
+    }
+    usage = ("ir.AvgPool2d(kernel_size=2)", [(4, 8, 8)])
 
     ceil_mode: bool = flag(doc="round the number of windows up", default=False)
     count_include_pad: bool = flag(doc="count the border in the divisor", default=True)
@@ -140,6 +152,9 @@ class AvgPool2d(Pool2d):
 
 class Upsample(Primitive):
     """Resample `(C, height, width)` to `size`, or by `scale_factor`: nearest neighbour or bilinear."""
+
+    known_as = {"torch": "nn.Upsample", "onnx": "Resize, nearest with asymmetric coordinates rounded down"}
+    usage = ("ir.Upsample(scale_factor=2)", [(4, 8, 8)])
 
     scale_factor: Factors = factor(doc="factor per axis; ignored when size is given", default=2, length=2, above=0.0)
     size: OptionalPair = integers(doc="height and width of the output", unit="pixels", default=None, length=2, low=1)
@@ -174,13 +189,7 @@ class Upsample(Primitive):
         shape = inputs[0]
         if shape is None:
             return None
-        if len(shape) != 3:
-            raise TalonShapeError(
-                "T104",
-                "upsampling needs a map",
-                expected="(channels, height, width)",
-                found=f"a sample of shape {shape}",
-            )
+        require_map(shape, "upsampling")
         size = self.out_size(shape[1:])
         if min(size) < 1:
             raise TalonShapeError(
@@ -222,6 +231,13 @@ class Upsample(Primitive):
 
 class Flatten(Primitive):
     """Joins the axes `start_dim..end_dim` of a sample into one, row-major."""
+
+    known_as = {
+        "torch": "nn.Flatten, whose dims count the batch",
+        "onnx": "Flatten, whose axis counts the batch",
+        "nir": "Flatten",
+    }
+    usage = ("ir.Flatten()", [(4, 8, 8)])
 
     start_dim: int = integer(doc="first axis joined (0 = first of the sample)", default=0)
     end_dim: int = integer(doc="last axis joined (-1 = last)", default=-1)

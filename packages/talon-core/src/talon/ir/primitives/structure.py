@@ -44,6 +44,13 @@ def joined(shapes: tuple[Shape | None, ...], dim: int) -> Shape | None:
 class Skip(Primitive):
     """A skip connection: `residual` sums its inputs, `concatenate` joins them on axis 0, `passthrough` is identity."""
 
+    known_as = {
+        "torch": "+, torch.cat or nn.Identity",
+        "onnx": "Add, Concat or Identity",
+        "nir": "edges that meet in one node, for residual",
+    }
+    usage = ('ir.Skip("residual")', [(4, 8, 8), (4, 8, 8)])
+
     skip_type: Literal["residual", "concatenate", "passthrough"] = choice(
         ("residual", "concatenate", "passthrough"),
         doc="what happens to several inputs",
@@ -68,11 +75,14 @@ class Skip(Primitive):
 class HybridRegion(Primitive):
     """Marks where spiking and conventional layers meet; the values pass through."""
 
+    known_as = {"torch": "nn.Identity", "onnx": "Identity"}
+    usage = ('ir.HybridRegion("snn", features=3, name="backbone")', [(3, 8, 8)])
+
     identity = True
 
     mode: Literal["snn", "ann"] = choice(("snn", "ann"), doc="the kind of layers that begin here")
     features: int = integer(doc="number of channels of the input", low=1)
-    name: str | None = text(doc="name of the region")
+    name: str | None = text(doc="name of the region", default=None)
 
     def infer(self, *inputs: Shape | None) -> Shape | None:
         return with_features(self.features, inputs[0])
@@ -83,6 +93,9 @@ class HybridRegion(Primitive):
 
 class ChannelSplit(Primitive):
     """Cuts a sample along `dim`; chunk i leaves by output port i."""
+
+    known_as = {"torch": "torch.split, whose dim counts the batch", "onnx": "Split, whose axis counts the batch"}
+    usage = ("ir.ChannelSplit([2, 4])", [(6, 8, 8)])
 
     split_sections: Ints = integers(doc="lengths of the chunks", low=1)
     dim: int = integer(doc="axis of the sample that is cut", default=0)
@@ -116,6 +129,9 @@ class ChannelSplit(Primitive):
 class Concat(Primitive):
     """Joins `num_inputs` samples along `dim`, in edge order."""
 
+    known_as = {"torch": "torch.cat, whose dim counts the batch", "onnx": "Concat, whose axis counts the batch"}
+    usage = ("ir.Concat(num_inputs=2)", [(2, 8, 8), (4, 8, 8)])
+
     num_inputs: int = integer(doc="how many edges enter", default=2, low=1)
     dim: int = integer(doc="axis of the sample along which they are joined", default=0)
 
@@ -139,6 +155,9 @@ class Concat(Primitive):
 
 class StepMean(Primitive):
     """The mean of all inputs so far: state sum and step count, output sum / count."""
+
+    known_as = {"torch": "x.mean(0) of the steps so far"}
+    usage = ("ir.StepMean()", [(3,)])
 
     def infer(self, *inputs: Shape | None) -> Shape | None:
         return inputs[0]
