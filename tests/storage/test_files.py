@@ -229,3 +229,12 @@ def test_info_and_version(path: Path) -> None:
     assert ir.read_version(path) == "1.0"
     assert "4 nodes" in repr(found)
     assert len(repr(found).splitlines()) < 20
+
+
+def test_only_files_are_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert code_of(ir.write, pipe, GRAPH) == "T308"
+    assert pipe.is_fifo()
+    (tmp_path / "folder.t1c").mkdir()
+    assert code_of(ir.write, tmp_path / "folder.t1c", GRAPH) == "T308"

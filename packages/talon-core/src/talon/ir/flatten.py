@@ -10,6 +10,7 @@ from talon.ir.edges import Edge
 from talon.ir.edits import at, explicit, free
 from talon.ir.errors import TalonGraphError
 from talon.ir.graph import Graph
+from talon.ir.infer import declared_shape
 from talon.ir.node import Node
 from talon.ir.primitive import Composite
 from talon.ir.primitives.boundary import Boundary
@@ -25,6 +26,15 @@ def flatten(graph: Graph) -> Graph:
     return graph._like(flat.nodes, flat.edges, provenance=provenance)
 
 
+def passage(boundary: Boundary, graph: Graph, owner: Node | None) -> Skip:
+    """The identity node in place of an inner boundary, with the shape that it, or the node it belongs to, declares."""
+    shape = boundary.shape
+    if shape is None and owner is not None:
+        side, there = ("input", graph.inputs) if boundary.ports().inputs == () else ("output", graph.outputs)
+        shape = declared_shape(owner, side, len(there))
+    return Skip("passthrough", input_type=shape)
+
+
 class _Flat:
     def __init__(self, graph: Graph) -> None:
         # Names of the outermost level stay as they are: its Inputs and Outputs are how users address the graph.
@@ -34,8 +44,8 @@ class _Flat:
         self.seen: set[tuple[str, str, int | None]] = set()
         self.provenance: dict[str, str] = {}
 
-    def add(self, graph: Graph, prefix: str, path: str, top: bool = False) -> dict[str, str]:
-        """Add one level; returns the flat name of every leaf of it."""
+    def add(self, graph: Graph, prefix: str, path: str, top: bool = False, owner: Node | None = None) -> dict[str, str]:
+        """Add one level; returns the flat name of every leaf of it. `owner` is the node that the level stands for."""
         if path.count("/") > MAX_DEPTH:
             raise TalonGraphError("T116", f"composites are nested deeper than {MAX_DEPTH} levels", node=path)
         names: dict[str, str] = {}
@@ -43,13 +53,13 @@ class _Flat:
         for name, node in graph.nodes.items():
             inner = node.decompose() if isinstance(node, Composite) else node
             if isinstance(inner, Graph):
-                flat = self.add(inner, f"{prefix}{name}.", f"{path}{name}/")
+                flat = self.add(inner, f"{prefix}{name}.", f"{path}{name}/", owner=node)
                 inside[name] = ([flat[n] for n in inner.inputs], [flat[n] for n in inner.outputs])
                 continue
             unique = prefix + name
             if unique in self.nodes or (not top and unique in self.reserved):
                 unique = free(unique, [*self.nodes, *self.reserved])
-            self.nodes[unique] = Skip("passthrough") if isinstance(node, Boundary) and not top else node
+            self.nodes[unique] = passage(node, graph, owner) if isinstance(node, Boundary) and not top else node
             self.provenance[unique] = path + name
             names[name] = unique
         for edge, link, delay in zip(explicit(graph), graph.links, graph.delays(), strict=True):

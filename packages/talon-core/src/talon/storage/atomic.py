@@ -23,6 +23,15 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     `TalonFileError` (T301) where the folder cannot be written; on any error the target is left as it was.
     """
     path = Path(os.path.realpath(target))
+    if path.exists() and not path.is_file():
+        raise TalonFileError(
+            "T308",
+            "only a file can be replaced",
+            file=str(path),
+            expected="a path that is free, or a regular file",
+            found="a folder" if path.is_dir() else "a device, pipe or socket",
+            help="give the name of a file",
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path)
