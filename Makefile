@@ -48,7 +48,8 @@ clean: ## remove the environments and caches
 .envs/published/installed: tests/interchange/requirements.txt
 	rm -rf .envs/published
 	$(PYTHON) -m venv .envs/published
-	.envs/published/bin/python $(PIP) --requirement $< || echo 'no wheel here' > .envs/published/missing
+	.envs/published/bin/python $(PIP) --requirement $< 2> .envs/published/log || { cat .envs/published/log; \
+	  grep -q 'No matching distribution' .envs/published/log && cp .envs/published/log .envs/published/missing; }
 	touch $@
 
 # pip resolves the path of talon-core from the folder it runs in.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -246,3 +247,12 @@ def test_a_closed_pipe_is_no_error(net: Path) -> None:
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
+
+
+def test_a_group_of_a_distribution_that_is_not_installed_names_it() -> None:
+    code = "from talon.cli.main import main; main()"
+    environment = os.environ | {"TALON_PLUGINS": ""}
+    command = [sys.executable, "-c", code, "hw", "demo"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert "pip install talon-hw" in done.stderr

@@ -86,7 +86,7 @@ REFUSED: list[tuple[Any, tuple[Any, ...], dict[str, Any], str, str]] = [
     (ir.Affine, ([["a"]],), {}, "T204", "weight"),
     (ir.Affine, ([[1], [1, 2]],), {}, "T204", "weight rectangular"),
     (ir.Affine, (None,), {}, "T204", "weight NoneType"),
-    (ir.Affine, (), {}, "T206", "weight nothing"),
+    (ir.Affine, (), {}, "T206", "weight none"),
     (ir.Affine, (ones((1, 1)), None, 3), {}, "T206", "2 3 keyword"),
     (ir.Affine, (ones((1, 1)),), {"weight": 1}, "T206", "weight twice"),
     (ir.Affine, (ones((1, 1)),), {"biass": 1}, "T206", "biass 'bias'"),

@@ -238,3 +238,11 @@ def test_only_files_are_replaced(tmp_path: Path) -> None:
     assert pipe.is_fifo()
     (tmp_path / "folder.t1c").mkdir()
     assert code_of(ir.write, tmp_path / "folder.t1c", GRAPH) == "T308"
+
+
+@pytest.mark.parametrize("name", ["net.zarr", "net.zarr.zip", "net.nir"])
+def test_a_suffix_of_another_format_is_no_hdf5(tmp_path: Path, name: str) -> None:
+    assert code_of(ir.write, tmp_path / name, GRAPH) == "T308"
+    assert not (tmp_path / name).exists()
+    ir.write(tmp_path / name, GRAPH, backend="hdf5")
+    assert ir.read(tmp_path / name).same_as(GRAPH)

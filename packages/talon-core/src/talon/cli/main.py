@@ -64,8 +64,17 @@ class LazyGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from talon.ir.errors import suggest
+            from talon.ir.errors import TalonMissingPluginError, suggest
+            from talon.ir.known import COMMAND_GROUPS
 
+            if (distribution := COMMAND_GROUPS.get(args[0])) is not None:
+                raise TalonMissingPluginError(
+                    "T001",
+                    f"'talon {args[0]}' is a group of commands of {distribution}, which is not installed",
+                    expected=distribution,
+                    found="not installed",
+                    help=f"pip install {distribution}",
+                )
             hint = suggest(args[0], self.list_commands(ctx), "'talon --help' lists the commands")
             raise click.UsageError(f"there is no command {args[0]!r}: {hint}", ctx)
         return super().resolve_command(ctx, args)

@@ -101,7 +101,7 @@ def load_arrays(source: str, names: list[str]) -> Any:
             "T303",
             "the input is no .npy or .npz file of plain numbers",
             file=source,
-            found=f"{type(error).__name__}: {error}",
+            found="something else" if "pickle" in str(error) else f"{type(error).__name__}: {error}",
             help="save it with numpy.save or numpy.savez",
         ) from error
     if len(arrays) == 1 and len(names) == 1:

@@ -94,4 +94,6 @@ def first(array: np.ndarray, bad: np.ndarray) -> str:
     """How many elements are bad and where the first one stands."""
     index = tuple(int(i) for i in np.argwhere(bad)[0]) if array.ndim else ()
     count = int(np.count_nonzero(bad))
-    return f"{array[index]!r} at index {list(index)}, {count} of {array.size} in all"
+    if array.size == 1:
+        return str(array.item())
+    return f"{array[index].item()!r} at index {list(index)}, {count} of {array.size} in all"

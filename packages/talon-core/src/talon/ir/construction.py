@@ -52,7 +52,7 @@ def bind(
             "T206",
             f"{cls.__name__} needs {', '.join(missing)}",
             expected=", ".join(n for n in cls.fields if n not in common),
-            found=f"only {', '.join(given) or 'nothing'}",
+            found=f"only {', '.join(given)}" if given else "none",
             help=f"give {missing[0]}=...: {cls.fields[missing[0]].doc}",
         )
     return given

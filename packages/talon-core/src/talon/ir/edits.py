@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -118,7 +119,7 @@ def rename(graph: Graph, names: Mapping[str, str]) -> Graph:
     for old in names:
         graph.node(old)
     renamed = [names.get(n, n) for n in graph.nodes]
-    clash = next((n for i, n in enumerate(renamed) if n in renamed[:i]), None)
+    clash = next((name for name, count in Counter(renamed).items() if count > 1), None)
     if clash is not None:
         raise TalonGraphError("T102", f"renaming gives {clash!r} to two nodes", help="choose another name")
     edges = [moved(e, names.get(e.src_node, e.src_node), names.get(e.dst_node, e.dst_node)) for e in explicit(graph)]

@@ -44,6 +44,10 @@ def provided_by(distribution: str) -> dict[str, str]:
     return {name: known.target for name, known in PRIMITIVES.items() if known.distribution == distribution}
 
 
+COMMAND_GROUPS = {"hw": "talon-hw"}
+"""Groups of commands that our other distributions add to `talon`."""
+
+
 def neuron_module(name: str) -> bool:
     """Whether the built-in neuron plugin provides the name."""
     return PRIMITIVES[name].target.startswith(f"{_CORE}.neurons:")

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Protocol
 
 from talon.ir.document import Document
-from talon.ir.errors import TalonFormatError, TalonPluginError, suggest
+from talon.ir.errors import TalonFileError, TalonFormatError, TalonPluginError, suggest
 from talon.plugins import registry
 
 Progress = Callable[[int, int], None]
+
+UNCLAIMED = (".zarr", ".zarr.zip", ".nir", ".npz", ".onnx", ".safetensors", ".pt", ".json")
+"""Suffixes that say another format: HDF5 is not written under them unless it is asked for by name."""
 
 HEAD = 4096
 """How many bytes of a file `recognises` is given."""
@@ -63,6 +66,14 @@ def for_writing(path: Path, name: str | None) -> Backend:
     for backend in known.values():
         if path.name.endswith(backend.suffixes):
             return backend
+    if path.name.endswith(UNCLAIMED):
+        raise TalonFileError(
+            "T308",
+            "no installed storage backend writes this format",
+            expected=" or ".join(suffix for backend in known.values() for suffix in backend.suffixes),
+            found=path.suffix,
+            help="choose another suffix, or say backend='hdf5' if HDF5 under this name is meant",
+        )
     return known["hdf5"]
 
 

@@ -144,7 +144,7 @@ class Neuron(PerNeuron):
 class LIF(Neuron):
     """Leaky integrate-and-fire: `v <- beta v + (1 - beta)(v_leak + r x)`, `beta = 1 - 1/tau`, then spike and reset.
 
-    The exact discretisation by forward Euler with a step of one (Gerstner et al., Neuronal Dynamics, section 1.3).
+    Forward Euler with a step of one of the leaky integrator (Gerstner et al., Neuronal Dynamics, section 1.3).
     """
 
     known_as = {
