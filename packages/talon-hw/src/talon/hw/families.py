@@ -55,6 +55,12 @@ class Window:
         index = np.unique(self.table(start, end))
         return index[index >= 0]
 
+    def most_read(self, length: int) -> int:
+        """The most inputs that one of the blocks of this many outputs reads."""
+        if self.every >= self.outputs:  # all outputs share their inputs, so that one says it for all
+            return len(self.reads(0, 1))
+        return max(len(self.reads(*ends)) for ends in blocks(self.outputs, length))
+
     def gather(self, counts: np.ndarray, axis: int) -> np.ndarray:
         """`counts` of the inputs along `axis`, added up over what each output reads."""
         table = self.table(0, self.outputs)
@@ -78,10 +84,7 @@ class Need:
 
     def most_read(self, block: Shape) -> list[int]:
         """Along every axis, the most inputs that one of the blocks of this length reads."""
-        return [
-            max(len(window.reads(*ends)) for ends in blocks(window.outputs, length))
-            for window, length in zip(self.windows, block, strict=True)
-        ]
+        return [window.most_read(length) for window, length in zip(self.windows, block, strict=True)]
 
     def fan_in(self, sources: np.ndarray) -> int:
         """The most connections that one output has, where every input stands for `sources` of them."""
