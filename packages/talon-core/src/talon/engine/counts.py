@@ -6,9 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-QUANTITIES = ("macs", "synops", "updates", "spikes")
-"""macs: multiply-accumulates inside the map; synops: nonzero inputs times their fan-out inside the map; updates: neuron
-updates; spikes: ones sent. All int64 `(T, B)`."""
+QUANTITIES = {
+    "macs": "multiply-accumulates inside the map",
+    "synops": "nonzero inputs times their fan-out inside the map",
+    "updates": "neuron updates",
+    "spikes": "ones sent",
+}
+"""What is counted. All int64 `(T, B)`."""
 
 
 class Counts(Mapping[str, Mapping[str, np.ndarray]]):

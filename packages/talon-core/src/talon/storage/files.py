@@ -13,7 +13,7 @@ from talon.ir.errors import TalonError, TalonFileError, TalonFormatError, TalonT
 from talon.ir.graph import Graph
 from talon.ir.known import PRIMITIVES
 from talon.ir.node import Node
-from talon.ir.published import as_meant, meanings, without_duplicates
+from talon.ir.published import as_read, told
 from talon.plugins import registry
 from talon.storage.atomic import replacing
 from talon.storage.backend import for_reading, for_writing
@@ -73,9 +73,7 @@ def read(
     try:
         document = for_reading(source).read(source, lazy, progress)
         resolve = class_of if unknown == "error" else class_or_none
-        if not document.legacy:
-            return from_document(document, resolve)
-        return as_meant(from_document(without_duplicates(document), resolve))
+        return as_read(document, resolve) if document.legacy else from_document(document, resolve)
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
 
@@ -85,8 +83,7 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
     source = existing(path)
     try:
         document = for_reading(source).read(source, True, None)
-        meant = meanings(from_document(without_duplicates(document), class_or_none)) if document.legacy else ()
-        return summarise(source, document, meant)
+        return summarise(source, document, told(document, class_or_none) if document.legacy else ())
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
 
