@@ -113,3 +113,13 @@ def test_with_delays_states_every_delay_once() -> None:
     assert [e.delay for e in stated.edges] == [None, None, 1, 0]
     assert stated.with_delays().same_as(stated)
     assert stated.fingerprint() == graph.fingerprint()
+
+
+def test_a_source_that_is_spelt_in_two_ways_becomes_one_input() -> None:
+    nodes = {"a": ir.Input([2]), "x": ir.ReLU(2), "y": ir.ReLU(2), "o": ir.Output([2])}
+    graph = ir.Graph(nodes, [("a", "x"), ("a:out", "y"), ("x", "o"), ("y:out", "o")])
+    part = graph.subgraph(["x", "y", "o"])
+    assert len(part.inputs) == 1
+    assert part.check().ok
+    with pytest.raises(ir.TalonTypeError, match="several names"):
+        graph.subgraph("x")

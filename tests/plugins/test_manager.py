@@ -25,7 +25,7 @@ BROKEN = {
     "import fails": ("import nowhere_at_all", "ModuleNotFoundError nowhere_at_all"),
     "syntax": ("def (", "SyntaxError"),
     "exits": ("raise SystemExit(3)", "SystemExit 3"),
-    "no API": (GOOD.replace("TALON_API = 1", ""), "API None 1"),
+    "no API": (GOOD.replace("TALON_API = 1", ""), "TALON_API interface"),
     "other API": (GOOD.replace("TALON_API = 1", "TALON_API = 2"), "API 2 1"),
     "misspelt hook": (GOOD.replace("def talon_primitives", "def talon_primitves"), "talon_primitves talon_primitives"),
     "wrong arguments": (GOOD.replace("primitives()", "primitives(surplus)"), "surplus"),

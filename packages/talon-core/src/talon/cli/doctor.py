@@ -89,7 +89,7 @@ def troubles() -> list[Diagnostic]:
             "T003",
             f"plugin {plugin.name!r} of {plugin.origin} is not used",
             found=plugin.error,
-            help=f"upgrade or uninstall {plugin.distribution or 'what registers it'}",
+            help=f"mend, upgrade or uninstall {plugin.distribution or 'what registers it'}",
         )
         for plugin in manager().plugins
         if plugin.error

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from talon.ir.edges import Edge
-from talon.ir.errors import TalonGraphError
+from talon.ir.errors import TalonGraphError, TalonTypeError
 from talon.ir.graph import Graph
 from talon.ir.node import Node
 from talon.ir.primitives.boundary import Input, Output
@@ -127,32 +127,36 @@ def rename(graph: Graph, names: Mapping[str, str]) -> Graph:
 
 
 def subgraph(graph: Graph, names: Iterable[str]) -> Graph:
+    if isinstance(names, str):
+        raise TalonTypeError("T206", "subgraph takes several names", found=repr(names), help=f"give [{names!r}]")
     chosen = dict.fromkeys(names)
     for name in chosen:
         graph.node(name)
     shapes = graph.shapes
     nodes: dict[str, Node] = {n: node for n, node in graph.nodes.items() if n in chosen}
     entries: dict[str, Node] = {}
-    inputs: dict[str, str] = {}
-    outputs: dict[str, str] = {}
+    # By node and port numbers: an edge may leave the port out or say it, and means the same source.
+    inputs: dict[tuple[int, int], str] = {}
+    outputs: dict[tuple[int, int], str] = {}
     edges = []
     for edge, link in zip(explicit(graph), graph.links, strict=True):
         inside = edge.src_node in chosen, edge.dst_node in chosen
         if not any(inside):
             continue
-        port = graph.nodes[edge.src_node].ports().outputs[link.src_port]
-        shape = shapes[f"{edge.src_node}:{port}"]
+        ports, source = graph.nodes[edge.src_node].ports().outputs, (link.src, link.src_port)
+        shape = shapes[f"{edge.src_node}:{ports[link.src_port]}"]
+        stem = edge.src_node if len(ports) == 1 else f"{edge.src_node}.{ports[link.src_port]}"
         if all(inside):
             edges.append(edge)
         elif inside[1]:
-            if edge.src not in inputs:
-                inputs[edge.src] = free(edge.src.replace(":", "."), [*graph.nodes, *nodes, *entries])
-                entries[inputs[edge.src]] = Input(shape)
-            edges.append(Edge(inputs[edge.src], edge.dst, delay=edge.delay))
-        elif edge.src not in outputs:
-            outputs[edge.src] = free(edge.src.replace(":", ".") + "_out", [*graph.nodes, *nodes, *entries])
-            nodes[outputs[edge.src]] = Output(shape)
-            edges.append(Edge(edge.src, outputs[edge.src]))
+            if source not in inputs:
+                inputs[source] = free(stem, [*graph.nodes, *nodes, *entries])
+                entries[inputs[source]] = Input(shape)
+            edges.append(Edge(inputs[source], edge.dst, delay=edge.delay))
+        elif source not in outputs:
+            outputs[source] = free(f"{stem}_out", [*graph.nodes, *nodes, *entries])
+            nodes[outputs[source]] = Output(shape)
+            edges.append(Edge(edge.src, outputs[source]))
     return graph._like({**entries, **nodes}, edges)
 
 

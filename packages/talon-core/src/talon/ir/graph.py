@@ -304,7 +304,7 @@ class Graph(Node):
         return subgraph(self, names)
 
     def with_delays(self) -> Graph:
-        """The graph with every delay stated, at every level."""
+        """The graph with every delay stated, at every level; an edge beside one that states the same stays as it is."""
         from talon.ir.edits import with_delays
 
         return with_delays(self)

@@ -95,6 +95,8 @@ class PluginManager:
             module = import_module(plugin.module)
             api = getattr(module, "TALON_API", None)
             if api != API:
+                if api is None:
+                    raise RuntimeError(f"it does not say TALON_API = {API}, the plugin interface it was written for")
                 raise RuntimeError(f"written for plugin API {api}, this talon-core has {API}")
             self.register(plugin, module)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's module raises stays with it
