@@ -6,7 +6,7 @@ SOURCES := $(PACKAGES:%=packages/%/src/talon)
 PYPROJECTS := pyproject.toml $(PACKAGES:%=packages/%/pyproject.toml)
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test lint bench docs train-digits clean
+.PHONY: help demo test lint bench docs interop train-digits clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -29,6 +29,9 @@ bench: .venv/installed ## speed of the core, as pytest-benchmark tables
 
 docs: .venv/installed ## write the pages that follow from tables in the code
 	$(BIN)/python docs/generate.py
+
+interop: .envs/frameworks/installed ## record other frameworks' neurons again, for the tests to compare with
+	.envs/frameworks/bin/python tests/interchange/frameworks/record.py
 
 train-digits: .envs/digits/installed ## train the demo's network again, with torch in an environment of its own
 	.envs/digits/bin/python examples/digits/train.py
@@ -57,4 +60,12 @@ clean: ## remove the environments and caches
 	rm -rf .envs/digits
 	$(PYTHON) -m venv .envs/digits
 	cd examples/digits && ../../.envs/digits/bin/python $(PIP) --requirement requirements.txt
+	touch $@
+
+# Other frameworks: the second list without its dependencies, which would bring what their neurons do not need.
+.envs/frameworks/installed: tests/interchange/frameworks/requirements.txt tests/interchange/frameworks/frameworks.txt
+	rm -rf .envs/frameworks
+	$(PYTHON) -m venv .envs/frameworks
+	.envs/frameworks/bin/python $(PIP) --requirement tests/interchange/frameworks/requirements.txt
+	.envs/frameworks/bin/python $(PIP) --no-deps --requirement tests/interchange/frameworks/frameworks.txt
 	touch $@
