@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,8 @@ from talon.ir.node import HINTS, Node
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
+N = TypeVar("N", bound=Node)
+
 TRIES = 400
 LARGEST = 20_000
 """Elements of an output up to which an input shape is taken: the kit is to be quick."""
@@ -38,10 +40,14 @@ LARGEST = 20_000
 
 @dataclass(frozen=True)
 class Sample:
-    """A node and one sample shape for each of its inputs."""
+    """A node and one sample shape for each of its inputs.
+
+    `unused`: fields of a composite that it keeps for tools and does not compute with.
+    """
 
     node: Node
     inputs: tuple[Shape, ...]
+    unused: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -146,7 +152,7 @@ def values(declared: ArrayField, draw: Draw, shape: Shape) -> np.ndarray:
     return np.asarray(numbers, draw.one_of((np.float32, np.float64)))
 
 
-def instance(cls: type[Node], rng: np.random.Generator) -> Node:
+def instance(cls: type[N], rng: np.random.Generator) -> N:
     """A random instance. Fields that may be left out are left out half of the time."""
     problem: TalonError | None = None
     for _ in range(TRIES):
