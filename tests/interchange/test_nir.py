@@ -29,7 +29,8 @@ FILES = (
 )
 CLOSE = {"feedback_graph": 1e-5}
 """Files with real values at the output, and how far they may be off. All others are spikes, which are to be equal."""
-EDITED = ("lif_norse", "braille_v2a")
+SHOWN = ("lif_norse", "braille_v2a")
+"""Files whose two resets are run to show that they differ."""
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"the NIR files are not here: no folder {FOLDER}")
 
@@ -117,7 +118,7 @@ def test_the_graph_survives_a_file_of_ours(nir_graph: Any, name: str, tmp_path: 
     assert np.array_equal(output(run(again, x)), output(run(graph, x)))
 
 
-@pytest.mark.parametrize("name", EDITED)
+@pytest.mark.parametrize("name", SHOWN)
 def test_the_settings_are_what_makes_them_agree(nir_graph: Any, name: str) -> None:
     """The wrong reset gives other spikes, so agreement above is not for want of any."""
     stored = load(name)

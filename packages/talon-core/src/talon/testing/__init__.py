@@ -1,12 +1,12 @@
-"""Conformance kits for plugins: does a primitive keep what every primitive promises?
+"""Conformance kits for plugins, and random graphs for tests of engines and tools.
 
-    from talon.testing.primitives import check_primitive
+    from talon.testing.primitives import Golden, check_primitive
 
     def test_izhikevich():
-        check_primitive(Izhikevich)
+        check_primitive(Izhikevich, golden=[Golden(Izhikevich(a=0.1), [x], [spikes])])
 
-`talon.testing.storage.check_backend` does the same for storage backends.
+`talon.testing.storage.check_backend` does the same for storage backends. `talon.testing.graphs` makes graphs that run.
 
-Instances are drawn from the declaration alone (`talon.testing.strategies`). Only `strategies.samples` needs hypothesis:
-`pip install "talon-core[testing]"`.
+Instances are drawn from the declaration alone (`talon.testing.strategies`). Only `strategies.samples` and
+`graphs.graphs` need hypothesis: `pip install "talon-core[testing]"`.
 """
