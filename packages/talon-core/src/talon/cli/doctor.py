@@ -67,6 +67,8 @@ def troubles() -> list[Diagnostic]:
     from talon.plugins import registry
     from talon.plugins.manager import manager
 
+    for hook in registry.KINDS:
+        registry.usable(hook)  # loads everything, and complains of what cannot be
     clashes = [
         Diagnostic(
             "T004",

@@ -17,13 +17,17 @@ def primitives(out: Output) -> None:
 
     Example: talon primitives show LIF
     """
+    from talon.ir.errors import TalonError
     from talon.plugins import registry
 
     known = registry.primitives()
     rows = []
     for name in registry.list_primitives():
         entry = known[name]
-        meaning = summary(registry.primitive(name))
+        try:
+            meaning = summary(registry.primitive(name))
+        except TalonError as error:
+            meaning = f"cannot be used: {error.found}"
         rows.append({"name": name, "distribution": f"{entry.distribution} {entry.version}", "summary": meaning})
     out.data = rows
     out.table(("primitive", "distribution", "meaning"), [tuple(row.values()) for row in rows])

@@ -45,7 +45,7 @@ class EngineSpec:
 def specs() -> dict[str, EngineSpec]:
     from talon.plugins import registry
 
-    return {name: entry.load() for name, entry in registry.collected("talon_engines").items()}
+    return registry.usable("talon_engines")
 
 
 def list_engines() -> list[str]:
@@ -56,6 +56,9 @@ def list_engines() -> list[str]:
 
 def choose(name: str, graph: Graph, dtype: str) -> tuple[str, Engine, str]:
     """The engine's name, the engine, and why it was chosen. Raises `TalonRunError` (T405)."""
+    from talon.plugins import registry
+    from talon.plugins.manager import described
+
     known = specs()
     if name != "auto":
         if name not in known:
@@ -78,8 +81,14 @@ def choose(name: str, graph: Graph, dtype: str) -> tuple[str, Engine, str]:
         return name, engine, "asked for by name"
     passed: list[str] = []
     for candidate in list_engines():
-        engine = known[candidate].load()
-        reason = engine.refuses(graph, dtype)
+        try:
+            engine = known[candidate].load()
+            reason = engine.refuses(graph, dtype)
+        except Exception as error:  # noqa: BLE001 - a stranger's engine must not stop the others
+            reason = f"failed: {described(error)}"
+            registry.complain(
+                registry.collected("talon_engines")[candidate], f"provides the engine {candidate!r}, which {reason}"
+            )
         if reason is None:
             return candidate, engine, "; ".join(["the first that accepts the graph", *passed])
         passed.append(f"{candidate}: {reason}")

@@ -44,7 +44,7 @@ def register_node(cls: T) -> T:
     plugin = Plugin("register_node", "", "", cls.__module__)
     if not any(p.key == plugin.key for p in manager().plugins):
         attach(plugin, namespace({"primitives": _registered}))
-    registry.collected.cache_clear()
+    registry.changed()
     return cls
 
 
@@ -68,7 +68,7 @@ def temporary(plugin: object = None, **provided: Mapping[str, Any]) -> Iterator[
     finally:
         manager().forget(made)
         manager().plugins[:] = [p for p in manager().plugins if p is not made]
-        registry.collected.cache_clear()
+        registry.changed()
 
 
 def namespace(provided: Mapping[str, Mapping[str, Any]]) -> SimpleNamespace:
@@ -89,7 +89,7 @@ def attach(plugin: Plugin, implementation: Any) -> None:
             "T003", "the plugin cannot be used", found=f"{type(error).__name__}: {error}", help="mend the plugin"
         ) from error
     manager().plugins.append(plugin)
-    registry.collected.cache_clear()
+    registry.changed()
 
 
 def refuse_taken(plugin: Plugin, hook: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -73,6 +73,11 @@ class PluginManager:
         self.pluggy = pluggy.PluginManager(hookspecs.PROJECT)
         self.pluggy.add_hookspecs(hookspecs)
         self.plugins: list[Plugin] = []
+        self.loading = True
+        """Plugins are still being found: what they provide so far is not all."""
+
+    def discover(self) -> None:
+        """Load the built-in plugins, then those of installed distributions."""
         version = own_version()
         for name, module in BUILTIN.items():
             self.load(Plugin(name, "talon-core", version, module))
@@ -84,6 +89,7 @@ class PluginManager:
         for plugin in sorted(there, key=lambda p: (p.distribution, p.name)):
             if chosen is None or plugin.name in chosen:
                 self.load(plugin)
+        self.loading = False
 
     def load(self, plugin: Plugin) -> None:
         """Import one plugin's module and register its hooks; a failure is kept on the plugin and warned of once."""
@@ -99,11 +105,15 @@ class PluginManager:
                     raise RuntimeError(f"it does not say TALON_API = {API}, the plugin interface it was written for")
                 raise RuntimeError(f"written for plugin API {api}, this talon-core has {API}")
             self.register(plugin, module)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a stranger's module raises stays with it
-            self.disable(plugin, f"{type(error).__name__}: {error}")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a stranger's module raises stays with it
+            self.disable(plugin, described(error))
             return
         seconds = time.perf_counter() - start
         plugin.trace.append(f"import {plugin.module}: {seconds * 1e3:.1f} ms")
+        if not plugin.hooks:
+            self.complain(plugin, "provides nothing: no function in it is marked @hookimpl")
         if seconds > SLOW_SECONDS:
             self.complain(plugin, f"took {seconds:.1f} s to load; a plugin module should import nothing heavy")
 
@@ -139,7 +149,10 @@ class PluginManager:
         """pluggy ignores misspelt hook names; a plugin that has one would silently provide nothing."""
         known = {name for name in dir(hookspecs) if name.startswith("talon_")}
         for name in dir(implementation):
-            marked = getattr(getattr(implementation, name, None), f"{hookspecs.PROJECT}_impl", None) is not None
+            # Only functions carry the mark; asking anything else could run a stranger's __getattr__, or ours.
+            value = inspect.getattr_static(implementation, name, None)
+            function = getattr(value, "__func__", value) if isinstance(value, (staticmethod, classmethod)) else value
+            marked = inspect.isfunction(function) and f"{hookspecs.PROJECT}_impl" in vars(function)
             if marked and name not in known:
                 raise RuntimeError(f"{name} is no hook of talon; the hooks are {', '.join(sorted(known))}")
 
@@ -147,23 +160,28 @@ class PluginManager:
         """`(plugin, name, object or import string)` for everything the plugins give for one hook, built-in first."""
         for plugin in self.plugins:
             implementation = self.pluggy.get_plugin(plugin.key)
-            function = getattr(implementation, hook, None) if implementation is not None else None
-            if function is None or getattr(function, f"{hookspecs.PROJECT}_impl", None) is None:
+            if inspect.getattr_static(implementation, hook, None) is None:
+                continue
+            function = getattr(implementation, hook)
+            if getattr(function, f"{hookspecs.PROJECT}_impl", None) is None:
                 continue
             start = time.perf_counter()
             try:
                 mapping = function()
                 if not isinstance(mapping, Mapping):
                     raise TypeError(f"returned a {type(mapping).__name__}, not a mapping")
-                if wrong := [name for name in mapping if not isinstance(name, str)]:
+                given = dict(mapping)
+                if wrong := [name for name in given if not isinstance(name, str)]:
                     raise TypeError(f"gave a name that is no string: {wrong[0]!r}")
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - as above
                 if plugin.error is None:
-                    self.disable(plugin, f"{hook}: {type(error).__name__}: {error}")
+                    self.disable(plugin, f"{hook}: {described(error)}")
                 continue
             spent = (time.perf_counter() - start) * 1e3
-            plugin.trace.append(f"{hook}: {', '.join(mapping) or 'nothing'} ({spent:.1f} ms)")
-            for name, value in mapping.items():
+            plugin.trace.append(f"{hook}: {', '.join(given) or 'nothing'} ({spent:.1f} ms)")
+            for name, value in given.items():
                 yield plugin, name, value
 
 
@@ -180,7 +198,29 @@ def own_version() -> str:
     return __version__
 
 
-@cache
+def described(error: BaseException) -> str:
+    """An error of a stranger's code on one printable line, whatever its text is or does."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the text of an error may raise another
+        text = "(its text cannot be had)"
+    line = " ".join(text.split())
+    shown = "".join(c if c.isprintable() else "?" for c in line[:300]) + "..." * (len(line) > 300)
+    return f"{type(error).__name__}: {shown}"
+
+
+_made: list[PluginManager] = []
+"""The one manager; in a list, so that it is there while it still loads plugins, which may ask for it."""
+
+
 def manager() -> PluginManager:
     """The one manager of this process, made on first use."""
-    return PluginManager()
+    if not _made:
+        _made.append(PluginManager())
+        _made[0].discover()
+    return _made[0]
+
+
+def forget() -> None:
+    """Make a new manager on next use."""
+    _made.clear()

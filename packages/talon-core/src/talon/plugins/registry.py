@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
 from typing import Any
 
 from talon.ir.errors import TalonPluginError, suggest
 from talon.ir.known import PRIMITIVES
-from talon.plugins.manager import Plugin, manager
+from talon.plugins import manager as manager_module
+from talon.plugins.manager import Plugin, described, manager
 
 
 @dataclass
@@ -40,8 +40,10 @@ class Entry:
             module, _, attribute = self.value.partition(":")
             try:
                 self.value = getattr(import_module(module), attribute)
-            except (Exception, SystemExit) as error:
-                raise self.broken(f"{type(error).__name__}: {error}") from error
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                raise self.broken(described(error)) from error
         if not KINDS.get(self.hook, anything)(self.value):
             raise self.broken(f"{self.value!r:.80}, which is no {KIND_NAMES[self.hook]}")
         return self.value
@@ -70,7 +72,7 @@ def is_backend(value: Any) -> bool:
 
 
 def is_engine(value: Any) -> bool:
-    return hasattr(value, "target") and hasattr(value, "priority")
+    return isinstance(getattr(value, "target", None), str) and isinstance(getattr(value, "priority", None), int)
 
 
 def is_command(value: Any) -> bool:
@@ -94,9 +96,44 @@ KIND_NAMES = {
 }
 
 
-@cache
+_collected: dict[str, Mapping[str, Entry]] = {}
+
+
 def collected(hook: str) -> Mapping[str, Entry]:
     """Everything provided for one hook. Built-in names win; a name that two plugins give is kept with both."""
+    if hook not in _collected:
+        found = collect(hook)
+        if manager().loading:
+            return found  # a plugin asks while it is being loaded: there is more to come
+        _collected[hook] = found
+    return _collected[hook]
+
+
+def changed() -> None:
+    """Ask the plugins anew on next use."""
+    _collected.clear()
+
+
+def usable(hook: str) -> dict[str, Any]:
+    """What is provided for one hook, loaded; what cannot be is complained of, and costs nothing else."""
+    found: dict[str, Any] = {}
+    for name, entry in collected(hook).items():
+        try:
+            found[name] = entry.load()
+        except TalonPluginError as error:
+            if not entry.rivals:
+                complain(entry, f"provides {name!r}, which cannot be used: {error.found}")
+    return found
+
+
+def complain(entry: Entry, cause: str) -> None:
+    """Complain of the plugin that provides an entry."""
+    for plugin in manager().plugins:
+        if (plugin.name, plugin.distribution) == (entry.plugin, entry.distribution):
+            manager().complain(plugin, cause)
+
+
+def collect(hook: str) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     owners: dict[str, Plugin] = {}
     for plugin, name, value in manager().provided(hook):
@@ -148,5 +185,5 @@ def list_primitives() -> list[str]:
 
 def forget() -> None:
     """Discover plugins anew on next use; for tests and notebooks after an install."""
-    collected.cache_clear()
-    manager.cache_clear()
+    changed()
+    manager_module.forget()

@@ -9,6 +9,7 @@ from typing import Protocol
 from talon.ir.document import Document
 from talon.ir.errors import TalonFileError, TalonFormatError, TalonPluginError, suggest
 from talon.plugins import registry
+from talon.plugins.manager import described
 
 Progress = Callable[[int, int], None]
 
@@ -46,8 +47,24 @@ class Backend(Protocol):
 
 
 def backends() -> dict[str, Backend]:
-    """Every installed backend by name."""
-    return {name: entry.load()() for name, entry in registry.collected("talon_storage_backends").items()}
+    """Every installed backend by name, built-in ones first; one that cannot be made is complained of."""
+    made: dict[str, Backend] = {}
+    for name, cls in registry.usable("talon_storage_backends").items():
+        try:
+            backend = cls()
+            if not all(isinstance(suffix, str) for suffix in tuple(backend.suffixes)):
+                raise TypeError("suffixes is no tuple of strings")
+        except Exception as error:  # noqa: BLE001 - a stranger's backend must not stop the others
+            at_fault(name, error)
+        else:
+            made[name] = backend
+    return made
+
+
+def at_fault(name: str, error: Exception) -> None:
+    """Complain of a backend that fails where it should answer; the others go on."""
+    entry = registry.collected("talon_storage_backends")[name]
+    registry.complain(entry, f"provides the storage backend {name!r}, which failed: {described(error)}")
 
 
 def for_writing(path: Path, name: str | None) -> Backend:
@@ -64,7 +81,7 @@ def for_writing(path: Path, name: str | None) -> Backend:
             )
         return known[name]
     for backend in known.values():
-        if path.name.endswith(backend.suffixes):
+        if path.name.endswith(tuple(backend.suffixes)):
             return backend
     if path.name.endswith(UNCLAIMED):
         raise TalonFileError(
@@ -83,9 +100,12 @@ def for_reading(path: Path) -> Backend:
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(HEAD)
-    for backend in backends().values():
-        if backend.recognises(path, head):
-            return backend
+    for name, backend in backends().items():
+        try:
+            if backend.recognises(path, head):
+                return backend
+        except Exception as error:  # noqa: BLE001 - as above
+            at_fault(name, error)
     raise TalonFormatError(
         "T302",
         "no storage backend recognises the content",
