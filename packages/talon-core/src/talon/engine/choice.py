@@ -86,11 +86,11 @@ def choose(name: str, graph: Graph, dtype: str) -> tuple[str, Engine, str]:
             reason = engine.refuses(graph, dtype)
         except Exception as error:  # noqa: BLE001 - a stranger's engine must not stop the others
             reason = f"failed: {described(error)}"
-            registry.complain(
-                registry.collected("talon_engines")[candidate], f"provides the engine {candidate!r}, which {reason}"
-            )
-        if reason is None:
-            return candidate, engine, "; ".join(["the first that accepts the graph", *passed])
+            entry = registry.collected("talon_engines")[candidate]
+            registry.complain(entry, f"provides the engine {candidate!r}, which {reason}")
+        else:
+            if reason is None:
+                return candidate, engine, "; ".join(["the first that accepts the graph", *passed])
         passed.append(f"{candidate}: {reason}")
     raise TalonRunError(
         "T405", "no engine accepts the graph", found="; ".join(passed) or "no engines", help="see above"
