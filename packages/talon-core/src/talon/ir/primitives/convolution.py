@@ -35,7 +35,10 @@ def out_length(length: int, kernel: int, stride: int, pads: tuple[int, int], dil
 
 
 class Convolution(Primitive):
-    """What 1-D and 2-D convolutions share, over any number of spatial axes."""
+    """`y[o, p] = bias[o] + sum of weight[o, c, k] x[c, stride p + dilation k - padding]` over the channels c of o's
+    group and the places k of the kernel; zeros lie outside. Along each axis
+    `floor((n + 2 padding - dilation (kernel - 1) - 1) / stride) + 1` places come out.
+    """
 
     spatial = 0
 
