@@ -11,6 +11,7 @@ from talon import ir
 from talon.engine import EngineSpec, list_engines, run
 from talon.engine.reference import ReferenceEngine
 from talon.plugins import registry
+from talon.plugins.manager import Plugin
 from talon.plugins.registry import Entry
 
 GRAPH = ir.Graph.chain(input=ir.Input([1]), output=ir.Output([1]))
@@ -26,7 +27,9 @@ class Picky(ReferenceEngine):
 @pytest.fixture
 def picky(monkeypatch: pytest.MonkeyPatch) -> None:
     known = dict(registry.collected("talon_engines"))
-    known["picky"] = Entry("picky", EngineSpec(f"{__name__}:Picky", 10), "test", "test", "1")
+    known["picky"] = Entry(
+        "picky", EngineSpec(f"{__name__}:Picky", 10), Plugin("test", "test", "1", __name__), "talon_engines"
+    )
     monkeypatch.setattr(registry, "collected", lambda hook: known)
     monkeypatch.setattr(EngineSpec, "load", lambda self: Picky() if "Picky" in self.target else ReferenceEngine())
 

@@ -88,7 +88,7 @@ def troubles() -> list[Diagnostic]:
     ]
     unusable = [
         Diagnostic(
-            "T003",
+            plugin.code,
             f"plugin {plugin.name!r} of {plugin.origin} is not used",
             found=plugin.error,
             help=f"mend, upgrade or uninstall {plugin.distribution or 'what registers it'}",

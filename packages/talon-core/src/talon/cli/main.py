@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from typing import Any, NamedTuple
 
 import click
 
 from talon.cli.exits import Exit
+from talon.plugins.lazy import load
 
 
 class Lazy(NamedTuple):
@@ -35,12 +35,6 @@ COMMANDS: dict[str, Lazy] = {
 }
 
 
-def load(target: str) -> click.Command:
-    module, _, attribute = target.partition(":")
-    found: click.Command = getattr(importlib.import_module(module), attribute)
-    return found
-
-
 class LazyGroup(click.Group):
     """Core commands from the table above, a group for every plugin that has commands."""
 
@@ -49,7 +43,8 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
-            return load(COMMANDS[cmd_name].target)
+            command: click.Command = load(COMMANDS[cmd_name].target)
+            return command
         entry = plugin_groups().get(cmd_name)
         return None if entry is None else entry.load()
 
@@ -64,17 +59,12 @@ class LazyGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from talon.ir.errors import TalonMissingPluginError, suggest
+            from talon.ir.errors import suggest
+            from talon.ir.facade import not_installed
             from talon.ir.known import COMMAND_GROUPS
 
             if (distribution := COMMAND_GROUPS.get(args[0])) is not None:
-                raise TalonMissingPluginError(
-                    "T001",
-                    f"'talon {args[0]}' is a group of commands of {distribution}, which is not installed",
-                    expected=distribution,
-                    found="not installed",
-                    help=f"pip install {distribution}",
-                )
+                raise not_installed(f"'talon {args[0]}' is a group of commands", distribution)
             hint = suggest(args[0], self.list_commands(ctx), "'talon --help' lists the commands")
             raise click.UsageError(f"there is no command {args[0]!r}: {hint}", ctx)
         return super().resolve_command(ctx, args)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from talon.ir.errors import TalonRunError, suggest
+from talon.plugins.lazy import load
 
 if TYPE_CHECKING:
     from talon.engine.result import Result
@@ -37,21 +37,21 @@ class EngineSpec:
     priority: int
 
     def load(self) -> Engine:
-        module, _, attribute = self.target.partition(":")
-        engine: Engine = getattr(import_module(module), attribute)()
+        engine: Engine = load(self.target)()
         return engine
 
 
 def specs() -> dict[str, EngineSpec]:
+    """The installed engines, in the order in which `"auto"` asks them."""
     from talon.plugins import registry
 
-    return registry.usable("talon_engines")
+    found: dict[str, EngineSpec] = registry.usable("talon_engines")
+    return dict(sorted(found.items(), key=lambda item: (-item[1].priority, item[0])))
 
 
 def list_engines() -> list[str]:
     """Names of the installed engines, in the order in which `"auto"` asks them."""
-    known = specs()
-    return sorted(known, key=lambda name: (-known[name].priority, name))
+    return list(specs())
 
 
 def choose(name: str, graph: Graph, dtype: str) -> tuple[str, Engine, str]:
@@ -65,7 +65,7 @@ def choose(name: str, graph: Graph, dtype: str) -> tuple[str, Engine, str]:
             raise TalonRunError(
                 "T405",
                 f"there is no engine {name!r}",
-                expected=" or ".join(map(repr, ["auto", *list_engines()])),
+                expected=" or ".join(map(repr, ["auto", *known])),
                 found=repr(name),
                 help=suggest(name, known, "'talon plugins' lists who provides engines"),
             )
@@ -80,9 +80,9 @@ def choose(name: str, graph: Graph, dtype: str) -> tuple[str, Engine, str]:
             )
         return name, engine, "asked for by name"
     passed: list[str] = []
-    for candidate in list_engines():
+    for candidate, spec in known.items():
         try:
-            engine = known[candidate].load()
+            engine = spec.load()
             reason = engine.refuses(graph, dtype)
         except Exception as error:  # noqa: BLE001 - a stranger's engine must not stop the others
             reason = f"failed: {described(error)}"

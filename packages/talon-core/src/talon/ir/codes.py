@@ -44,8 +44,8 @@ CODES: dict[str, Code] = {
         "Uninstall one of them, or limit what loads with TALON_PLUGINS.",
     ),
     "T005": Code(
-        "wrong plugin API",
-        "The plugin was written for another version of talon's plugin interface.",
+        "versions that do not belong together",
+        "A plugin was written for another plugin interface, or a distribution of talon for another talon-core.",
         "Install versions of talon-core and the plugin that belong together.",
     ),
     "T007": Code(

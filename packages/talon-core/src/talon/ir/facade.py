@@ -7,12 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from talon.ir.known import FACADE, PRIMITIVES, Known
-
-
-def load(target: str) -> Any:
-    """The object that `"module:attribute"` names."""
-    module, _, attribute = target.partition(":")
-    return getattr(import_module(module), attribute)
+from talon.plugins.lazy import load
 
 
 def installed(known: Known) -> bool:
@@ -54,12 +49,16 @@ def lasting(name: str) -> bool:
 
 def missing(name: str) -> Exception:
     """The error for a first-party primitive whose distribution is not installed."""
+    return not_installed(f"{name} is a primitive", PRIMITIVES[name].distribution)
+
+
+def not_installed(what: str, distribution: str) -> Exception:
+    """The error for something of a distribution of ours that is not installed."""
     from talon.ir.errors import TalonMissingPluginError
 
-    distribution = PRIMITIVES[name].distribution
     return TalonMissingPluginError(
         "T001",
-        f"{name} is a primitive of {distribution}, which is not installed",
+        f"{what} of {distribution}, which is not installed",
         expected=distribution,
         found="not installed",
         help=f"pip install {distribution}",

@@ -1,4 +1,5 @@
-"""Packages whose names are loaded on first use, so that importing one costs nothing."""
+"""Import strings `"module:attribute"`, and packages whose names are loaded on first use, so that importing costs
+nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +7,12 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
+
+
+def load(target: str) -> Any:
+    """The object that `"module:attribute"` names."""
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def lazy_names(package: str, targets: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -17,8 +24,7 @@ def lazy_names(package: str, targets: Mapping[str, str]) -> tuple[Callable[[str]
     def find(name: str) -> Any:
         if name not in targets:
             raise AttributeError(f"module {package!r} has no attribute {name!r}; it has {', '.join(sorted(targets))}")
-        module, _, attribute = targets[name].partition(":")
-        value = getattr(import_module(module), attribute)
+        value = load(targets[name])
         setattr(sys.modules[package], name, value)
         return value
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from talon.ir.errors import TalonPluginError, TalonTypeError
 from talon.plugins import registry
 from talon.plugins.hookspecs import hookimpl
-from talon.plugins.manager import Plugin, PluginWarning, manager
+from talon.plugins.manager import Plugin, PluginWarning, described, manager
 
 T = TypeVar("T", bound=type)
 
@@ -86,7 +86,7 @@ def attach(plugin: Plugin, implementation: Any) -> None:
         manager().register(plugin, implementation)
     except Exception as error:
         raise TalonPluginError(
-            "T003", "the plugin cannot be used", found=f"{type(error).__name__}: {error}", help="mend the plugin"
+            "T003", "the plugin cannot be used", found=described(error), help="mend the plugin"
         ) from error
     manager().plugins.append(plugin)
     registry.changed()

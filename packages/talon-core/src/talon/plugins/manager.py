@@ -38,8 +38,8 @@ class PluginWarning(UserWarning):
 class Plugin:
     """One plugin: where it comes from, what it took to load, and what is wrong with it, if anything is.
 
-    `error` says why it is not used; `complaints` are about plugins that are used all the same. `trace` tells, for
-    `talon plugins --trace`, what was called and how long it took.
+    `error` says why it is not used, `code` under which error code; `complaints` are about plugins that are used all the
+    same. `trace` tells, for `talon plugins --trace`, what was called and how long it took.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Plugin:
     version: str
     module: str
     error: str | None = None
+    code: str = "T003"
     hooks: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
@@ -101,6 +102,7 @@ class PluginManager:
             module = import_module(plugin.module)
             api = getattr(module, "TALON_API", None)
             if api != API:
+                plugin.code = "T005"
                 if api is None:
                     raise RuntimeError(f"it does not say TALON_API = {API}, the plugin interface it was written for")
                 raise RuntimeError(f"written for plugin API {api}, this talon-core has {API}")

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from talon.ir.errors import TalonPluginError, suggest
 from talon.ir.known import PRIMITIVES
 from talon.plugins import manager as manager_module
+from talon.plugins.lazy import load
 from talon.plugins.manager import Plugin, described, manager
 
 
 @dataclass
 class Entry:
-    """One provided name: the object or its import string, and its provider."""
+    """One provided name: the object or its import string, and who provides it."""
 
     name: str
     value: Any
-    plugin: str
-    distribution: str
-    version: str
+    provider: Plugin
+    hook: str
     rivals: tuple[str, ...] = ()
-    hook: str = ""
+
+    @property
+    def plugin(self) -> str:
+        return self.provider.name
+
+    @property
+    def distribution(self) -> str:
+        return self.provider.distribution
+
+    @property
+    def version(self) -> str:
+        return self.provider.version
 
     def load(self) -> Any:
         """The object. Raises `TalonPluginError` when two distributions claim it (T004) or it cannot be had (T003)."""
@@ -37,9 +47,8 @@ class Entry:
                 help="uninstall one of them, or limit what loads with TALON_PLUGINS",
             )
         if isinstance(self.value, str):
-            module, _, attribute = self.value.partition(":")
             try:
-                self.value = getattr(import_module(module), attribute)
+                self.value = load(self.value)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -128,24 +137,20 @@ def usable(hook: str) -> dict[str, Any]:
 
 def complain(entry: Entry, cause: str) -> None:
     """Complain of the plugin that provides an entry."""
-    for plugin in manager().plugins:
-        if (plugin.name, plugin.distribution) == (entry.plugin, entry.distribution):
-            manager().complain(plugin, cause)
+    manager().complain(entry.provider, cause)
 
 
 def collect(hook: str) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
-    owners: dict[str, Plugin] = {}
     for plugin, name, value in manager().provided(hook):
         old = found.get(name)
         if old is None:
-            found[name] = Entry(name, value, plugin.name, plugin.distribution, plugin.version, hook=hook)
-            owners[name] = plugin
-        elif owners[name].builtin:
+            found[name] = Entry(name, value, plugin, hook)
+        elif old.provider.builtin:
             manager().complain(plugin, f"provides {name!r}, which talon-core has built in: the built-in one is used")
         else:
             old.rivals = (*old.rivals, plugin.distribution)
-            manager().complain(plugin, f"provides {name!r}, and so does {owners[name].origin}: neither can be used")
+            manager().complain(plugin, f"provides {name!r}, and so does {old.provider.origin}: neither can be used")
     return found
 
 

@@ -100,7 +100,8 @@ def for_reading(path: Path) -> Backend:
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(HEAD)
-    for name, backend in backends().items():
+    known = backends()
+    for name, backend in known.items():
         try:
             if backend.recognises(path, head):
                 return backend
@@ -110,7 +111,7 @@ def for_reading(path: Path) -> Backend:
         "T302",
         "no storage backend recognises the content",
         file=str(path),
-        expected=" or ".join(backends()),
+        expected=" or ".join(known),
         found="an empty file" if path.is_file() and not head else f"a file that begins with {head[:8]!r}",
         help="check that it is the right file; 'talon plugins' lists the backends",
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from talon.ir.declare import Array, OptionalArray, array, choice, integer, number
+from talon.ir.declare import Array, OptionalArray, array, integer
 from talon.ir.errors import TalonValueError
-from talon.ir.primitive import Composite
+from talon.ir.primitives.neurons import NeuronsInside
 
 if TYPE_CHECKING:
     from talon.ir.graph import Graph
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BRANCHES = ("cv2", "cv3")
 
 
-class SDDetect(Composite):
+class SDDetect(NeuronsInside):
     """Two branches of three convolutions, padded by half of each kernel; output `cat[box 4 reg_max, classes]`.
 
     Groups follow from the weights: channels that arrive / channels that a kernel reads. What arrives at the head are
@@ -50,13 +50,6 @@ class SDDetect(Composite):
     cv3_b1: OptionalArray = array("*step class1", doc="added to its maps", optional=True, neutral=0.0)
     cv3_w2: Array = array("*step classes class2_in class2_kh class2_kw", doc="class branch, last kernels")
     cv3_b2: OptionalArray = array("*step classes", doc="added to its maps", optional=True, neutral=0.0)
-    neuron: Literal["none", "if"] = choice(
-        ("none", "if"),
-        doc="neurons inside: none, or IF that reset to 0 at v >= v_threshold",
-        default="none",
-        kw_only=True,
-    )
-    v_threshold: float = number(doc="spike threshold of the neurons inside", unit="V", default=1.0, kw_only=True)
 
     def kernels(self, weight: str) -> tuple[int, int, int, int]:
         """Output channels, input channels of one group, height and width of a weight, without its step axis."""
@@ -107,7 +100,6 @@ class SDDetect(Composite):
     def decompose(self) -> Graph:
         from talon.ir.graph import Graph
         from talon.ir.primitives.boundary import Input, Output
-        from talon.ir.primitives.neurons import IF
         from talon.ir.primitives.structure import Concat, StepMean
 
         nodes: dict[str, Node] = {"input": Input(None)}
@@ -118,7 +110,7 @@ class SDDetect(Composite):
             for place in range(3):
                 following: dict[str, Node] = {f"{branch}_{place}": self.conv(branch, place)}
                 if self.neuron == "if" and place < 2:
-                    following[f"{branch}_{place}_if"] = IF.restore({"v_threshold": self.v_threshold})
+                    following[f"{branch}_{place}_if"] = self.inner_neuron()
                 elif self.neuron == "if":
                     following[f"{branch}_mean"] = StepMean()
                 for name, node in following.items():

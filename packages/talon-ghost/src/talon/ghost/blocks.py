@@ -5,32 +5,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from talon.ghost.conv import GhostComposite, ghost
-from talon.ir.declare import Array, OptionalArray, OptionalPair, array, integer, integers
+from talon.ghost.conv import GhostStack
+from talon.ir.declare import Array, OptionalArray, array, integer
 
 if TYPE_CHECKING:
     from talon.ir.graph import Graph
     from talon.ir.node import Node
 
 
-class GhostBlock(GhostComposite):
+class GhostBlock(GhostStack):
     """What both blocks share: `y = G(x; cv0)`, of which `z1` is the primary and `z2` the cheap half, and
     `z3 = G([neuron](z2); cv2)`."""
-
-    cheap_padding: OptionalPair = integers(
-        doc="zeros around the maps that cheap kernels read, None for half the kernel",
-        unit="pixels",
-        default=None,
-        length=2,
-        kw_only=True,
-    )
 
     def constrain(self) -> None:
         # cv2 reads a half of cv0's maps and stands beside the other half.
         self.keeps_size("cv2_primary_weight", self.half("cv2_primary_weight"))
-        for name in self.fields:
-            if name.endswith("cheap_weight"):
-                self.keeps_size(name, self.cheap_padding or self.half(name))
+        super().constrain()
 
     def block(self, stride: int, residual: bool) -> Graph:
         """The graph of a block, with or without the ghost convolution `cvres` beside the main path."""
@@ -40,13 +30,13 @@ class GhostBlock(GhostComposite):
         half = self.dims["half"]
         nodes: dict[str, Node] = {
             "input": Input(None),
-            "cv0": ghost(self, "cv0", stride),
+            "cv0": self.ghost("cv0", stride),
             "split": ChannelSplit((half, half)),
-            "cv2": ghost(self, "cv2", 1),
+            "cv2": self.ghost("cv2", 1),
         }
         edges = [("input", "cv0"), ("cv0", "split"), ("split:1", "cv2"), ("split:0", "cat")]
         if residual:
-            nodes |= {"cvres": ghost(self, "cvres", stride), "add": Skip("residual")}
+            nodes |= {"cvres": self.ghost("cvres", stride), "add": Skip("residual")}
             edges += [("input", "cvres"), ("cv2", "add"), ("cvres", "add"), ("add", "cat")]
         else:
             edges += [("cv2", "cat")]

@@ -7,28 +7,20 @@ spiking detector SU-YOLO, whose norms are folded into weights and biases.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from talon.ir.declare import Array, OptionalArray, OptionalPair, Pair, array, choice, integers, number
+from talon.ir.declare import Array, OptionalArray, OptionalPair, Pair, array, integers
 from talon.ir.errors import TalonValueError
 from talon.ir.fields import Shape
-from talon.ir.primitive import Composite
+from talon.ir.primitives.neurons import NeuronsInside
 
 if TYPE_CHECKING:
     from talon.ir.graph import Graph
     from talon.ir.node import Node
 
 
-class GhostComposite(Composite):
-    """What the ghost primitives share: whether neurons stand inside, and half-kernel padding."""
-
-    neuron: Literal["none", "if"] = choice(
-        ("none", "if"),
-        doc="neurons inside: none, or IF that reset to 0 at v >= v_threshold",
-        default="none",
-        kw_only=True,
-    )
-    v_threshold: float = number(doc="spike threshold of the neurons inside", unit="V", default=1.0, kw_only=True)
+class GhostComposite(NeuronsInside):
+    """What the ghost primitives share: neurons at named sites, and half-kernel padding."""
 
     def half(self, weight: str) -> tuple[int, int]:
         """Half of the kernel, rounded down: the padding that keeps the size of a map when the kernel is odd."""
@@ -50,20 +42,14 @@ class GhostComposite(Composite):
                 help="change the kernel or cheap_padding" if "cheap" in weight else "change the kernel",
             )
 
-    def published_meaning(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
-        # There, cheap kernels of encoder and blocks are padded by 1 whatever their size.
-        cheap = [name for name in self.fields if name.endswith("_cheap_weight")]
-        return {"cheap_padding": (1, 1)} if any(self.half(name) != (1, 1) for name in cheap) else {}
-
     def wired(self, nodes: dict[str, Node], edges: list[tuple[str, str]], sites: Sequence[str]) -> Graph:
         """The graph; with neurons, each endpoint of `sites` leads into an IF of its own, which feeds what that fed."""
         from talon.ir.graph import Graph
-        from talon.ir.primitives.neurons import IF
 
         if self.neuron == "if":
             for site in sites:
                 name = f"{site.partition(':')[0]}_if"
-                nodes[name] = IF.restore({"v_threshold": self.v_threshold})
+                nodes[name] = self.inner_neuron()
                 edges = [(site, name), *((name if src == site else src, dst) for src, dst in edges)]
         return Graph(nodes, edges)
 
@@ -130,9 +116,31 @@ class SGhostConv(GhostComposite):
         return self.wired(nodes, edges, ["primary", "cheap"])
 
 
-def ghost(owner: GhostComposite, prefix: str, stride: int, neuron: str = "none") -> SGhostConv:
-    """The ghost convolution made of the fields `{prefix}_primary_weight` and so on of a larger block."""
-    parts = ("primary_weight", "primary_bias", "cheap_weight", "cheap_bias")
-    values: dict[str, Any] = {part: owner.raw(f"{prefix}_{part}") for part in parts}
-    values |= {"primary_stride": stride, "cheap_padding": owner.stored("cheap_padding")}
-    return SGhostConv.restore({**values, "neuron": neuron, "v_threshold": owner.v_threshold})
+class GhostStack(GhostComposite):
+    """What is made of ghost convolutions: each has four fields, under a prefix of its own."""
+
+    cheap_padding: OptionalPair = integers(
+        doc="zeros around the maps that cheap kernels read, None for half the kernel",
+        unit="pixels",
+        default=None,
+        length=2,
+        kw_only=True,
+    )
+
+    def cheap_weights(self) -> list[str]:
+        return [name for name in self.fields if name.endswith("_cheap_weight")]
+
+    def constrain(self) -> None:
+        for name in self.cheap_weights():
+            self.keeps_size(name, self.cheap_padding or self.half(name))
+
+    def published_meaning(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
+        # There, cheap kernels are padded by 1 whatever their size.
+        return {"cheap_padding": (1, 1)} if any(self.half(name) != (1, 1) for name in self.cheap_weights()) else {}
+
+    def ghost(self, prefix: str, stride: int, neuron: str = "none") -> SGhostConv:
+        """The ghost convolution made of the fields `{prefix}_primary_weight` and so on."""
+        parts = ("primary_weight", "primary_bias", "cheap_weight", "cheap_bias")
+        values: dict[str, Any] = {part: self.raw(f"{prefix}_{part}") for part in parts}
+        values |= {"primary_stride": stride, "cheap_padding": self.stored("cheap_padding")}
+        return SGhostConv.restore({**values, "neuron": neuron, "v_threshold": self.v_threshold})

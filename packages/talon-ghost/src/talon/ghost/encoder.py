@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from talon.ghost.conv import GhostComposite, ghost
-from talon.ir.declare import Array, OptionalArray, OptionalPair, array, integer, integers
+from talon.ghost.conv import GhostStack
+from talon.ir.declare import Array, OptionalArray, array, integer
 
 if TYPE_CHECKING:
     from talon.ir.graph import Graph
     from talon.ir.node import Node
 
 
-class SGhostEncoderLite(GhostComposite):
+class SGhostEncoderLite(GhostStack):
     """`conv1` (padding half its kernel), then an SGhostConv of stride 1.
 
     With neurons there are three: after conv1, after the primary and after the cheap convolution. An image that is
@@ -36,16 +36,6 @@ class SGhostEncoderLite(GhostComposite):
     ghost_cheap_weight: Array = array("*step primary 1 cheap_kh cheap_kw", doc="one kernel per primary map")
     ghost_cheap_bias: OptionalArray = array("*step primary", doc="added to cheap maps", optional=True, neutral=0.0)
     stride: int = integer(doc="step of the first window", unit="pixels", default=2, low=1)
-    cheap_padding: OptionalPair = integers(
-        doc="zeros around the primary maps, None for half the cheap kernel",
-        unit="pixels",
-        default=None,
-        length=2,
-        kw_only=True,
-    )
-
-    def constrain(self) -> None:
-        self.keeps_size("ghost_cheap_weight", self.cheap_padding or self.half("ghost_cheap_weight"))
 
     def decompose(self) -> Graph:
         from talon.ir.primitives.boundary import Input, Output
@@ -55,7 +45,7 @@ class SGhostEncoderLite(GhostComposite):
         nodes: dict[str, Node] = {
             "input": Input(None),
             "conv1": Conv2d.restore({**values, "stride": self.stride, "padding": self.half("conv1_weight")}),
-            "ghost": ghost(self, "ghost", 1, self.neuron),
+            "ghost": self.ghost("ghost", 1, self.neuron),
             "output": Output(None),
         }
         return self.wired(nodes, [("input", "conv1"), ("conv1", "ghost"), ("ghost", "output")], ["conv1"])

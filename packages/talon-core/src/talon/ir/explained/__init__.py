@@ -20,6 +20,19 @@ MODULES = {
 """The module of this package that holds the examples of a family."""
 
 
+GAIN = '''\
+class Gain(ir.Primitive):
+    """Twice the input."""
+
+    def infer(self, *inputs):
+        return inputs[0]
+
+    def step(self, t, state, *inputs):
+        return 2 * inputs[0]
+'''
+"""A primitive that examples bring along."""
+
+
 class Example(NamedTuple):
     """Two short programs. `wrong` raises the error, or leaves a `report` that holds the finding; `right` does neither.
 

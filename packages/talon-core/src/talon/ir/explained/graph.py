@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from talon.ir.explained import Example
+from talon.ir.explained import GAIN, Example
 
 LAYERS = """\
 import numpy as np
@@ -16,20 +16,12 @@ NODES = LAYERS + 'nodes = {"image": image, "fc": fc, "lif": lif, "scores": score
 EDGES = 'edges = [("image", "fc"), ("fc", "lif"), ("lif", "scores")]\n'
 CHECK = "report = ir.Graph(nodes, edges).check()\n"
 
-ACME = """\
+ACME = f"""\
 from talon import ir
 from talon.plugins import temporary
 
 
-class Gain(ir.Primitive):
-    \"\"\"Twice the input.\"\"\"
-
-    def infer(self, *inputs):
-        return inputs[0]
-
-    def step(self, t, state, *inputs):
-        return 2 * inputs[0]
-
+{GAIN}
 
 net = ir.Graph.chain(ir.Input([3]), Gain(), ir.Output([3]))
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from talon.ir.explained import Example
+from talon.ir.explained import GAIN, Example
 
 EXAMPLES: dict[str, Example] = {
     "T900": Example(
@@ -20,19 +20,11 @@ class Gain(ir.Primitive):
 graph = ir.Graph.chain(ir.Input([3]), Gain(), ir.Output([3]))
 report = graph.check()  # Gain does not say which shape it gives
 """,
-        right="""\
+        right=f"""\
 from talon import ir
 
 
-class Gain(ir.Primitive):
-    \"\"\"Twice the input.\"\"\"
-
-    def infer(self, *inputs):
-        return inputs[0]
-
-    def step(self, t, state, *inputs):
-        return 2 * inputs[0]
-
+{GAIN}
 
 graph = ir.Graph.chain(ir.Input([3]), Gain(), ir.Output([3]))
 report = graph.check()

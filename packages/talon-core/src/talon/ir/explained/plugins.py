@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from talon.ir.explained import Example
+from talon.ir.explained import GAIN, Example
 
 INSTALLED = """\
 import sys
@@ -11,33 +11,22 @@ from pathlib import Path
 sys.path.insert(0, ".")
 
 
-def install(distribution, version, plugin=""):  # what pip leaves behind, in this folder
+def install(distribution, version):  # what pip leaves behind, in this folder
     info = Path(f"{distribution.replace('-', '_')}-{version}.dist-info")
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\\nName: {distribution}\\nVersion: {version}\\n")
-    if plugin:
-        (info / "entry_points.txt").write_text(f"[talon]\\n{plugin} = {plugin}_plugin\\n")
 
 
 """
 
-PLUGIN = '''\
-NEURONS = """
+PLUGIN = f"""\
 from talon import ir
+from talon.plugins import temporary
 
-class Izhikevich(ir.LIF):
-    pass
+
+{GAIN}
+
 """
-PLUGIN = """
-from talon.plugins import hookimpl
-
-TALON_API = 1
-
-@hookimpl
-def talon_primitives():
-    return {"Izhikevich": "acme_neurons:Izhikevich"}
-"""
-'''
 
 EXAMPLES: dict[str, Example] = {
     "T001": Example(
@@ -69,58 +58,29 @@ ir.LIF(tau=20.0, r=1.0, v_leak=0.0, v_threshold=1.0)
 """,
     ),
     "T003": Example(
-        wrong=INSTALLED
-        + PLUGIN
-        + """\
-install("talon-acme", "1.0", plugin="acme")
-Path("acme_plugin.py").write_text(PLUGIN)  # acme_neurons.py is missing
-
+        wrong="""\
 from talon import ir
+from talon.plugins import temporary
 
-ir.Izhikevich(20.0, 1.0, 0.0, 1.0)
+with temporary(primitives={"Gain": "acme.layers:Gain"}):  # as a plugin would say it, and there is no acme.layers
+    ir.Gain()
 """,
-        right=INSTALLED
-        + PLUGIN
+        right=PLUGIN
         + """\
-install("talon-acme", "1.1", plugin="acme")
-Path("acme_plugin.py").write_text(PLUGIN)
-Path("acme_neurons.py").write_text(NEURONS)
-
-from talon import ir
-
-ir.Izhikevich(20.0, 1.0, 0.0, 1.0)
+with temporary(primitives={"Gain": Gain}):
+    ir.Gain()
 """,
     ),
     "T004": Example(
-        wrong=INSTALLED
-        + PLUGIN
+        wrong=PLUGIN
         + """\
-install("talon-acme", "1.0", plugin="acme")
-install("talon-bolt", "1.0", plugin="bolt")
-Path("acme_neurons.py").write_text(NEURONS)
-Path("acme_plugin.py").write_text(PLUGIN)
-Path("bolt_plugin.py").write_text(PLUGIN)
-
-from talon import ir
-
-ir.Izhikevich(20.0, 1.0, 0.0, 1.0)  # whose?
+with temporary(primitives={"Gain": Gain}), temporary(primitives={"Gain": Gain}):  # two plugins, one name
+    ir.Gain()
 """,
-        right=INSTALLED
-        + PLUGIN
+        right=PLUGIN
         + """\
-install("talon-acme", "1.0", plugin="acme")
-install("talon-bolt", "1.0", plugin="bolt")
-Path("acme_neurons.py").write_text(NEURONS)
-Path("acme_plugin.py").write_text(PLUGIN)
-Path("bolt_plugin.py").write_text(PLUGIN)
-
-import os
-
-os.environ["TALON_PLUGINS"] = "acme"  # or uninstall talon-bolt
-
-from talon import ir
-
-ir.Izhikevich(20.0, 1.0, 0.0, 1.0)
+with temporary(primitives={"Gain": Gain}):
+    ir.Gain()
 """,
     ),
     "T005": Example(

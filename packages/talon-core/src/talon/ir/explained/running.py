@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from talon.ir.explained import Example
+from talon.ir.explained import GAIN, Example
 
 NET = """\
 import numpy as np
@@ -32,24 +32,16 @@ net = ir.Graph.chain(ir.Input([3]), Total(), ir.Output([1]))
 run(net, np.ones((10, 1, 3)))
 """
 
-GAIN = """\
+WRITTEN = f"""\
 import numpy as np
 from talon import ir
 from talon.engine import run
 from talon.plugins import temporary
 
 
-class Gain(ir.Primitive):
-    \"\"\"Twice the input.\"\"\"
+{GAIN}
 
-    def infer(self, *inputs):
-        return inputs[0]
-
-    def step(self, t, state, *inputs):
-        return 2 * inputs[0]
-
-
-with temporary(primitives={"Gain": Gain}):  # as if its plugin were installed
+with temporary(primitives={{"Gain": Gain}}):  # as if its plugin were installed
     ir.write("net.t1c", ir.Graph.chain(ir.Input([3]), Gain(), ir.Output([3])))
 """
 
@@ -91,12 +83,12 @@ run(net, np.ones((10, 8, 3)), state=first.state)
         right=PRIMITIVE.format(step="return inputs[0].sum(axis=1, keepdims=True)"),
     ),
     "T408": Example(
-        wrong=GAIN
+        wrong=WRITTEN
         + """\
 net = ir.read("net.t1c", unknown="keep")  # Gain is kept, and nobody knows what it computes
 run(net, np.ones((10, 1, 3)))
 """,
-        right=GAIN
+        right=WRITTEN
         + """\
 with temporary(primitives={"Gain": Gain}):  # with its plugin
     net = ir.read("net.t1c", unknown="keep")

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from talon.ir.declare import Array, choice, integer, per_neuron
+from talon.ir.declare import Array, choice, integer, number, per_neuron
 from talon.ir.errors import TalonShapeError, TalonValueError
 from talon.ir.exact import settle
 from talon.ir.fields import PerNeuronField, Shape
-from talon.ir.primitive import Primitive, Tally
+from talon.ir.primitive import Composite, Primitive, Tally
 
 
 def spread(value: np.ndarray, rank: int) -> np.ndarray:
@@ -187,3 +187,19 @@ class IF(Neuron):
 
     def integrate(self, v: np.ndarray, x: np.ndarray) -> np.ndarray:
         return np.asarray(v + spread(self.r, x.ndim - 1) * x)
+
+
+class NeuronsInside(Composite):
+    """What composites share that have neurons inside on request, after sites that each of them names."""
+
+    neuron: Literal["none", "if"] = choice(
+        ("none", "if"),
+        doc="neurons inside: none, or IF that reset to 0 at v >= v_threshold",
+        default="none",
+        kw_only=True,
+    )
+    v_threshold: float = number(doc="spike threshold of the neurons inside", unit="V", default=1.0, kw_only=True)
+
+    def inner_neuron(self) -> IF:
+        """One of the neurons inside; only asked for with `neuron="if"`."""
+        return IF.restore({"v_threshold": self.v_threshold})

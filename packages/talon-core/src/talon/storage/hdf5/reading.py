@@ -10,7 +10,7 @@ import math
 import os
 import threading
 import weakref
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -104,17 +104,25 @@ class _Reader:
 
     # The parts of a file
 
+    @cached_property
+    def root(self) -> dict[str, Any]:
+        return self.members(self.file.id, "")
+
+    @cached_property
+    def ours(self) -> dict[str, Any]:
+        """What only our files have; empty for one of the published package."""
+        return self.members(self.root["talon"], "talon") if "talon" in self.root else {}
+
     def header(self) -> tuple[str, str, bool]:
         """Format, writer, and whether the published package wrote it."""
-        root = self.members(self.file.id, "")
+        root = self.root
         if "graph" not in root:
             raise TalonFormatError(
                 "T302", "this HDF5 file holds no talon graph", expected="a group /graph", found=", ".join(root)
             )
         if "talon" not in root:
             return (self.text(root["version"], "version") if "version" in root else ""), "", True
-        ours = self.members(root["talon"], "talon")
-        found = self.text(ours["format"], "talon/format")
+        found = self.text(self.ours["format"], "talon/format")
         if found.partition(".")[0] != FORMAT.partition(".")[0]:
             raise TalonFormatError(
                 "T307",
@@ -123,13 +131,11 @@ class _Reader:
                 found=f"format {found}",
                 help="pip install --upgrade talon-core",
             )
-        return found, self.text(ours["writer"], "talon/writer"), False
+        return found, self.text(self.ours["writer"], "talon/writer"), False
 
     def document(self, lazy: bool, progress: Progress | None) -> Document:
         form, writer, legacy = self.header()
-        root = self.members(self.file.id, "")
-        ours = {} if legacy else self.members(root["talon"], "talon")
-        said = {name: strict_json(self.text(item, name), name) for name, item in ours.items() if name in EXTRAS}
+        said = {name: strict_json(self.text(item, name), name) for name, item in self.ours.items() if name in EXTRAS}
         self.providers, self.order = said.pop("providers", {}), said.pop("node_order", {})
         self.exact: dict[str, dict[str, Any]] = {}
         for name in DATASETS:
@@ -138,7 +144,7 @@ class _Reader:
         self.source = OpenFile(self.path) if lazy else None
         self.nodes: list[NodeRecord] = []
         self.edges: list[EdgeRecord] = []
-        self.level(root["graph"], "", 0, progress)
+        self.level(self.root["graph"], "", 0, progress)
         return Document(form, writer, self.nodes, self.edges, legacy)
 
     def level(self, group: Any, path: str, depth: int, progress: Progress | None) -> None:
