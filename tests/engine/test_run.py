@@ -182,7 +182,10 @@ def test_a_step_that_breaks_its_promise_is_named() -> None:
         def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
             raise ZeroDivisionError("boom")
 
-    for node, words in ((Wrong(), ["wrong", "(2,)", "(1, 1)"]), (Broken(), ["ZeroDivisionError", "boom", "step 0"])):
+    for node, words in (
+        (Wrong(), ["wrong.step", "(1, 2)", "(1, 1)"]),
+        (Broken(), ["ZeroDivisionError", "boom", "step 0"]),
+    ):
         graph = ir.Graph.chain(input=ir.Input([2]), bad=node, output=ir.Output([2]))
         with pytest.raises(ir.TalonRunError) as caught:
             run(graph, np.zeros((1, 1, 2)))

@@ -103,7 +103,7 @@ def test_errors_come_first_and_the_report_prints() -> None:
                      [("i", "a"), ("a", "a"), ("i", "b"), ("a", "s"), ("s", "o")])  # fmt: skip
     report = graph.check()
     assert [d.severity for d in report.diagnostics] == ["error", "warning", "note"]
-    assert str(report).splitlines()[-1] == "1 errors, 1 warnings"
+    assert str(report).splitlines()[-1] == "1 error, 1 warning, 1 note"
     json.dumps([d.as_dict() for d in report.diagnostics])
 
 

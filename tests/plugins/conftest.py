@@ -12,6 +12,10 @@ import pytest
 from talon.plugins import registry
 
 Install = Callable[..., None]
+NEURONS = "from talon import ir\n" + "".join(
+    f"class {name}(ir.IF):\n    pass\n" for name in ("Izhikevich", "Second", "Other", "LIF")
+)
+"""What the plugins bring: `strange_neurons`, on the path with them."""
 
 
 @pytest.fixture
@@ -27,6 +31,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         info = site / f"{distribution.replace('-', '_')}-1.5.dist-info"
         info.mkdir(parents=True, exist_ok=True)
         (site / f"{module}.py").write_text(source)
+        (site / "strange_neurons.py").write_text(NEURONS)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.5\n")
         points = info / "entry_points.txt"
         known = points.read_text() if points.exists() else "[talon]\n"
@@ -45,5 +50,5 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     registry.forget()
     yield install
     registry.forget()
-    for module in modules:
+    for module in [*modules, "strange_neurons"]:
         sys.modules.pop(module, None)

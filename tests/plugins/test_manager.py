@@ -17,7 +17,7 @@ from talon.plugins import hookimpl
 TALON_API = 1
 @hookimpl
 def talon_primitives():
-    return {"Izhikevich": "talon.ir.primitives.neurons:IF"}
+    return {"Izhikevich": "strange_neurons:Izhikevich"}
 """
 
 # What is wrong, the module, and the words of the warning.
@@ -33,7 +33,7 @@ BROKEN = {
 FAILING = {
     "hook raises": (GOOD.replace("return", "raise KeyError\n    return"), "talon_primitives KeyError"),
     "hook exits": (GOOD.replace("return", "raise SystemExit\n    return"), "talon_primitives SystemExit"),
-    "no mapping": (GOOD.replace('{"Izhikevich": "talon.ir.primitives.neurons:IF"}', "[1]"), "talon_primitives list"),
+    "no mapping": (GOOD.replace('{"Izhikevich": "strange_neurons:Izhikevich"}', "[1]"), "talon_primitives list"),
 }
 
 
@@ -44,7 +44,7 @@ def status(name: str) -> str | None:
 
 def test_a_plugin_is_found_and_loaded(install: Any) -> None:
     install("acme", GOOD)
-    assert registry.primitive("Izhikevich") is ir.IF
+    assert issubclass(registry.primitive("Izhikevich"), ir.IF)
     assert "Izhikevich" in registry.list_primitives()
     entry = registry.primitives()["Izhikevich"]
     assert (entry.plugin, entry.distribution, entry.version) == ("acme", "acme", "1.5")
@@ -56,7 +56,7 @@ def test_a_plugin_is_found_and_loaded(install: Any) -> None:
 
 def test_the_facade_gives_plugins_primitives_for_as_long_as_they_are_there(install: Any) -> None:
     install("acme", GOOD)
-    assert ir.Izhikevich is ir.IF
+    assert issubclass(ir.Izhikevich, ir.IF)
     assert "Izhikevich" in dir(ir)
     assert "Izhikevich" not in vars(ir)
 
@@ -68,7 +68,7 @@ def test_a_broken_plugin_is_named_once_and_the_others_go_on(install: Any, what: 
     install("good", GOOD)
     with pytest.warns(PluginWarning) as caught:
         primitives = registry.primitives()
-    assert primitives["Izhikevich"].load() is ir.IF
+    assert issubclass(primitives["Izhikevich"].load(), ir.IF)
     assert primitives["LIF"].load() is ir.LIF
     (warning,) = caught
     for word in ("broken", "'broken'", *words.split()):
@@ -85,11 +85,11 @@ def test_a_broken_plugin_is_named_once_and_the_others_go_on(install: Any, what: 
 
 
 def test_a_name_that_two_distributions_give_names_both_when_it_is_used(install: Any) -> None:
-    install("acme", GOOD.replace("}", ', "Mine": "talon.ir.primitives.neurons:LIF"}'))
+    install("acme", GOOD.replace("}", ', "Second": "strange_neurons:Second"}'))
     install("other", GOOD)
     with pytest.warns(PluginWarning, match="'Izhikevich', and so does acme 1.5: neither can be used"):
         assert "Izhikevich" in registry.list_primitives()
-    assert registry.primitive("Mine") is ir.LIF
+    assert issubclass(registry.primitive("Second"), ir.IF)
     assert registry.primitives()["Izhikevich"].rivals == ("other",)
     with pytest.raises(ir.TalonPluginError) as caught:
         registry.primitive("Izhikevich")
@@ -98,7 +98,7 @@ def test_a_name_that_two_distributions_give_names_both_when_it_is_used(install: 
 
 
 def test_a_built_in_name_wins_with_a_warning(install: Any) -> None:
-    install("acme", GOOD.replace("Izhikevich", "LIF").replace(":IF", ":Neuron"))
+    install("acme", GOOD.replace("Izhikevich", "LIF"))
     with pytest.warns(PluginWarning, match=r"'acme' of acme 1\.5 provides 'LIF', which talon-core has built in"):
         assert registry.primitive("LIF") is ir.LIF
 
@@ -106,24 +106,24 @@ def test_a_built_in_name_wins_with_a_warning(install: Any) -> None:
 def test_a_plugin_called_like_a_built_in_one_disables_nothing(install: Any) -> None:
     install("acme", GOOD, name="core")
     assert registry.primitive("Affine") is ir.Affine
-    assert registry.primitive("Izhikevich") is ir.IF
+    assert issubclass(registry.primitive("Izhikevich"), ir.IF)
 
 
 def test_two_distributions_may_call_their_plugins_alike(install: Any) -> None:
     install("acme", GOOD, name="extra")
     install("other", GOOD.replace("Izhikevich", "Second"), name="extra")
-    assert registry.primitive("Izhikevich") is registry.primitive("Second") is ir.IF
+    assert {registry.primitive(name).__name__ for name in ("Izhikevich", "Second")} == {"Izhikevich", "Second"}
 
 
 def test_a_distribution_that_is_found_twice_loads_once(install: Any) -> None:
     install("acme", GOOD)
     install("acme", GOOD, folder="another")
-    assert registry.primitive("Izhikevich") is ir.IF
+    assert issubclass(registry.primitive("Izhikevich"), ir.IF)
     assert len([p for p in manager().plugins if p.name == "acme"]) == 1
 
 
 def test_what_an_import_string_names_may_be_missing(install: Any) -> None:
-    install("acme", GOOD.replace(":IF", ":Nobody"))
+    install("acme", GOOD.replace(":Izhikevich", ":Nobody"))
     assert "Izhikevich" in registry.list_primitives()
     with pytest.raises(ir.TalonPluginError) as caught:
         registry.primitive("Izhikevich")
@@ -144,9 +144,9 @@ def test_talon_plugins_limits_what_loads(install: Any, monkeypatch: pytest.Monke
 
 def test_an_object_in_place_of_an_import_string(install: Any) -> None:
     install(
-        "acme", "from talon.ir.primitives.neurons import IF\n" + GOOD.replace('"talon.ir.primitives.neurons:IF"', "IF")
+        "acme", "from strange_neurons import Izhikevich\n" + GOOD.replace('"strange_neurons:Izhikevich"', "Izhikevich")
     )
-    assert registry.primitive("Izhikevich") is ir.IF
+    assert issubclass(registry.primitive("Izhikevich"), ir.IF)
 
 
 def test_providers_are_named_for_files(install: Any) -> None:
@@ -164,7 +164,7 @@ def test_a_damaged_installation_stays_with_itself(install: Any, tmp_path: Path, 
     registry.forget()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)
-        assert registry.primitive("Izhikevich") is ir.IF
+        assert issubclass(registry.primitive("Izhikevich"), ir.IF)
     if spoil == "METADATA":
         assert registry.primitives()["Other"].distribution == "unknown"
     else:
@@ -175,7 +175,7 @@ def test_a_slow_plugin_is_used_and_complained_of(install: Any, monkeypatch: pyte
     monkeypatch.setattr("talon.plugins.manager.SLOW_SECONDS", 0.0005)
     install("acme", "import time; time.sleep(0.01)\n" + GOOD)
     with pytest.warns(PluginWarning, match="'acme' of acme 1.5 took 0.0 s to load"):
-        assert registry.primitive("Izhikevich") is ir.IF
+        assert issubclass(registry.primitive("Izhikevich"), ir.IF)
     (plugin,) = (p for p in manager().plugins if p.name == "acme")
     assert plugin.error is None
     assert len(plugin.complaints) == 1
@@ -198,9 +198,9 @@ def test_the_trace_tells_what_was_called(install: Any) -> None:
 
 WRONG_KINDS = [
     ("talon_primitives", "talon.ir.values:thaw", "primitive"),
-    ("talon_storage_backends", "talon.ir.primitives.neurons:IF", "storage backend"),
-    ("talon_engines", "talon.ir.primitives.neurons:IF", "engine"),
-    ("talon_commands", "talon.ir.primitives.neurons:IF", "command group"),
+    ("talon_storage_backends", "strange_neurons:Izhikevich", "storage backend"),
+    ("talon_engines", "strange_neurons:Izhikevich", "engine"),
+    ("talon_commands", "strange_neurons:Izhikevich", "command group"),
 ]
 
 
@@ -208,7 +208,7 @@ WRONG_KINDS = [
 def test_an_object_of_the_wrong_kind_is_refused_when_it_is_used(
     install: Any, hook: str, target: str, kind: str
 ) -> None:
-    install("acme", GOOD.replace("talon_primitives", hook).replace("talon.ir.primitives.neurons:IF", target))
+    install("acme", GOOD.replace("talon_primitives", hook).replace("strange_neurons:Izhikevich", target))
     with pytest.raises(ir.TalonPluginError, match=f"which is no {kind}") as caught:
         registry.collected(hook)["Izhikevich"].load()
     assert caught.value.code == "T003"

@@ -44,7 +44,7 @@ def test_softmax_dim_stands_as_the_published_package_counts(tree: h5py.File) -> 
 def test_our_group_says_what_the_layout_cannot(tree: h5py.File, everything: ir.Graph) -> None:
     ours = tree["talon"]
     assert set(ours) == {
-        "format", "writer", "providers", "node_order", "dt", "types", "execution_schedule", "exact",
+        "format", "writer", "providers", "arrays", "node_order", "dt", "types", "execution_schedule", "exact",
     }  # fmt: skip
     assert ours["writer"].asstr()[()].startswith("talon-core ")
     providers = json.loads(ours["providers"].asstr()[()])

@@ -87,6 +87,7 @@ def test_it_is_written_back_value_for_value_and_comes_alive(path: Path, graph: i
     ir.write(again, kept)
     ir.write(tmp_path / "third.t1c", ir.read(again, unknown="keep"))
     assert ir.read(again, unknown="keep").same_as(kept)
+    assert ir.read(again, unknown="keep").fingerprint() == kept.fingerprint() == graph.fingerprint()
     for file in (again, tmp_path / "third.t1c"):
         with temporary(primitives={"Strange": Strange}):
             alive = ir.read(file)

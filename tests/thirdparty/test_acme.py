@@ -200,15 +200,23 @@ print(graph.same_as(ir.read("net.t1c")), graph.fingerprint(), type(graph.nodes["
 
 def test_uninstalled_its_file_says_who_wrote_it(without_acme: Any) -> None:
     known, other = without_acme.python(READ).splitlines()
-    assert known.startswith("T304")
-    for words in ("net.t1c", "'cell'", "'Izhikevich'", "talon-acme 1.2.0", "pip install talon-acme"):
+    assert known.startswith("T001")
+    for words in ("net.t1c", "'cell'", "'Izhikevich'", "talon-acme 1.2.0", "pip install talon-acme", 'unknown="keep"'):
         assert words in known
     assert other.startswith("T302")  # the backend is gone too; the message has what the bytes begin with
     assert "PK" in other
     status, shown = without_acme.talon("info", "net.t1c")
     assert status == 0
     assert "Izhikevich" in shown
-    assert without_acme.talon("check", "net.t1c")[0] != 0
+    status, shown = without_acme.talon("check", "net.t1c")
+    assert status == 4
+    assert "warning[T117]" in shown
+    for words in (["ls", "net.t1c"], ["show", "net.t1c", "cell"]):
+        status, shown = without_acme.talon(*words)
+        assert status == 0
+        assert "Izhikevich" in shown
+    assert without_acme.talon("hash", "net.t1c")[1].split()[0] == without_acme.fingerprint
+    assert without_acme.talon("run", "net.t1c", "--input", "x.npy")[0] == 4
     assert without_acme.talon("acme", "rate", "net.t1c")[0] == 2
     assert without_acme.talon("doctor")[0] == 0
 

@@ -26,7 +26,7 @@ def convert(out: Output, source: str, target: str, backend: str | None, force: b
     if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
         raise TalonFileError("T308", "the new file is the old one", file=target, help="give the new file another name")
     with out.progress("reading") as progress:
-        graph = read(source, progress=progress)
+        graph = read(source, unknown="keep", progress=progress)
     with out.progress("writing") as progress:
         write(target, graph, backend=backend, overwrite=force, progress=progress)
     old, new = info(source), info(target)

@@ -52,7 +52,7 @@ def demo(out: Output, folder: str | None, force: bool) -> None:
     out.line(f"         {len(graph.nodes)} nodes: {' -> '.join(type(node).__name__ for node in graph.nodes.values())}")
     report = graph.check()
     report.raise_errors()
-    out.line(f"checked  {len(report.errors)} errors, {len(report.warnings)} warnings")
+    out.line(f"checked  {report.summary()}")
     with out.progress("running") as progress:
         found = classify(graph, images, labels, progress)
     steps, count = int(graph.metadata["steps"]), len(labels)

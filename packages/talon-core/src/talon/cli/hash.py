@@ -19,6 +19,6 @@ def hash_files(out: Output, files: tuple[str, ...]) -> None:
 
     out.data = []
     for file in files:
-        fingerprint = read(file).fingerprint()
+        fingerprint = read(file, unknown="keep").fingerprint()
         out.data.append({"file": file, "fingerprint": fingerprint})
         out.line(f"{fingerprint}  {file}")

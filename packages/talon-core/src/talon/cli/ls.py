@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import click
@@ -20,7 +19,7 @@ def ls(out: Output, file: str) -> None:
     """
     from talon.storage import read
 
-    rows = node_rows(read(file))
+    rows = node_rows(read(file, unknown="keep"))
     out.data = rows
     head = ("node", "type", "output", "parameters")
     out.table(head, [(r["node"], r["type"], shown(r["output"]), f"{r['parameters']:,}") for r in rows])
@@ -36,13 +35,12 @@ def node_rows(graph: Any) -> list[dict[str, Any]]:
     def level(inner: Graph, prefix: str) -> None:
         for name, node in inner.nodes.items():
             path = prefix + name
-            arrays = [value for n, value in node.given().items() if node.fields[n].is_array]
             rows.append(
                 {
                     "node": path,
-                    "type": type(node).__name__,
+                    "type": node.type_name,
                     "output": {port: shapes.get(f"{path}:{port}") for port in node.ports().outputs},
-                    "parameters": sum(prod(a.shape) for a in arrays if a is not None),
+                    "parameters": node.parameter_count(),
                 }
             )
             if isinstance(node, Graph):

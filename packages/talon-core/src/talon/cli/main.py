@@ -73,7 +73,10 @@ class LazyGroup(click.Group):
 def plugin_groups() -> dict[str, Any]:
     from talon.plugins import registry
 
-    return {name: e for name, e in registry.collected("talon_commands").items() if name not in COMMANDS}
+    found = dict(registry.collected("talon_commands"))
+    for name in COMMANDS.keys() & found.keys():
+        registry.complain(found.pop(name), f"provides the command {name!r}, which talon has itself: it is not used")
+    return found
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

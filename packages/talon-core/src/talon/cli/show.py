@@ -23,7 +23,7 @@ def show(out: Output, file: str, node: str) -> None:
     """
     from talon.storage import read
 
-    found = description(read(file), node)
+    found = description(read(file, unknown="keep"), node)
     out.data = found
     out.line(f"{found['node']}: {found['type']}")
     out.line(f"  {found['summary']}")
@@ -44,20 +44,29 @@ def description(graph: Any, path: str) -> dict[str, Any]:
     level, _, name = path.rpartition("/")
     owner = graph.node(level) if level else graph
     shapes = graph.shapes
-    fields = [
-        {"name": n, "value": value_text(getattr(node, n)), "unit": field.unit, "doc": field.doc}
-        for n, field in node.fields.items()
-        if n in node.given() or not field.kw_only
-    ]
     return {
         "node": path,
-        "type": type(node).__name__,
+        "type": node.type_name,
         "summary": (type(node).__doc__ or "").partition("\n\n")[0].replace("\n    ", " "),
-        "fields": fields,
+        "fields": field_rows(node),
         "output": {port: shapes.get(f"{path}:{port}") for port in node.ports().outputs},
         "incoming": [edge_text(e.src, e.delay) for e in owner.edges if e.dst_node == name],
         "outgoing": [edge_text(e.dst, e.delay) for e in owner.edges if e.src_node == name],
     }
+
+
+def field_rows(node: Any) -> list[dict[str, Any]]:
+    """Fields that must be given or were; of a type that is not installed, what the file has."""
+    from talon.ir.opaque import Opaque
+
+    if isinstance(node, Opaque):
+        held = {**node.record.attrs, **{name: array.load() for name, array in node.record.arrays.items()}}
+        return [{"name": n, "value": value_text(v), "unit": None, "doc": "as the file has it"} for n, v in held.items()]
+    return [
+        {"name": n, "value": value_text(getattr(node, n)), "unit": field.unit, "doc": field.doc}
+        for n, field in node.fields.items()
+        if n in node.given() or not field.kw_only
+    ]
 
 
 def edge_text(end: str, delay: int | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -57,7 +58,7 @@ class _Run:
         self.units = [self.unit(name) for name in self.names]
         order = {name: number for number, name in enumerate(self.names)}
         self.order = [order[name] for name in task.graph.order()]
-        self.inputs = {order[name]: array for name, array in task.inputs.items()}
+        self.inputs = {order[name]: read_only(array) for name, array in task.inputs.items()}
         self.values: list[tuple[np.ndarray, ...]] = [()] * len(self.units)
         self.zeros: dict[tuple[int, int], np.ndarray] = {}
         self.history: dict[tuple[int, int], deque[np.ndarray]] = {}
@@ -81,7 +82,9 @@ class _Run:
         ports = node.ports()
         arguments: list[list[Source]] = [[] for port in ports.inputs if not port.ordered]
         unit = Unit(path, own, arguments, task.out_shapes[name], ports.outputs)
-        unit.state = own.init_state(task.batch, task.in_shapes[name], task.dtype)
+        unit.state = guarded(unit, "init_state", own.init_state, task.batch, task.in_shapes[name], task.dtype)
+        if not isinstance(unit.state, dict) or not all(isinstance(a, np.ndarray) for a in unit.state.values()):
+            raise broken_promise(unit, "init_state", "a dict of arrays", f"{unit.state!r:.80}")
         return unit
 
     def wire(self) -> None:
@@ -101,7 +104,7 @@ class _Run:
                 if old is None or (old.maxlen or 0) < delay:
                     self.history[key] = deque(maxlen=delay)
                 shape = (self.task.batch, *self.units[link.src].shapes[link.src_port])
-                self.zeros[key] = np.zeros(shape, self.task.dtype)
+                self.zeros[key] = read_only(np.zeros(shape, self.task.dtype))
 
     def resume(self, state: State) -> None:
         expected = {unit.path: unit.state for unit in self.units if unit.state}
@@ -191,30 +194,19 @@ class _Run:
 
     def step(self, unit: Unit, t: int, arguments: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         """One step of one node; its outputs are what `infer` promised, or the primitive is at fault."""
-        try:
-            result = unit.node.step(t, unit.state, *arguments)
-        except TalonError as error:
-            raise error.at(node=unit.path) from None
-        except Exception as error:
-            raise TalonRunError(
-                "T407",
-                f"{type(unit.node).__name__} failed at step {t}",
-                node=unit.path,
-                found=f"{type(error).__name__}: {error}",
-                help="report it to the distribution that provides it",
-            ) from error
+        result = guarded(unit, f"step {t}", unit.node.step, t, unit.state, *arguments)
         values = result if isinstance(result, tuple) else (result,)
-        shapes = tuple(getattr(value, "shape", ())[1:] for value in values)
-        if shapes != unit.shapes or any(value.dtype != self.task.dtype for value in values):
-            raise TalonRunError(
-                "T407",
-                f"{type(unit.node).__name__} gave something else than it promised",
-                node=unit.path,
-                expected=f"{self.task.dtype} of shape {', '.join(map(str, unit.shapes))} per sample, as infer says",
-                found=", ".join(f"{getattr(v, 'dtype', type(v).__name__)} {getattr(v, 'shape', '')}" for v in values),
-                help="report it to the distribution that provides it",
+        promised = [(self.task.batch, *shape) for shape in unit.shapes]
+        if [value.shape for value in values if isinstance(value, np.ndarray)] != promised or any(
+            value.dtype != self.task.dtype for value in values
+        ):
+            raise broken_promise(
+                unit,
+                "step",
+                f"{self.task.dtype} of shape {', '.join(map(str, promised))}, as infer says",
+                ", ".join(f"{getattr(v, 'dtype', type(v).__name__)} {getattr(v, 'shape', '')}" for v in values),
             )
-        return values
+        return tuple([read_only(value) for value in values])
 
     def tally(
         self,
@@ -224,7 +216,7 @@ class _Run:
         arguments: tuple[np.ndarray, ...],
         result: tuple[np.ndarray, ...],
     ) -> None:
-        found = unit.node.count(arguments, result[0] if len(result) == 1 else result)
+        found = guarded(unit, "count", unit.node.count, arguments, result[0] if len(result) == 1 else result)
         if not found:
             return
         size = (self.task.steps, self.task.batch)
@@ -236,6 +228,40 @@ class _Run:
             if quantity not in own:
                 own[quantity] = np.zeros(size, bool if quantity == "binary_input" else np.int64)
             own[quantity][step] = value
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view for several nodes, now and at later steps; changing it in place would change what the others read."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def guarded(unit: Unit, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a primitive's method gives; whatever it raises names the node."""
+    try:
+        return function(*arguments)
+    except TalonError as error:
+        raise error.at(node=unit.path) from None
+    except Exception as error:
+        raise TalonRunError(
+            "T407",
+            f"{type(unit.node).__name__} failed at {what}",
+            node=unit.path,
+            found=f"{type(error).__name__}: {error}",
+            help="report it to the distribution that provides it",
+        ) from error
+
+
+def broken_promise(unit: Unit, what: str, expected: str, found: str) -> TalonRunError:
+    return TalonRunError(
+        "T407",
+        f"{type(unit.node).__name__}.{what} gave something else than it promised",
+        node=unit.path,
+        expected=expected,
+        found=found,
+        help="report it to the distribution that provides it",
+    )
 
 
 class _Recorder:

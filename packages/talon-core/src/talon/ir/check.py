@@ -16,8 +16,11 @@ from talon.ir.opaque import Opaque
 from talon.ir.primitive import Composite
 from talon.ir.values import MAX_DEPTH
 
+TOLD = 8
+"""Findings that the short form of a report lists."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class CheckReport(Findings):
     """The diagnostics of a graph, errors first."""
 
@@ -26,10 +29,18 @@ class CheckReport(Findings):
     diagnostics: tuple[Diagnostic, ...]
 
     def __str__(self) -> str:
-        counts = f"{len(self.errors)} errors, {len(self.warnings)} warnings"
-        return "\n".join([*map(str, self.diagnostics), counts])
+        return "\n".join([*map(str, self.diagnostics), self.summary()])
 
-    __repr__ = __str__
+    def summary(self) -> str:
+        """How many findings of each kind, in words."""
+        notes = len(self.diagnostics) - len(self.errors) - len(self.warnings)
+        counts = {"error": len(self.errors), "warning": len(self.warnings), "note": notes}
+        return ", ".join(f"{n} {kind}{'s' * (n != 1)}" for kind, n in counts.items() if n or kind != "note")
+
+    def __repr__(self) -> str:
+        first = [f"  {d.severity}[{d.code}] {d.where()}: {d.message}".replace("] :", "]:") for d in self.diagnostics]
+        shown = first[:TOLD] + [f"  and {len(first) - TOLD} more; print() shows all in full"] * (len(first) > TOLD)
+        return "\n".join([f"CheckReport: {'ok' if self.ok else 'not ok'}, {self.summary()}", *shown])
 
 
 def check(graph: Graph) -> CheckReport:
@@ -82,7 +93,7 @@ def values(node: Node, path: str) -> Iterator[Diagnostic]:
 
 def complete(d: Diagnostic, node: Node) -> Diagnostic:
     """The finding with both sides and a help, which primitives of others may have left out."""
-    kind = type(node).__name__
+    kind = node.type_name
     return replace(
         d,
         expected=d.expected or EXPECTED.get(d.code, f"what 'talon primitives show {kind}' says"),

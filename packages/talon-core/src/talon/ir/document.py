@@ -206,6 +206,9 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
             )
         name = names[key]
         if cls.fields[name].is_array:
+            # There is nothing to be lazy about in a single number.
+            if isinstance(value, ArrayRef) and not value.shape:
+                value = value.load()
             value = value if value is None or isinstance(value, ArrayRef) else np.asarray(value)
         elif isinstance(value, ArrayRef):
             value = as_scalar(value.load())

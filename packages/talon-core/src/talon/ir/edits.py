@@ -176,7 +176,7 @@ def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
 
     result = networkx.MultiDiGraph()
     for name, node in graph.nodes.items():
-        result.add_node(name, node=node, type=type(node).__name__)
+        result.add_node(name, node=node, type=node.type_name)
     for edge in graph.edges:
         result.add_edge(edge.src_node, edge.dst_node, src=edge.src, dst=edge.dst, delay=edge.delay)
     return networkx.freeze(result)

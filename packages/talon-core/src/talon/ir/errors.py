@@ -206,8 +206,9 @@ def nearest(name: str, names: Iterable[object]) -> str | None:
     """The closest of `names` to `name`, or None; difflib is loaded only here, on the way to an error."""
     import difflib
 
-    found = difflib.get_close_matches(name, [str(n) for n in names], n=1, cutoff=0.6)
-    return found[0] if found else None
+    known = {str(n).lower(): str(n) for n in names}  # of names that differ in case alone the last one
+    found = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    return known[found[0]] if found else None
 
 
 def suggest(name: str, names: Iterable[object], otherwise: str) -> str:

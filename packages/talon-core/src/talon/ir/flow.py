@@ -27,7 +27,7 @@ class Flow:
     def __init__(self, graph: Graph, prefix: str) -> None:
         self.graph, self.prefix = graph, prefix
         self.names = list(graph.nodes)
-        self.kinds = [type(node).__name__ for node in graph.nodes.values()]
+        self.kinds = [node.type_name for node in graph.nodes.values()]
         self.ports = graph._ports
         self.links = graph.links
         self.pairs = [(link.src, link.dst) for link in self.links]

@@ -24,7 +24,7 @@ from talon.ir.node import Node, rebuild
 from talon.ir.order import Link
 from talon.ir.ports import InPort, Ports
 from talon.ir.primitives.boundary import Input, Output
-from talon.ir.resolve import named_nodes, resolved
+from talon.ir.resolve import named_nodes, ports_of, resolved
 from talon.ir.values import MAX_DEPTH, thaw
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Graph(Node):
         values["nodes"] = MappingProxyType(named_nodes(nodes))
         values["edges"] = tuple(map(as_edge, edges))
         values["_index"] = {name: i for i, name in enumerate(self.nodes)}
-        values["_ports"] = [node.ports() for node in self.nodes.values()]
+        values["_ports"] = [ports_of(name, node) for name, node in self.nodes.items()]
         values["_links"] = resolved(self.nodes, self._ports, self.edges)
         depth = 1 + max((n.depth for n in self.nodes.values() if isinstance(n, Graph)), default=0)
         if depth > MAX_DEPTH:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from talon.ir import order
 from talon.ir.errors import Diagnostic, TalonError
 from talon.ir.fields import Shape
@@ -128,8 +130,15 @@ class _Inference:
                 said = f"{type(error).__name__}: {error}"
                 self.refuse(number, TalonError("T900", f"{type(node).__name__}.infer failed", found=said))
                 return
-            if len(self.ports[number].outputs) == 1:
-                result = (result,)
+            count = len(self.ports[number].outputs)
+            given = shapes_in((result,) if count == 1 else result)
+            if given is None or len(given) != count:
+                expected = "a tuple of whole numbers, or None," + (f" for each of {count} ports" if count > 1 else "")
+                said = f"infer gave {result!r:.80}"
+                what = f"{type(node).__name__}.infer gives no shape"
+                self.refuse(number, TalonError("T900", what, expected=expected, found=said))
+                return
+            result = given
         known = self.found.outputs[number]
         for port, shape in enumerate(result):
             declared = declared_shape(node, "output", len(known))
@@ -231,6 +240,20 @@ class _Inference:
 
     def note(self, number: int, *problems: Diagnostic) -> None:
         self.errors.setdefault(number, []).extend(problems)
+
+
+def shapes_in(result: Any) -> tuple[Shape | None, ...] | None:
+    """What `infer` gave, as shapes; None where something in it is none."""
+    found: list[Shape | None] = []
+    if not isinstance(result, (tuple, list)):
+        return None
+    for shape in result:
+        if shape is not None and not (
+            isinstance(shape, (tuple, list)) and all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape)
+        ):
+            return None
+        found.append(None if shape is None else tuple(int(n) for n in shape))
+    return tuple(found)
 
 
 def declared_shape(node: Node, side: str, ports: int) -> Shape | None:

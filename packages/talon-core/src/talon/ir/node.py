@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -90,6 +91,11 @@ class Node(Declared):
         node._take(cls._bind((), dict(values)))
         return node
 
+    @property
+    def type_name(self) -> str:
+        """The name of the node's type; that in the file where the type is not installed."""
+        return type(self).__name__
+
     # Fields and their values
 
     def load_field(self, field: Field) -> Any:
@@ -150,6 +156,11 @@ class Node(Declared):
                 continue
             out[name] = value
         return out
+
+    def parameter_count(self) -> int:
+        """Number of elements of all arrays that are set; those of nested nodes count there."""
+        values = [value for n, value in self.given().items() if self.fields[n].is_array and value is not None]
+        return sum(prod(value.shape) for value in values)
 
     def changed(self, **fields: Any) -> Self:
         """A copy with some fields changed."""

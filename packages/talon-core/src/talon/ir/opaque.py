@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from talon.ir.arrays import ArrayRef
@@ -42,6 +43,13 @@ class Opaque(Node):
     def stored_type(self) -> str:
         """The name of the type in the file."""
         return self.record.type
+
+    @property
+    def type_name(self) -> str:
+        return self.record.type
+
+    def parameter_count(self) -> int:
+        return sum(prod(array.shape) for array in self.record.arrays.values())
 
     def ports(self) -> Ports:
         """The ports that edges of the file name; what else the type has is not known."""

@@ -36,6 +36,24 @@ def named_nodes(nodes: Any) -> dict[str, Node]:
     return dict(nodes)
 
 
+def ports_of(name: str, node: Node) -> Ports:
+    """The ports a node declares. Raises `TalonGraphError` (T900) where its class fails to say them."""
+    try:
+        ports = node.ports()
+        if not isinstance(ports, Ports):
+            raise TypeError(f"ports() gave {ports!r:.80}, not ir.Ports")
+    except Exception as error:
+        raise TalonGraphError(
+            "T900",
+            f"{type(node).__name__} does not say its ports",
+            node=name,
+            expected="ir.Ports",
+            found=f"{type(error).__name__}: {error}",
+            help="report it to the distribution that provides it",
+        ) from error
+    return ports
+
+
 def resolved(nodes: Mapping[str, Node], ports: Sequence[Ports], edges: Sequence[Edge]) -> list[Link]:
     """Every edge by node and port numbers. Raises `TalonGraphError` on unknown names and ports and on duplicates."""
     index = {name: number for number, name in enumerate(nodes)}

@@ -28,6 +28,14 @@ def register_node(cls: T) -> T:
     name = getattr(cls, "__name__", repr(cls))
     if not registry.is_primitive(cls):
         raise TalonTypeError("T206", "register_node takes a class", expected="a subclass of ir.Primitive", found=name)
+    if (why := registry.unreachable(name)) is not None:
+        raise TalonPluginError(
+            "T004",
+            f"{name!r} could never be used: the name {why}",
+            expected="a name that is free",
+            found=repr(name),
+            help="give the class another name",
+        )
     old = _registered.get(name)
     same = old is not None and (old.__module__, old.__qualname__) == (cls.__module__, cls.__qualname__)
     taken = registry.primitives().get(name)
@@ -93,9 +101,14 @@ def attach(plugin: Plugin, implementation: Any) -> None:
 
 
 def refuse_taken(plugin: Plugin, hook: str) -> None:
-    """Raise for a name that another plugin has (T004), and for a hook that fails (T003)."""
+    """Raise for a name that another plugin has or nobody could use (T004), and for a hook that fails (T003)."""
     names: dict[str, str] = {}
     for other, name, _ in manager().provided(hook):
+        why = registry.unreachable(name) if other is plugin and hook == "talon_primitives" else None
+        if why is not None:
+            raise TalonPluginError(
+                "T004", f"{name!r} cannot be used: the name {why}", found=repr(name), help="give it another name"
+            )
         if other is plugin and name in names:
             raise TalonPluginError(
                 "T004", f"{name!r} is provided already", found=names[name], help="give it another name"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from talon.ir.errors import TalonPluginError, suggest
-from talon.ir.known import PRIMITIVES
+from talon.ir.known import FACADE, PRIMITIVES
 from talon.plugins import manager as manager_module
 from talon.plugins.lazy import load
 from talon.plugins.manager import Plugin, described, manager
@@ -55,6 +57,9 @@ class Entry:
                 raise self.broken(described(error)) from error
         if not KINDS.get(self.hook, anything)(self.value):
             raise self.broken(f"{self.value!r:.80}, which is no {KIND_NAMES[self.hook]}")
+        if self.hook == "talon_primitives" and self.value.__name__ != self.name:
+            # Files name types by their class; under another name nobody would find it again.
+            raise self.broken(f"a class called {self.value.__name__!r}")
         return self.value
 
     def broken(self, found: str) -> TalonPluginError:
@@ -140,11 +145,25 @@ def complain(entry: Entry, cause: str) -> None:
     manager().complain(entry.provider, cause)
 
 
+def unreachable(name: str) -> str | None:
+    """Why `ir.NAME` could never be a primitive of this name, or None where it can."""
+    if not name.isidentifier() or keyword.iskeyword(name):
+        return "is no name of Python"
+    if name.startswith("_"):
+        return "begins with an underscore, and such names are not looked up"
+    if name in FACADE or find_spec(f"talon.ir.{name}") is not None:
+        return f"is taken: talon.ir.{name} is something else"
+    return None
+
+
 def collect(hook: str) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for plugin, name, value in manager().provided(hook):
         old = found.get(name)
-        if old is None:
+        why = unreachable(name) if hook == "talon_primitives" and not plugin.builtin else None
+        if why is not None:
+            manager().complain(plugin, f"provides {name!r}, which cannot be used: the name {why}")
+        elif old is None:
             found[name] = Entry(name, value, plugin, hook)
         elif old.provider.builtin:
             manager().complain(plugin, f"provides {name!r}, which talon-core has built in: the built-in one is used")

@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 from talon.ir import __version__
 from talon.ir.document import NodeRecord, from_document, to_document
-from talon.ir.errors import TalonError, TalonFileError, TalonFormatError, TalonTypeError
+from talon.ir.errors import TalonError, TalonFileError, TalonFormatError, TalonMissingPluginError, TalonTypeError
 from talon.ir.graph import Graph
 from talon.ir.known import PRIMITIVES
 from talon.ir.node import Node
 from talon.ir.published import as_read, told
 from talon.plugins import registry
+from talon.plugins.manager import manager
 from talon.storage.atomic import replacing
 from talon.storage.backend import for_reading, for_writing
 from talon.storage.summary import FileInfo, summarise
@@ -41,7 +42,9 @@ def write(
             "T206", "write takes a path and a graph", expected="write(path, ir.Graph)", found=type(graph).__name__
         )
     if not overwrite and os.path.lexists(target):
-        raise TalonFileError("T306", "the file exists already", file=str(target), help="pass overwrite=True")
+        raise TalonFileError(
+            "T306", "the file exists already", file=str(target), help="pass overwrite=True, or --force to a command"
+        )
     chosen = for_writing(target, backend)
     document = to_document(graph, registry.provider, f"talon-core {__version__}")
     try:
@@ -65,7 +68,8 @@ def read(
     A file of the published package is read with the meaning that it executed there, spelled out in fields.
     With `lazy` large arrays are fetched when first used, from the file as it was opened; `graph.load()` fetches all.
     Shapes and types are checked now, values by `graph.check()`. Raises `TalonFileError` (T301), `TalonFormatError`
-    (T302 to T307) and `TalonMissingPluginError` (T001) where the distribution of a primitive is not installed.
+    (T302 to T307; T304 for a type of which the file does not say who provides it) and `TalonMissingPluginError` (T001)
+    where the distribution of a primitive is not installed.
     """
     source = existing(path)
     if unknown not in ("error", "keep"):
@@ -151,11 +155,14 @@ def class_of(record: NodeRecord) -> type[Node]:
             raise error.at(node=record.path) from None
         return cls
     by = f"{record.provider} {record.version}".strip()
-    raise TalonFormatError(
-        "T304",
+    missing = bool(record.provider) and not any(p.distribution == record.provider for p in manager().plugins)
+    family, code = (TalonMissingPluginError, "T001") if missing else (TalonFormatError, "T304")
+    get = f"pip install {'' if missing else '--upgrade '}{record.provider}"
+    raise family(
+        code,
         f"no installed plugin provides the type {record.type!r}",
         node=record.path,
         expected=f"a primitive of {by}" if by else "one of " + ", ".join(sorted(known)[:5]) + ", ...",
         found=repr(record.type),
-        help=f"pip install {record.provider}" if record.provider else "install the distribution that defines it",
+        help=f'{get if record.provider else "install what defines it"}, or read with unknown="keep"',
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,6 @@ from talon.ir.primitives.boundary import Boundary
 
 MANY = 6
 """Numbers in one field that are counted, not listed."""
-
-
-def type_name(node: Node) -> str:
-    """The name of the node's type; that of the file where the type is not installed."""
-    return node.stored_type if isinstance(node, Opaque) else type(node).__name__
 
 
 def family(node: Node) -> str:
@@ -139,8 +133,5 @@ def shape_text(shape: Shape | None) -> str:
 
 def parameters(node: Node) -> int:
     """Number of elements of all arrays that are set, those of inner graphs included."""
-    if isinstance(node, Opaque):
-        return sum(prod(array.shape) for array in node.record.arrays.values())
-    values = [value for n, value in node.given().items() if node.fields[n].is_array and value is not None]
-    own: int = sum(prod(value.shape) for value in values)
+    own = node.parameter_count()
     return own + sum(map(parameters, node.nodes.values())) if isinstance(node, Graph) else own

@@ -2,38 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
-from talon.ir.order import neighbours
+from talon.ir.order import neighbours, topological
 
 Pairs = Sequence[tuple[int, int]]
 
 ENDS = 3
 """Nodes that stay single at both ends of a run."""
+TWINS = 6
+"""Nodes with the same sources and destinations, from this number on, share a box."""
+WIDE = 24
+"""More nodes than this beside each other are wider than any screen."""
 BOXES, WIRES = 120, 500
-"""More than this after folding the runs are cut into ranges."""
+"""More than this after folding runs and twins, or something wide, is cut into ranges."""
 SINGLES, RANGES = 10, 12
 """Nodes that stay single at both ends of a graph cut into ranges, and the number of ranges between them."""
 
 
-def groups(count: int, pairs: Pairs) -> list[list[int]]:
+def groups(count: int, pairs: Pairs, ends: Collection[int] = ()) -> list[list[int]]:
     """Nodes by the box that draws them; `pairs` are the edges without delay, which form no cycle.
 
-    First the middle of every run becomes one box (a run: each node feeds only the next, which nothing else feeds).
-    Where that leaves too many, an order in which one step can compute the nodes is cut into ranges. Neither makes a
-    cycle of boxes.
+    First the middle of every run becomes one box (a run: each node feeds only the next, which nothing else feeds), then
+    nodes between the same others. Where that leaves too many, an order in which one step can compute the nodes is cut
+    into ranges. None of it makes a cycle of boxes. `ends` are where the graph is entered and left: they stay single,
+    unless there are too many of them too.
     """
+    kept = frozenset(ends if len(ends) <= WIDE else ())
     parts = by_runs(count, pairs)
+    parts = by_twins(parts, between(parts, count, pairs), kept)
     wires = between(parts, count, pairs)
-    if len(parts) <= BOXES and len(wires) <= WIRES:
+    if len(parts) <= BOXES and len(wires) <= WIRES and widest(len(parts), wires) <= WIDE:
         return parts
     order = depth_first(len(parts), wires)
-    middle = order[SINGLES : len(order) - SINGLES]
+    single = {n for n in order if not kept.isdisjoint(parts[n])}
+    single |= {*order[:SINGLES], *order[-SINGLES:]} if len(parts) > BOXES else set()
+    middle = [n for n in order if n not in single]
     cuts = [len(middle) * i // RANGES for i in range(RANGES + 1)]
-    ranges = [middle[a:b] for a, b in pairwise(cuts) if b > a]
-    single = [[n] for n in order]
-    return [[node for n in box for node in parts[n]] for box in [*single[:SINGLES], *ranges, *single[-SINGLES:]]]
+    ranges = {middle[a]: middle[a:b] for a, b in pairwise(cuts) if b > a}
+    boxes = [[n] if n in single else ranges.get(n, []) for n in order]
+    return [[node for n in box for node in parts[n]] for box in boxes if box]
+
+
+def widest(count: int, pairs: Pairs) -> int:
+    """How many nodes stand beside each other where most do, each as far down as what feeds it demands."""
+    depth = [0] * count
+    out = neighbours(count, pairs)
+    for node in topological(count, pairs) or ():
+        for other in out[node]:
+            depth[other] = max(depth[other], depth[node] + 1)
+    return max(Counter(depth).values(), default=0)
+
+
+def by_twins(parts: list[list[int]], wires: Pairs, kept: Collection[int]) -> list[list[int]]:
+    """The parts, those between the same others joined where there are many; where the first of them stands."""
+    sources: list[list[int]] = [[] for _ in parts]
+    for src, dst in wires:
+        sources[dst].append(src)
+    alike: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
+    for number, out in enumerate(neighbours(len(parts), wires)):
+        if not any(node in kept for node in parts[number]):
+            alike.setdefault((tuple(sorted(sources[number])), tuple(sorted(out))), []).append(number)
+    twins = {members[0]: members for members in alike.values() if len(members) >= TWINS}
+    gone = {n for members in twins.values() for n in members[1:]}
+    boxes = [twins.get(n, [n]) for n in range(len(parts)) if n not in gone]
+    return [[node for n in box for node in parts[n]] for box in boxes]
 
 
 def by_runs(count: int, pairs: Pairs) -> list[list[int]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from talon.ir.drawing.caption import parameters, shape_text, type_name
+from talon.ir.drawing.caption import parameters, shape_text
 from talon.ir.drawing.lettering import escape
 from talon.ir.drawing.svg import Drawing, draw
 from talon.ir.graph import Graph
 from talon.ir.infer import infer_shapes
 
 SMALL = 40
-"""Drawings of up to this many boxes stand in a notebook."""
+"""In a notebook, graphs of more nodes are folded."""
 ROWS = 200
 """Rows of the table of nodes."""
 HEADS = ("node", "type", "output", "parameters")
@@ -18,9 +18,8 @@ PAGE = "margin:24px;font-family:system-ui,-apple-system,'Segoe UI',Roboto,Arial,
 
 
 def html(graph: Graph) -> str:
-    """A summary for notebooks: a line with the numbers, the nodes folded away, and the drawing where it is small."""
-    small = len(graph.nodes) <= SMALL
-    return fragment(graph, draw(graph) if small else None)
+    """A summary for notebooks: a line with the numbers, the nodes in a table folded away, and the drawing."""
+    return fragment(graph, draw(graph, limit=SMALL))
 
 
 def page(graph: Graph, drawing: Drawing, title: str) -> str:
@@ -32,11 +31,10 @@ def page(graph: Graph, drawing: Drawing, title: str) -> str:
     )
 
 
-def fragment(graph: Graph, drawing: Drawing | None) -> str:
-    picture = "" if drawing is None else f'<div style="overflow-x:auto">\n{drawing.svg}</div>\n'
+def fragment(graph: Graph, drawing: Drawing) -> str:
     return (
         f'<div class="talon-graph">\n<p>{escape(heading(graph))}</p>\n<details><summary>nodes</summary>\n'
-        f"{table(graph)}</details>\n{picture}</div>\n"
+        f'{table(graph)}</details>\n<div style="overflow-x:auto">\n{drawing.svg}</div>\n</div>\n'
     )
 
 
@@ -53,7 +51,7 @@ def table(graph: Graph) -> str:
     shapes = infer_shapes(graph).outputs
     rows = []
     for (name, node), known in zip(list(graph.nodes.items())[:ROWS], shapes, strict=False):
-        cells = (name, type_name(node), " ".join(map(shape_text, known)), f"{parameters(node):,}")
+        cells = (name, node.type_name, " ".join(map(shape_text, known)), f"{parameters(node):,}")
         rows.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>\n")
     if len(graph.nodes) > ROWS:
         rows.append(f'<tr><td colspan="{len(HEADS)}">and {len(graph.nodes) - ROWS:,} more</td></tr>\n')

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from talon.ir import order
 from talon.ir.drawing import fold
-from talon.ir.drawing.caption import essentials, family, inner, shape_text, type_name
+from talon.ir.drawing.caption import essentials, family, inner, shape_text
 from talon.ir.drawing.lettering import ELLIPSIS
 from talon.ir.errors import TalonGraphError
 from talon.ir.graph import Graph
 from talon.ir.infer import infer_shapes
 from talon.ir.order import Link
 from talon.ir.ports import Ports
+from talon.ir.primitives.boundary import Boundary
 
 LIMIT = 300
 """Graphs of more nodes are folded."""
@@ -81,14 +82,15 @@ class Scene:
 
 
 def scene(graph: Graph, limit: int = LIMIT) -> Scene:
-    """The boxes and wires of a graph; folded when it has more than `limit` nodes, or more edges than can be shown."""
+    """The boxes and wires of a graph; folded when it has more than `limit` nodes, or more than can be shown."""
     delays = late_delays(graph)
     count = len(graph.nodes)
-    folded = count > limit or len(graph.links) > WIRES
+    now = [(link.src, link.dst) for link, delay in zip(graph.links, delays, strict=True) if delay is None]
+    folded = count > limit or len(graph.links) > WIRES or fold.widest(count, now) > fold.WIDE
     parts = [[n] for n in range(count)]
     if folded:
-        now = [(link.src, link.dst) for link, delay in zip(graph.links, delays, strict=True) if delay is None]
-        parts = fold.groups(count, now)
+        ends = [n for n, node in enumerate(graph.nodes.values()) if isinstance(node, Boundary)]
+        parts = fold.groups(count, now, ends)
     return _Builder(graph, parts, delays).scene(folded)
 
 
@@ -165,11 +167,11 @@ class _Builder:
         if len(ports) > PORTS:
             parts.append(f"{len(ports)} outputs")
         several = 1 < len(ports) <= PORTS
-        facts = [f"{name}: {type_name(node)}", ", ".join(parts), f"output {', '.join(shapes)[:TOOLTIP]}"]
+        facts = [f"{name}: {node.type_name}", ", ".join(parts), f"output {', '.join(shapes)[:TOOLTIP]}"]
         about = repr(node)
         return Box(
             name,
-            type_name(node),
+            node.type_name,
             tuple(parts),
             shapes[0] if len(ports) == 1 else "",
             family(node),
@@ -180,7 +182,7 @@ class _Builder:
         )
 
     def folded_box(self, part: list[int], hidden: int) -> Box:
-        counts = Counter(type_name(self.nodes[n]) for n in part)
+        counts = Counter(self.nodes[n].type_name for n in part)
         kinds = [f"{counts[kind]:,} {kind}" for kind in sorted(counts, key=lambda kind: (-counts[kind], kind))]
         span = f"{self.names[part[0]]} {ELLIPSIS} {self.names[part[-1]]}"
         name = f"{ELLIPSIS} {len(part):,} nodes"

@@ -137,6 +137,7 @@ class _Reader:
         form, writer, legacy = self.header()
         said = {name: strict_json(self.text(item, name), name) for name, item in self.ours.items() if name in EXTRAS}
         self.providers, self.order = said.pop("providers", {}), said.pop("node_order", {})
+        self.arrays = said.pop("arrays", {})  # which fields are arrays; of a 0-d one the tree alone cannot tell
         self.exact: dict[str, dict[str, Any]] = {}
         for name in DATASETS:
             for path, values in said.get(name, {}).items():
@@ -183,11 +184,12 @@ class _Reader:
     def record(self, fields: dict[str, Any], kind: str, path: str) -> NodeRecord:
         provider, version, schema = self.providers.get(kind, ("", "", 1))
         record = NodeRecord(path, kind, provider, version, schema)
+        arrays = self.arrays.get(kind, ())
         for name, item in fields.items():
             if name == "type":
                 continue
             value = self.field(item, f"{path}.{name}" if path else name, 0)
-            if isinstance(value, ArrayRef) and value.shape:
+            if isinstance(value, ArrayRef) and (value.shape or name in arrays):
                 record.arrays[name] = value
             else:
                 record.attrs[name] = as_scalar(value.load()) if isinstance(value, ArrayRef) else value
@@ -195,7 +197,9 @@ class _Reader:
             record.arrays.pop(name, None)
             record.attrs.pop(name, None)
             value = untagged(form)
-            if value is not None:
+            if isinstance(value, np.ndarray) and name in arrays:
+                record.arrays[name] = ArrayRef.of(value)
+            elif value is not None:
                 record.attrs[name] = value
         return record
 
@@ -278,7 +282,7 @@ def decoded(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-EXTRAS = ("providers", "node_order", *DATASETS)
+EXTRAS = ("providers", "arrays", "node_order", *DATASETS)
 
 
 def strict_json(text: str, name: str) -> dict[str, Any]:

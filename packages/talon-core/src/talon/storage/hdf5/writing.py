@@ -97,7 +97,11 @@ class _Tree:
         for path, different in exact.items():
             for name, form in different.items():
                 said[OURS_ALONE.get(name, "exact")].setdefault(path, {})[name] = form
-        for name, value in (("providers", providers), ("node_order", order), *said.items()):
+        arrays: dict[str, list[str]] = {}
+        for record in document.nodes:
+            known = arrays.setdefault(record.type, [])
+            known += [name for name in record.arrays if name not in known]
+        for name, value in (("providers", providers), ("arrays", arrays), ("node_order", order), *said.items()):
             self.text(group, name, json.dumps(value, allow_nan=False, sort_keys=True))
 
     def node(self, group: Any, record: NodeRecord) -> dict[str, Any]:
