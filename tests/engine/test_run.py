@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -192,3 +194,62 @@ def test_a_step_that_breaks_its_promise_is_named() -> None:
         assert caught.value.code == "T407"
         assert caught.value.diagnostic.node == "bad"
         assert all(word in str(caught.value).lower() or word in str(caught.value) for word in words)
+
+
+class Passing(ir.Primitive):
+    """Gives what it gets."""
+
+    def infer(self, *inputs: Any) -> Any:
+        return inputs[0]
+
+    def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        return inputs[0]
+
+
+class StateFails(Passing):
+    def init_state(self, *given: Any) -> Any:
+        raise ZeroDivisionError("boom")
+
+
+class StateIsNone(Passing):
+    def init_state(self, *given: Any) -> Any:
+        return None
+
+
+class CountFails(Passing):
+    def count(self, *given: Any) -> Any:
+        raise ZeroDivisionError("boom")
+
+
+class ScalarStep(Passing):
+    def step(self, *given: Any) -> Any:
+        return np.float32(1)
+
+
+class InPlace(Passing):
+    def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        x = inputs[0]
+        x += 1
+        return x
+
+
+@pytest.mark.parametrize(
+    ("cls", "words"),
+    [
+        (StateFails, ["init_state", "ZeroDivisionError: boom"]),
+        (StateIsNone, ["StateIsNone.init_state", "dict of arrays", "None"]),
+        (CountFails, ["count", "ZeroDivisionError: boom"]),
+        (ScalarStep, ["ScalarStep.step", "(1, 2)"]),
+        (InPlace, ["step 0", "read-only"]),
+    ],
+)
+def test_whatever_a_primitive_does_wrong_names_it(cls: type[ir.Primitive], words: list[str]) -> None:
+    """What enters a step is read by others too: a step that changes it in place fails, and corrupts nobody."""
+    inner = ir.Graph.chain(x=ir.Input([2]), bad=cls(), y=ir.Output([2]))
+    nodes = {"in": ir.Input([2]), "pass": ir.Skip(), "sub": inner, "out": ir.Output([2]), "other": ir.Output([2])}
+    graph = ir.Graph(nodes, [("in", "pass"), ("pass", "sub"), ("sub", "out"), ("pass", "other")])
+    with pytest.raises(ir.TalonRunError) as caught:
+        run(graph, np.zeros((1, 1, 2)))
+    assert caught.value.code == "T407"
+    assert caught.value.diagnostic.node == "sub/bad"
+    assert all(word in str(caught.value) for word in words), str(caught.value)

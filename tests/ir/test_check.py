@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,3 +131,47 @@ def test_errors_pickle_with_their_details(name: str) -> None:
     assert str(twin) == str(error)
     assert (twin.code, twin.expected, twin.found, twin.help) == ("T104", "3", "4", "mend")
     assert isinstance(error, ir.TalonError)
+
+
+@pytest.mark.parametrize("given", [3, (1.5,), (-1,), "ab", ((2,), (2,)), object()])
+def test_what_infer_gives_is_a_shape_or_a_finding(given: Any) -> None:
+    class Odd(ir.Primitive):
+        """Says an odd shape."""
+
+        def infer(self, *inputs: Any) -> Any:
+            return given
+
+    graph = ir.Graph.chain(ir.Input([2]), odd=Odd(), out=ir.Output([2]))
+    (finding,) = graph.check().errors
+    assert (finding.code, finding.node) == ("T900", "odd")
+    assert "Odd.infer gives no shape" in finding.message
+    assert finding.found is not None
+    assert repr(given)[:20] in finding.found
+
+
+def test_ports_that_are_none_are_a_finding_of_the_constructor() -> None:
+    class Failing(ir.Primitive):
+        """Fails to say its ports."""
+
+        def ports(self) -> Any:
+            raise ZeroDivisionError("boom")
+
+    class None_(ir.Primitive):
+        """Says none."""
+
+        def ports(self) -> Any:
+            return None
+
+    for cls, word in ((Failing, "ZeroDivisionError: boom"), (None_, "not ir.Ports")):
+        with pytest.raises(ir.TalonGraphError, match=word) as caught:
+            ir.Graph({"a": cls()}, [])
+        assert (caught.value.code, caught.value.diagnostic.node) == ("T900", "a")
+
+
+def test_the_short_form_of_a_report_is_short() -> None:
+    graph = ir.Graph({f"n{i}": ir.Skip() for i in range(50)}, [])
+    lines = repr(graph.check()).splitlines()
+    assert lines[0].startswith("CheckReport: not ok, ")
+    assert len(lines) < 12
+    assert "more; print() shows all in full" in lines[-1] or len(lines) < 10
+    assert repr(ir.Graph.chain(ir.Input([2]), ir.Output([2])).check()) == "CheckReport: ok, 0 errors, 0 warnings"

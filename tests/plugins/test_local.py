@@ -129,3 +129,26 @@ def test_register_node_refuses_to_shadow() -> None:
         ir.register_node(type("Doubler", (ir.Primitive,), {"__module__": "elsewhere"}))
     with pytest.raises(ir.TalonTypeError, match=r"subclass of ir\.Primitive"):
         ir.register_node(int)
+
+
+@pytest.mark.parametrize("name", ["read", "Node", "check", "order", "", "a b", "class", "_hidden", "list_primitives"])
+def test_names_that_could_never_be_used_are_refused(name: str) -> None:
+    cls = type(name, (Doubler,), {"__doc__": "Twice its input."})
+    with pytest.raises(ir.TalonPluginError, match="the name") as caught:
+        ir.register_node(cls)
+    assert caught.value.code == "T004"
+    with pytest.raises(ir.TalonPluginError) as caught, temporary(primitives={name: cls}):
+        pass
+    assert caught.value.code == "T004"
+
+
+def test_a_primitive_is_provided_under_the_name_of_its_class() -> None:
+    """Files name types by their class: under another name nobody would find it again."""
+    with temporary(primitives={"Twice": Doubler}), pytest.raises(ir.TalonPluginError, match="'Doubler'") as caught:
+        ir.Twice  # noqa: B018
+    assert caught.value.code == "T003"
+
+
+def test_the_nearest_name_does_not_mind_case() -> None:
+    with pytest.raises(AttributeError, match="did you mean 'LIF'"):
+        ir.lif  # noqa: B018

@@ -82,6 +82,11 @@ BROKEN = {
         "talon_engines", "from talon.engine import EngineSpec\n    return {'e': EngineSpec('no:E', 99)}"
     ),
     "primitives that are none": hook("talon_primitives", "return {'Foo': 7, 'Bar': 'nomod:x'}"),
+    "names nobody could use": hook(
+        "talon_primitives", "return {'read': 'a:b', 'Node': 'a:b', '': 'a:b', 'x y': 'a:b'}"
+    ),
+    "a name that is not the class's": hook("talon_primitives", "from talon import ir\n    return {'Foo': ir.LIF}"),
+    "a command of talon's": hook("talon_commands", "import click\n    return {'info': click.Group('info')}"),
     "very long text": HEAD + "raise RuntimeError('x' * 1_000_000 + chr(27) + ']0;')\n",
 }
 

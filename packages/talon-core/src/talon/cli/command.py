@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 
 from talon.cli.exits import Exit, exit_of
-from talon.cli.output import Output
+from talon.cli.output import Output, OutputGone
 from talon.ir.errors import Diagnostic, TalonError
 
 Body = Callable[..., Exit | None]
@@ -60,6 +59,18 @@ def group(name: str) -> Callable[[Body], click.Group]:
     return wrap
 
 
+def beginning(names: Callable[[click.Context], Iterable[str]]) -> Callable[..., list[str]]:
+    """A `shell_complete` of an argument: the names that begin with what was typed; where they cannot be had, none."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        try:
+            return [name for name in names(ctx) if name.lower().startswith(incomplete.lower())]
+        except Exception:  # noqa: BLE001 - at TAB there is nobody to tell
+            return []
+
+    return complete
+
+
 def parameters(body: Callable[..., Any]) -> list[click.Parameter]:
     """What `@click.argument` and `@click.option` have left on the function, first one first."""
     found: list[click.Parameter] = getattr(body, "__click_params__", [])
@@ -80,10 +91,8 @@ def guarded(body: Callable[[Output], Exit | None], out: Output, debug: bool) -> 
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone, as `head` does; nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
+    except OutputGone as gone:
+        return gone.status
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback without --debug
         found = f"{type(error).__name__}: {error}"
         help_line = "run it again with --debug and report what it prints"
@@ -91,5 +100,8 @@ def guarded(body: Callable[[Output], Exit | None], out: Output, debug: bool) -> 
         status = Exit.BUG
         if debug:
             traceback.print_exc()
-    out.finish(status == Exit.OK)
+    try:
+        out.finish(status == Exit.OK)
+    except OutputGone as gone:
+        return gone.status
     return int(status)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
-from talon.cli.command import command
+from talon.cli.command import beginning, command
 from talon.cli.output import Output
 
 
+def codes(ctx: click.Context) -> Iterable[str]:
+    from talon.ir.codes import CODES
+
+    return CODES
+
+
 @command("explain")
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=beginning(codes))
 def explain(out: Output, code: str | None) -> None:
     """Explain an error CODE: what it means, how it is mended, and an example of both. Without CODE, list them all.
 

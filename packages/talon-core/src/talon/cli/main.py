@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import warnings
 from typing import Any, NamedTuple
 
 import click
@@ -58,7 +60,8 @@ class LazyGroup(click.Group):
                 formatter.write_dl(groups)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+        asked = args and not args[0].startswith("-") and not ctx.resilient_parsing  # not by a shell that completes
+        if asked and self.get_command(ctx, args[0]) is None:
             from talon.ir.errors import suggest
             from talon.ir.facade import not_installed
             from talon.ir.known import COMMAND_GROUPS
@@ -92,24 +95,38 @@ def main() -> None:
     """The entry point: exit codes as `talon.cli.exits` says, warnings as one line each."""
     from talon.cli.warned import one_line_warnings
 
+    if "_TALON_COMPLETE" in os.environ:
+        warnings.simplefilter("ignore")  # nobody wants to read them at TAB
     one_line_warnings()
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(prog_name="talon", standalone_mode=False)
     except click.exceptions.Exit as stop:
         status = stop.exit_code
     except click.Abort:
         status = Exit.INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        status = Exit.USAGE
-    except Exception as error:  # noqa: BLE001 - commands guard themselves; this is for plugins' groups
-        from talon.cli.exits import exit_of
-        from talon.ir.errors import TalonError
-
-        if isinstance(error, TalonError):
-            click.echo(str(error.diagnostic), err=True)
-            status = exit_of(error.code)
-        else:
-            click.echo(f"error[T900]: {type(error).__name__}: {error}", err=True)
-            status = Exit.BUG
+    except Exception as error:  # noqa: BLE001 - commands guard themselves; this is for what comes before them
+        status = failed(error, as_json="--json" in sys.argv)
     sys.exit(int(status or 0))
+
+
+def failed(error: Exception, as_json: bool) -> Exit:
+    """Say what is wrong with a call of `talon` that reached no command's body."""
+    from talon.cli.exits import exit_of
+    from talon.cli.output import Output
+    from talon.ir.errors import Diagnostic, TalonError
+
+    out = Output(as_json)
+    if isinstance(error, click.ClickException) and not as_json:
+        error.show()
+        return Exit.USAGE
+    if isinstance(error, click.ClickException):
+        out.problem(Diagnostic("T206", error.format_message(), help="'talon --help' and 'talon COMMAND --help'"))
+        status = Exit.USAGE
+    elif isinstance(error, TalonError):
+        out.problem(error.diagnostic)
+        status = exit_of(error.code)
+    else:
+        out.problem(Diagnostic("T900", f"{type(error).__name__}: {error}"))
+        status = Exit.BUG
+    out.finish(False)
+    return status

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from talon.cli.exits import Exit, exit_of
 from talon.ir.errors import Diagnostic
 
 SCHEMA = 1
@@ -30,7 +31,7 @@ class Output:
     def line(self, text: str = "") -> None:
         """A line of the result."""
         if not self.as_json:
-            click.echo(text)
+            echo(text)
 
     def note(self, text: str) -> None:
         """A remark on stderr, which `--quiet` silences."""
@@ -42,7 +43,8 @@ class Output:
         self.problems.append(diagnostic)
         if not self.as_json and not (self.quiet and diagnostic.severity != "error"):
             label, _, rest = str(diagnostic).partition(":")
-            click.echo(paint(label, COLOURS[diagnostic.severity], err) + ":" + rest, err=err)
+            text = paint(label, COLOURS[diagnostic.severity], err) + ":" + rest
+            click.echo(text, err=True) if err else echo(text)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Columns aligned by their longest cell; numbers to the right."""
@@ -63,7 +65,7 @@ class Output:
     @contextmanager
     def progress(self, label: str) -> Iterator[Callable[[int, int], None] | None]:
         """A callback `(done, total)` that draws a bar on a terminal's stderr; None elsewhere."""
-        if self.quiet or self.as_json or not sys.stderr.isatty():
+        if self.quiet or self.as_json or not terminal(sys.stderr):
             yield None
             return
         with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
@@ -79,15 +81,41 @@ class Output:
         if self.as_json:
             problems = [problem.as_dict() for problem in self.problems]
             envelope = {"schema": SCHEMA, "ok": ok, "data": plain(self.data), "problems": problems}
-            click.echo(json.dumps(envelope, indent=2, allow_nan=False))
+            echo(json.dumps(envelope, indent=2, allow_nan=False))
+
+
+class OutputGone(Exception):
+    """The result cannot be written. With `status` 0 its reader had enough, as `head` has; nothing is wrong then."""
+
+    def __init__(self, status: Exit) -> None:
+        self.status = status
+
+
+def echo(text: str) -> None:
+    """Write to stdout. Raises `OutputGone`, after saying why on stderr, where that fails."""
+    try:
+        click.echo(text)
+    except OSError as error:
+        # Nothing may be left for the interpreter to write when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise OutputGone(Exit.OK) from None
+        problem = Diagnostic("T301", "the result cannot be written", found=error.strerror, help="check where it goes")
+        click.echo(str(problem), err=True)
+        raise OutputGone(exit_of("T301")) from None
 
 
 def paint(text: str, style: str, err: bool) -> str:
     """Coloured text on a terminal, unless NO_COLOR is set."""
     stream = sys.stderr if err else sys.stdout
-    if os.environ.get("NO_COLOR") or not stream.isatty():
+    if os.environ.get("NO_COLOR") or not terminal(stream):
         return text
     return click.style(text, bold=True) if style == "bold" else click.style(text, fg=style, bold=True)
+
+
+def terminal(stream: Any) -> bool:
+    """Whether somebody watches the stream; a closed one is None."""
+    return stream is not None and bool(stream.isatty())
 
 
 def is_number(text: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
-from talon.cli.command import command, group
+from talon.cli.command import beginning, command, group
 from talon.cli.output import Output
 
 
@@ -32,8 +34,14 @@ def primitives(out: Output) -> None:
     out.note(f"{len(rows)} primitives; 'talon primitives show NAME' shows one")
 
 
+def installed(ctx: click.Context) -> Iterable[str]:
+    from talon.plugins import registry
+
+    return registry.list_primitives()
+
+
 @command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=beginning(installed))
 def show(out: Output, name: str) -> None:
     """Show NAME: what it computes, fields with shapes, units and ranges, ports, counts, and an example that runs."""
     from talon.cli.described import described, facts

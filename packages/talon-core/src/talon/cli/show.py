@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
-from talon.cli.command import PATH, command
+from talon.cli.command import PATH, beginning, command
 from talon.cli.ls import shown
 from talon.cli.output import Output
 
 
+def node_paths(ctx: click.Context) -> Iterable[str]:
+    """The paths of the file that stands on the line already."""
+    from talon.storage import info
+
+    return [node.path for node in info(ctx.params["file"]).nodes if node.path]
+
+
 @command("show")
 @click.argument("file", type=PATH)
-@click.argument("node")
+@click.argument("node", shell_complete=beginning(node_paths))
 def show(out: Output, file: str, node: str) -> None:
     """Show NODE of FILE: what it is, its fields with units and values, its shapes and edges.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -99,7 +101,8 @@ class PluginManager:
         self.plugins.append(plugin)
         start = time.perf_counter()
         try:
-            module = import_module(plugin.module)
+            with silent():
+                module = import_module(plugin.module)
             api = getattr(module, "TALON_API", None)
             if api != API:
                 plugin.code = "T005"
@@ -169,7 +172,8 @@ class PluginManager:
                 continue
             start = time.perf_counter()
             try:
-                mapping = function()
+                with silent():
+                    mapping = function()
                 if not isinstance(mapping, Mapping):
                     raise TypeError(f"returned a {type(mapping).__name__}, not a mapping")
                 given = dict(mapping)
@@ -185,6 +189,11 @@ class PluginManager:
             plugin.trace.append(f"{hook}: {', '.join(given) or 'nothing'} ({spent:.1f} ms)")
             for name, value in given.items():
                 yield plugin, name, value
+
+
+def silent() -> AbstractContextManager[Any]:
+    """What a stranger's code prints while it is loaded goes to stderr: stdout belongs to the result."""
+    return redirect_stdout(sys.stderr)
 
 
 def plugin_of(point: EntryPoint) -> Plugin:

@@ -12,7 +12,7 @@ from talon.ir.errors import TalonPluginError, suggest
 from talon.ir.known import FACADE, PRIMITIVES
 from talon.plugins import manager as manager_module
 from talon.plugins.lazy import load
-from talon.plugins.manager import Plugin, described, manager
+from talon.plugins.manager import Plugin, described, manager, silent
 
 
 @dataclass
@@ -50,7 +50,8 @@ class Entry:
             )
         if isinstance(self.value, str):
             try:
-                self.value = load(self.value)
+                with silent():
+                    self.value = load(self.value)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
