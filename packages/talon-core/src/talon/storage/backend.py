@@ -21,7 +21,7 @@ HEAD = 4096
 
 
 class Backend(Protocol):
-    """What the class of a storage backend offers; it is constructed without arguments.
+    """What a storage backend offers: an object, or a class that is constructed without arguments.
 
     Graph <-> Document is talon's, Document <-> bytes is the backend's.
     """
@@ -49,9 +49,9 @@ class Backend(Protocol):
 def backends() -> dict[str, Backend]:
     """Every installed backend by name, built-in ones first; one that cannot be made is complained of."""
     made: dict[str, Backend] = {}
-    for name, cls in registry.usable("talon_storage_backends").items():
+    for name, given in registry.usable("talon_storage_backends").items():
         try:
-            backend = cls()
+            backend = given() if isinstance(given, type) else given
             if not all(isinstance(suffix, str) for suffix in tuple(backend.suffixes)):
                 raise TypeError("suffixes is no tuple of strings")
         except Exception as error:  # noqa: BLE001 - a stranger's backend must not stop the others
