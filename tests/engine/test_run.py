@@ -253,3 +253,19 @@ def test_whatever_a_primitive_does_wrong_names_it(cls: type[ir.Primitive], words
     assert caught.value.code == "T407"
     assert caught.value.diagnostic.node == "sub/bad"
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_the_output_of_a_nested_graph_and_of_a_composite_is_recorded_under_its_port() -> None:
+    inner = ir.Graph.chain(x=ir.Input([2]), lif=ir.LIF(2.0, 2.0, 0.0, 1.0), y=ir.Output([2]))
+    middle = ir.Graph.chain(a=ir.Input([2]), deep=inner, b=ir.Output([2]))
+    graph = ir.Graph.chain(i=ir.Input([2]), sub=middle, o=ir.Output([2]))
+    result = run(graph, np.ones((3, 1, 2)), record=["sub.b", "sub/deep.y"])
+    assert set(result.records) == {"sub.b", "sub/deep.y"}
+    for values in result.records.values():
+        np.testing.assert_array_equal(values, result.outputs["o"])
+    block = ir.SGhostConv(np.ones((4, 3, 3, 3)), None, np.ones((4, 1, 3, 3)), None, neuron="if")
+    graph = ir.Graph.chain(i=ir.Input([3, 8, 8]), block=block, o=ir.Output(None))
+    result = run(graph, np.ones((3, 1, 3, 8, 8)), record="block.out")
+    np.testing.assert_array_equal(result.records["block.out"], result.outputs["o"])
+    with pytest.raises(ir.TalonRunError, match=r"did you mean 'block\.out'"):
+        run(graph, np.ones((3, 1, 3, 8, 8)), record="block.output")

@@ -224,7 +224,7 @@ def test_info_and_version(path: Path) -> None:
     assert (found.format, found.legacy, len(found.nodes) - 1, len(found.edges)) == ("1.0", False, 4, 3)
     assert found.types == {"Affine": 1, "IF": 1, "Input": 1, "Output": 1}
     assert found.providers["Affine"] == f"talon-core {ir.__version__}"
-    assert found.parameters == 64 * 64 + 1  # and the threshold
+    assert found.parameters == 64 * 64
     assert found.size == path.stat().st_size
     assert ir.read_version(path) == "1.0"
     assert "4 nodes" in repr(found)

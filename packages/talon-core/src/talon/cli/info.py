@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from talon.cli.command import PATH, command
@@ -48,6 +50,8 @@ def info(out: Output, file: str) -> None:
         out.line(f"  {key}: {text if len(text) <= 100 else text[:97] + '...'}")
     for path, field, value in found.meanings:
         out.line(f"  read as      {path}.{field} = {value!r}, what the published package executes")
+    for diagnostic in found.refused:
+        out.problem(replace(diagnostic, severity="warning"))
     for node in found.nodes:
         hints = {n: v for n, v in node.attrs.items() if n in HINTS}
         if hints:

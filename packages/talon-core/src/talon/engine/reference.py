@@ -272,7 +272,9 @@ class _Recorder:
         self.run = run
         self.places = {key: place for number in range(len(run.units)) for key, place in recordable(run, number)}
         self.records: dict[str, np.ndarray] = {}
-        for key in task.wanted(self.places):
+        wanted = task.wanted(self.places)
+        self.places |= {outlet: self.places[inner] for outlet, inner in task.outlets.items()}
+        for key in wanted:
             example = self.value(key)
             self.records[key] = np.empty((task.steps, *example), task.dtype)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -16,6 +16,7 @@ from talon.ir.fields import Shape
 from talon.ir.graph import Graph
 from talon.ir.infer import infer_shapes
 from talon.ir.opaque import Opaque
+from talon.ir.primitive import Composite
 
 Progress = Callable[[int, int], None]
 
@@ -40,10 +41,14 @@ class Task:
     threads: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
     progress: Progress | None = None
+    outlets: Mapping[str, str] = field(default_factory=dict)
+    """`path.port` of nested graphs and composites -> the key of the leaf that gives it; only where something is
+    recorded."""
 
     def wanted(self, available: Iterable[str]) -> list[str]:
-        """The keys `path.quantity` that `record` asks for. Raises `TalonRunError` (T404) where nothing matches."""
-        keys = list(available)
+        """The keys `path.quantity` that `record` asks for, leaves' and `outlets`. Raises `TalonRunError` (T404) where
+        nothing matches."""
+        keys = [*available, *self.outlets]
         chosen: dict[str, None] = {}
         for pattern in self.record:
             matched = [pattern] if pattern in keys else [key for key in keys if fnmatchcase(key, pattern)]
@@ -76,6 +81,17 @@ def refuse_opaque(graph: Graph, prefix: str = "") -> None:
             refuse_opaque(node, f"{prefix}{name}/")
 
 
+def outlets(graph: Graph, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """For every output port of what is inlined, its key and that of the boundary inside."""
+    for name, node in graph.nodes.items():
+        inner = node.decompose() if isinstance(node, Composite) else node
+        if isinstance(inner, Graph):
+            path = prefix + name
+            for port, output in zip(node.ports().outputs, inner.outputs, strict=True):
+                yield f"{path}.{port}", f"{path}/{output}.out"
+            yield from outlets(inner, f"{path}/")
+
+
 def make_task(
     graph: Graph,
     inputs: Any,
@@ -104,6 +120,7 @@ def make_task(
         error = TalonGraphError(problem.code, problem.message)
         error.diagnostic = problem
         raise error
+    wanted = (record,) if isinstance(record, str) else tuple(record)
     known: dict[str, tuple[Shape, ...]] = {}
     for name, found in zip(flat.nodes, shapes.outputs, strict=True):
         complete = tuple(shape for shape in found if shape is not None)
@@ -125,8 +142,9 @@ def make_task(
         {n: tuple(s for s in found if s is not None) for n, found in zip(flat.nodes, shapes.inputs, strict=True)},
         known,
         state,
-        (record,) if isinstance(record, str) else tuple(record),
+        wanted,
         threads,
         dict(options),
         progress,
+        dict(outlets(graph)) if wanted else {},
     )

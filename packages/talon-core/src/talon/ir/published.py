@@ -36,17 +36,18 @@ def as_read(document: Document, resolve: Resolve) -> Graph:
     return as_meant(from_document(without_duplicates(document), resolve))
 
 
-def told(document: Document, resolve: Resolve) -> Iterator[Meaning]:
-    """What `as_read` sets: the notes of the nodes that it adds, then the fields that it changes."""
+def told(document: Document, resolve: Resolve, refused: list[TalonError]) -> Iterator[Meaning]:
+    """What `as_read` sets: the notes of the nodes that it adds, then the fields that it changes. What `as_read` would
+    raise goes to `refused`."""
     whole = without_duplicates(document)
     for record in whole.nodes[len(document.nodes) :]:
         yield Meaning(record.path, "metadata", record.attrs["metadata"])
-    yield from meanings(from_document(whole, resolve))
+    yield from meanings(from_document(whole, resolve), refused=refused)
 
 
-def meanings(graph: Graph, prefix: str = "") -> Iterator[Meaning]:
+def meanings(graph: Graph, prefix: str = "", refused: list[TalonError] | None = None) -> Iterator[Meaning]:
     """Every field that differs between the file as stored and what it meant. Raises `TalonFormatError` (T303) for what
-    cannot be said without the batch axis."""
+    cannot be said without the batch axis, or leaves it in `refused`."""
     inputs: list[list[Shape | None]] = []
 
     def shapes(number: int) -> list[Shape | None]:
@@ -57,12 +58,15 @@ def meanings(graph: Graph, prefix: str = "") -> Iterator[Meaning]:
     for number, (name, node) in enumerate(graph.nodes.items()):
         path = prefix + name
         if isinstance(node, Graph):
-            yield from meanings(node, f"{path}/")
+            yield from meanings(node, f"{path}/", refused)
             continue
         try:
             found = node.published_meaning(partial(shapes, number))
         except TalonError as error:
-            raise error.at(node=path) from None
+            if refused is None:
+                raise error.at(node=path) from None
+            refused.append(error.at(node=path))
+            continue
         for field, value in found.items():
             yield Meaning(path, field, value)
 

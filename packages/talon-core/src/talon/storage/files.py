@@ -13,7 +13,7 @@ from talon.ir.errors import TalonError, TalonFileError, TalonFormatError, TalonM
 from talon.ir.graph import Graph
 from talon.ir.known import PRIMITIVES
 from talon.ir.node import Node
-from talon.ir.published import as_read, told
+from talon.ir.published import as_read
 from talon.plugins import registry
 from talon.plugins.manager import manager
 from talon.storage.atomic import replacing
@@ -87,7 +87,7 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
     source = existing(path)
     try:
         document = for_reading(source).read(source, True, None)
-        return summarise(source, document, told(document, class_or_none) if document.legacy else ())
+        return summarise(source, document, class_or_none)
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from talon.ir.document import Document, NodeRecord
-from talon.ir.published import Meaning
+from talon.ir.errors import Diagnostic, TalonError
+from talon.ir.published import Meaning, Resolve, told
 from talon.plugins import registry
 
 
@@ -53,6 +54,8 @@ class FileInfo:
     edges: tuple[tuple[str, str, str, int | None], ...]
     meanings: tuple[Meaning, ...] = ()
     """For a file of the published package: the fields that `read` sets for what that package executed."""
+    refused: tuple[Diagnostic, ...] = ()
+    """And what it executed there that cannot be said here, so that `read` refuses the file."""
 
     @property
     def types(self) -> dict[str, int]:
@@ -67,7 +70,7 @@ class FileInfo:
     @property
     def parameters(self) -> int:
         """Number of elements of all stored arrays, single numbers apart."""
-        return sum(prod(array.shape) for node in self.nodes for array in node.arrays.values())
+        return sum(prod(array.shape) for node in self.nodes for array in node.arrays.values() if array.shape)
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{count} {name}" for name, count in list(self.types.items())[:8])
@@ -77,7 +80,9 @@ class FileInfo:
         )
 
 
-def summarise(path: Path, document: Document, meanings: Iterable[Meaning] = ()) -> FileInfo:
+def summarise(path: Path, document: Document, resolve: Resolve) -> FileInfo:
+    refused: list[TalonError] = []
+    meanings = tuple(told(document, resolve, refused)) if document.legacy else ()
     size = sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) if path.is_dir() else path.stat().st_size
     return FileInfo(
         str(path),
@@ -89,7 +94,8 @@ def summarise(path: Path, document: Document, meanings: Iterable[Meaning] = ()) 
         document.metadata,
         tuple(map(node_info, document.nodes)),
         tuple((e.level, e.src, e.dst, e.delay) for e in document.edges),
-        tuple(meanings),
+        meanings,
+        tuple(error.at(file=str(path)).diagnostic for error in refused),
     )
 
 
