@@ -15,7 +15,8 @@ from talon.ir.values import read_only, storable_dtype
 class ArrayRef:
     """An array that is known by dtype and shape and loaded when somebody asks for its values.
 
-    `load()` gives the values; a backend hands in the function that fetches them. References pickle by value.
+    `load()` gives the values; a backend hands in the function that fetches them, or derives a class whose `detached()`
+    differs. References pickle by value.
     """
 
     __slots__ = ("_load", "dtype", "shape")
@@ -40,6 +41,10 @@ class ArrayRef:
                 found=f"{array.dtype} {array.shape}",
             )
         return read_only(array)
+
+    def detached(self) -> np.ndarray:
+        """The values, in no need of the file they came from."""
+        return self.load()
 
     @property
     def nbytes(self) -> int:

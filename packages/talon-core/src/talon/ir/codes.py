@@ -148,6 +148,11 @@ CODES: dict[str, Code] = {
     "T306": Code("file exists", "Writing would replace a file.", "Pass overwrite=True, or --force."),
     "T307": Code("file from the future", "The file has a newer format or schema.", "Upgrade the distribution named."),
     "T308": Code("unsupported destination", "The path or object cannot be written to.", "Follow the help line."),
+    "T309": Code(
+        "cannot be stored",
+        "The graph holds a name or value that no file can.",
+        "Give the node another name; the message says what is wrong.",
+    ),
     "T401": Code("wrong inputs", "The arrays do not fit the graph's Inputs.", "Names and shapes are in the message."),
     "T402": Code("wrong dtype", "The arrays or the run's dtype are of a kind that cannot be run.", "Use real numbers."),
     "T403": Code("wrong state", "The state was made by another graph or batch.", "Start without, or use its own."),

@@ -255,12 +255,11 @@ class Graph(Node):
     def load(self) -> Self:
         """Load every lazy array now, so that the file may go; returns the graph itself."""
         for node in self.nodes.values():
-            if isinstance(node, Graph):
-                node.load()
-            for name, field in node.fields.items():
-                if field.is_array:
-                    getattr(node, name)
+            node.detach()
         return self
+
+    def detach(self) -> None:
+        self.load()
 
     # Edits: each gives a new graph
 

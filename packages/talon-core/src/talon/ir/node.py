@@ -107,6 +107,13 @@ class Node(Declared):
             raise TalonError("T900", f"{type(self).__name__}.{field.name} was never set")
         return self.__dict__.setdefault(field.name, ref.load())
 
+    def detach(self) -> None:
+        """Load every lazy array into memory of its own, also one that was touched and is a map of the file."""
+        lazy = self.__dict__.get("_lazy", {})
+        for name, ref in lazy.items():
+            array = self.__dict__[name] = ref.detached()
+            lazy[name] = ArrayRef.of(array)
+
     def implied_type(self, name: str) -> Mapping[str, np.ndarray] | None:
         """What `input_type` or `output_type` is when it was not declared but follows from the parameters alone."""
         return None

@@ -56,6 +56,10 @@ class Opaque(Node):
         ports: Ports = self.__dict__["_known"]
         return ports
 
+    def detach(self) -> None:
+        arrays = self.record.arrays
+        arrays.update((name, ArrayRef.of(ref.detached())) for name, ref in arrays.items())
+
     def infer(self, *inputs: Shape | None) -> Any:
         """Nothing follows from a type that is not known: every output stays open."""
         outputs = self.ports().outputs

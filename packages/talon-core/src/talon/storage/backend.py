@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from talon.ir.document import Document
 from talon.ir.errors import TalonFileError, TalonFormatError, TalonPluginError, suggest
 from talon.plugins import registry
 from talon.plugins.manager import described
+from talon.storage.summary import FileInfo
 
 Progress = Callable[[int, int], None]
 
@@ -43,6 +44,15 @@ class Backend(Protocol):
 
     def version(self, path: Path) -> str:
         """The version of the format, without reading the graph."""
+        ...
+
+
+@runtime_checkable
+class Tells(Protocol):
+    """What a backend may offer besides: what a file holds, quicker than from its document."""
+
+    def info(self, path: Path) -> FileInfo | None:
+        """What the file holds, or None where that takes the document."""
         ...
 
 

@@ -17,7 +17,7 @@ from talon.ir.published import as_read
 from talon.plugins import registry
 from talon.plugins.manager import manager
 from talon.storage.atomic import replacing
-from talon.storage.backend import for_reading, for_writing
+from talon.storage.backend import Tells, for_reading, for_writing
 from talon.storage.summary import FileInfo, summarise
 
 Progress = Callable[[int, int], None]
@@ -86,7 +86,10 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
     """What a file holds: header, nodes, shapes, sizes, providers. No weights are read, and no plugin need be there."""
     source = existing(path)
     try:
-        document = for_reading(source).read(source, True, None)
+        backend = for_reading(source)
+        if isinstance(backend, Tells) and (told_at_once := backend.info(source)) is not None:
+            return told_at_once
+        document = backend.read(source, True, None)
         return summarise(source, document, class_or_none)
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__

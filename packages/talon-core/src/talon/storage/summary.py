@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from talon.ir.document import Document, NodeRecord
-from talon.ir.errors import Diagnostic, TalonError
+from talon.ir.errors import Diagnostic, TalonError, TalonFormatError
 from talon.ir.published import Meaning, Resolve, told
 from talon.plugins import registry
 
@@ -41,7 +41,10 @@ class NodeInfo:
 
 @dataclass(frozen=True)
 class FileInfo:
-    """A file: format and writer, the nodes of all levels, the edges as `(level, src, dst, delay)`, and sizes."""
+    """A file: format and writer, the nodes of all levels, the edges as `(level, src, dst, delay)`, and sizes.
+
+    `nodes` and `edges` of a large file may be made only when they are looked at.
+    """
 
     path: str
     size: int
@@ -50,27 +53,18 @@ class FileInfo:
     legacy: bool
     dt: float | None
     metadata: Mapping[str, Any]
-    nodes: tuple[NodeInfo, ...]
-    edges: tuple[tuple[str, str, str, int | None], ...]
+    nodes: Sequence[NodeInfo]
+    edges: Sequence[tuple[str, str, str, int | None]]
+    types: Mapping[str, int]
+    """How many nodes of each type, the outermost graph apart."""
+    providers: Mapping[str, str]
+    """Type -> distribution and version that wrote it, where the file says so."""
+    parameters: int
+    """Number of elements of all stored arrays, single numbers apart."""
     meanings: tuple[Meaning, ...] = ()
     """For a file of the published package: the fields that `read` sets for what that package executed."""
     refused: tuple[Diagnostic, ...] = ()
     """And what it executed there that cannot be said here, so that `read` refuses the file."""
-
-    @property
-    def types(self) -> dict[str, int]:
-        """How many nodes of each type, the outermost graph apart."""
-        return dict(sorted(Counter(node.type for node in self.nodes if node.path).items()))
-
-    @property
-    def providers(self) -> dict[str, str]:
-        """Type -> distribution and version that wrote it, where the file says so."""
-        return {node.type: node.provider for node in self.nodes if node.provider}
-
-    @property
-    def parameters(self) -> int:
-        """Number of elements of all stored arrays, single numbers apart."""
-        return sum(prod(array.shape) for node in self.nodes for array in node.arrays.values() if array.shape)
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{count} {name}" for name, count in list(self.types.items())[:8])
@@ -84,19 +78,38 @@ def summarise(path: Path, document: Document, resolve: Resolve) -> FileInfo:
     refused: list[TalonError] = []
     meanings = tuple(told(document, resolve, refused)) if document.legacy else ()
     size = sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) if path.is_dir() else path.stat().st_size
+    dt, metadata = told_of_graph(document.nodes[0].attrs)
+    nodes = tuple(map(node_info, document.nodes))
     return FileInfo(
         str(path),
         size,
         document.format,
         document.writer,
         document.legacy,
-        document.dt,
-        document.metadata,
-        tuple(map(node_info, document.nodes)),
+        dt,
+        metadata,
+        nodes,
         tuple((e.level, e.src, e.dst, e.delay) for e in document.edges),
+        dict(sorted(Counter(node.type for node in nodes if node.path).items())),
+        {node.type: node.provider for node in nodes if node.provider},
+        sum(prod(array.shape) for node in nodes for array in node.arrays.values() if array.shape),
         meanings,
         tuple(error.at(file=str(path)).diagnostic for error in refused),
     )
+
+
+def told_of_graph(attrs: Mapping[str, Any]) -> tuple[float | None, Mapping[str, Any]]:
+    """Step length and metadata of the outermost graph, of the types that they must have."""
+    dt, metadata = attrs.get("dt"), attrs.get("metadata", {})
+    if not isinstance(dt, float | int | None) or not isinstance(metadata, Mapping):
+        raise TalonFormatError(
+            "T303",
+            "dt and metadata of the graph are of other types",
+            expected="a number or None, and a mapping",
+            found=f"{type(dt).__name__} and {type(metadata).__name__}",
+            help="get an undamaged copy",
+        )
+    return dt, metadata
 
 
 def node_info(record: NodeRecord) -> NodeInfo:

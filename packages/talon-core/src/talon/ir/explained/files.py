@@ -108,4 +108,8 @@ ir.read("net.t1c")
         wrong=NET + 'ir.write("https://example.org/net.t1c", net)\n',
         right=NET + 'ir.write("net.t1c", net)\n',
     ),
+    "T309": Example(
+        wrong=NET + 'ir.write("net.t1c", net.rename({"input": "\\u00e9", "output": "e\\u0301"}))  # both look like é\n',
+        right=NET + 'ir.write("net.t1c", net.rename({"input": "\\u00e9", "output": "e"}))\n',
+    ),
 }

@@ -106,4 +106,7 @@ class PerNeuronField(ArrayField):
         return True
 
     def published(self, value: Any, dims: Mapping[str, int]) -> np.ndarray | None:
-        return value.reshape(1) if isinstance(value, np.ndarray) and not value.ndim else None
+        if value is None or value.shape:
+            return None
+        array: np.ndarray = value.load() if isinstance(value, ArrayRef) else value
+        return array.reshape(1)

@@ -1,4 +1,4 @@
-"""The backend: recognises HDF5 by its signature, writes the tree, reads it."""
+"""The backend: recognises HDF5 by its signature, writes tree and index, reads by the index or else the tree."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from pathlib import Path
 
 from talon.ir.document import Document
 from talon.storage.backend import Progress
+from talon.storage.index import footer, opening, records
+from talon.storage.summary import FileInfo
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class Hdf5Backend:
-    """HDF5 with h5py. h5py is imported when a file is written or read."""
+    """HDF5 with an index behind its end. h5py is imported when a file is written, or read that has no index."""
 
     suffixes = (".t1c", ".h5", ".hdf5")
 
@@ -20,15 +22,33 @@ class Hdf5Backend:
 
     def write(self, document: Document, path: Path, progress: Progress | None) -> None:
         from talon.storage.hdf5.writing import write_tree
+        from talon.storage.index.building import columns_of
+        from talon.storage.index.packing import pack
 
-        write_tree(document, path, progress)
+        placed = write_tree(document, path, progress)
+        index = pack(document.format, document.writer, columns_of(document, placed))
+        with path.open("r+b") as file:
+            footer.append(file, index)
 
     def read(self, path: Path, lazy: bool, progress: Progress | None) -> Document:
+        found = opening.indexed(path)
+        if found is not None:
+            return records.document(found.header, found.tables, found.source, lazy, progress)
         from talon.storage.hdf5.reading import read_tree
 
         return read_tree(path, lazy, progress)
 
+    def info(self, path: Path) -> FileInfo | None:
+        """What the index says, or None for a file that has none."""
+        found = opening.indexed(path)
+        if found is None:
+            return None
+        return records.info(str(path), found.source.stamp[0], found.header, found.tables, found.source)
+
     def version(self, path: Path) -> str:
+        found = opening.version(path)
+        if found is not None:
+            return found
         from talon.storage.hdf5.reading import read_header
 
         return read_header(path)

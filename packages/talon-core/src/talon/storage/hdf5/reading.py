@@ -5,11 +5,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import threading
-import weakref
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +19,10 @@ from talon.ir.document import FORMAT, Document, EdgeRecord, NodeRecord
 from talon.ir.errors import TalonError, TalonFormatError
 from talon.ir.values import MAX_DEPTH, as_scalar
 from talon.storage.backend import Progress
-from talon.storage.hdf5.values import from_tree, untagged
+from talon.storage.hdf5.values import from_tree
 from talon.storage.hdf5.writing import DATASETS
+from talon.storage.index.arrays import OpenFile
+from talon.storage.tagged import DEEPEST_JSON, strict_json, untagged
 
 SMALL = 4096
 """Arrays of up to this many bytes are read at once; a reference would cost more than it saves."""
@@ -40,42 +38,6 @@ def read_tree(path: Path, lazy: bool, progress: Progress | None) -> Document:
     """The document of a file, ours or the published package's."""
     with _Reader(path) as reader:
         return reader.document(lazy, progress)
-
-
-class OpenFile:
-    """A file that references read from, closed when the last of them is gone. A file that is replaced meanwhile
-    stays readable; one that is changed in place is refused."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-        self.file = path.open("rb", buffering=0)
-        weakref.finalize(self, self.file.close)
-        self.lock = threading.Lock()
-        self.stamp = self.now()
-
-    def now(self) -> tuple[int, int]:
-        found = os.fstat(self.file.fileno())
-        return found.st_size, found.st_mtime_ns
-
-    def fetch(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
-        array = np.empty(shape, dtype)
-        into = array.reshape(-1).view(np.uint8).data
-        done = 0
-        with self.lock:
-            self.file.seek(offset)
-            while done < len(into) and (count := self.file.readinto(into[done:])):
-                done += count
-        if done < len(into) or self.now() != self.stamp:
-            raise TalonFormatError(
-                "T305",
-                "the file was changed after it was opened",
-                file=self.path,
-                node=where,
-                expected=f"{self.stamp[0]} bytes, unchanged",
-                found=f"{self.now()[0]} bytes",
-                help="read it again, or use graph.load() before the file may change",
-            )
-        return array
 
 
 class _Reader:
@@ -135,7 +97,11 @@ class _Reader:
 
     def document(self, lazy: bool, progress: Progress | None) -> Document:
         form, writer, legacy = self.header()
-        said = {name: strict_json(self.text(item, name), name) for name, item in self.ours.items() if name in EXTRAS}
+        said = {
+            name: strict_json(self.text(item, name), f"/talon/{name}", DEEPEST_JSON)
+            for name, item in self.ours.items()
+            if name in EXTRAS
+        }
         self.providers, self.order = said.pop("providers", {}), said.pop("node_order", {})
         self.arrays = said.pop("arrays", {})  # which fields are arrays; of a 0-d one the tree alone cannot tell
         self.exact: dict[str, dict[str, Any]] = {}
@@ -283,24 +249,3 @@ def decoded(value: Any) -> str:
 
 
 EXTRAS = ("providers", "arrays", "node_order", *DATASETS)
-
-
-def strict_json(text: str, name: str) -> dict[str, Any]:
-    """A JSON object without duplicate keys, NaN and infinities."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            raise ValueError("a key stands twice")
-        return found
-
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} is no JSON number")
-
-    try:
-        value = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
-        if not isinstance(value, dict):
-            raise ValueError("not an object")
-    except (ValueError, RecursionError) as error:
-        raise TalonFormatError("T303", f"/talon/{name} is no strict JSON", found=str(error)) from error
-    return value

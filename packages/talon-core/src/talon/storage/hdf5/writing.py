@@ -10,6 +10,7 @@ Superblock v2, no chunks, no filters, no variable-length types, no times: the sa
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from talon.ir.document import Document, EdgeRecord, NodeRecord
 from talon.ir.errors import TalonFileError
 from talon.ir.values import same_value
 from talon.storage.backend import Progress
-from talon.storage.hdf5.values import ABSENT, Absent, from_tree, tagged, tree_form
+from talon.storage.hdf5.values import ABSENT, Absent, from_tree, tree_form
+from talon.storage.index.building import Placed
+from talon.storage.tagged import tagged
 
 PUBLISHED_VERSION = "0.0.1"
 COMPACT = 1024
@@ -33,10 +36,10 @@ DATASETS = tuple(dict.fromkeys([*OURS_ALONE.values(), "exact"]))
 """The datasets of `/talon` that hold attributes: strict JSON, node path -> attribute -> value in tagged form."""
 
 
-def write_tree(document: Document, path: Path, progress: Progress | None) -> None:
-    """Write a new file at `path`."""
+def write_tree(document: Document, path: Path, progress: Progress | None) -> dict[tuple[int, str], Placed]:
+    """Write a new file at `path`; tells where the large arrays of records stand in it."""
     try:
-        _Tree(path).write(document, progress)
+        return _Tree(path).write(document, progress)
     except (OSError, RuntimeError, ValueError) as error:
         raise TalonFileError(
             "T301",
@@ -64,7 +67,8 @@ class _Tree:
             plan.set_alloc_time(h5d.ALLOC_TIME_EARLY)
         self.scalar = h5s.create(h5s.SCALAR)
 
-    def write(self, document: Document, progress: Progress | None) -> None:
+    def write(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
+        placed: dict[tuple[int, str], Placed] = {}
         with self.file:
             root = self.file.id
             self.text(root, "version", PUBLISHED_VERSION)
@@ -82,11 +86,12 @@ class _Tree:
                 if record.path in levels:
                     self.edges(group, levels[record.path])
                     inside[record.path] = self.group(group, "nodes")
-                if different := self.node(group, record):
+                if different := self.node(group, record, number, placed):
                     exact[record.path] = different
                 if progress is not None:
                     progress(number + 1, len(document.nodes))
             self.extras(self.group(root, "talon"), document, order, exact)
+        return placed
 
     def extras(self, group: Any, document: Document, order: Any, exact: Mapping[str, Any]) -> None:
         """The group that marks the file as ours."""
@@ -104,14 +109,19 @@ class _Tree:
         for name, value in (("providers", providers), ("arrays", arrays), ("node_order", order), *said.items()):
             self.text(group, name, json.dumps(value, allow_nan=False, sort_keys=True))
 
-    def node(self, group: Any, record: NodeRecord) -> dict[str, Any]:
-        """Write the fields; returns the attributes that the tree does not say exactly, in tagged form."""
+    def node(
+        self, group: Any, record: NodeRecord, number: int, placed: dict[tuple[int, str], Placed]
+    ) -> dict[str, Any]:
+        """Write the fields, and note where large arrays stand; returns the attributes that the tree does not say
+        exactly, in tagged form."""
         self.text(group, "type", record.type)
         different: dict[str, Any] = {}
         for name, array in record.arrays.items():
-            self.array(group, name, record.published.get(name, array.load()))
             if name in record.published:
+                self.array(group, name, record.published[name])
                 different[name] = tagged(array.load())
+            elif (there := self.array(group, name, array.load())) is not None:
+                placed[number, name] = there
         for name, value in record.attrs.items():
             form = ABSENT if name in OURS_ALONE else tree_form(record.published.get(name, value))
             self.put(group, name, form)
@@ -158,16 +168,19 @@ class _Tree:
         space = h5s.create_simple((len(data),))
         self.dataset(group, name, text_type(longest), space, np.array(data, f"S{longest}"))
 
-    def array(self, group: Any, name: str, value: np.ndarray) -> None:
+    def array(self, group: Any, name: str, value: np.ndarray) -> Placed | None:
+        """Returns where it stands, if that is not in its header."""
         data = np.ascontiguousarray(value, value.dtype.newbyteorder("<")).reshape(value.shape)
         space = h5s.create_simple(data.shape) if data.ndim else self.scalar
-        self.dataset(group, name, h5t.py_create(data.dtype, logical=True), space, data)
+        into = self.dataset(group, name, h5t.py_create(data.dtype, logical=True), space, data)
+        return None if data.nbytes <= COMPACT else Placed(into.get_offset(), zlib.crc32(data.data))
 
-    def dataset(self, group: Any, name: str, kind: Any, space: Any, data: np.ndarray) -> None:
+    def dataset(self, group: Any, name: str, kind: Any, space: Any, data: np.ndarray) -> Any:
         plan = self.compact if data.nbytes <= COMPACT else self.contiguous
         into = h5d.create(group, name.encode(), kind, space, plan)
         if data.size:
             into.write(h5s.ALL, h5s.ALL, data, kind)
+        return into
 
 
 def text_type(length: int) -> Any:

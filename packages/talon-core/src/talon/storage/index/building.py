@@ -1,0 +1,169 @@
+"""Document -> columns. Where large arrays stand is told by whoever put them there."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from talon.ir.document import Document
+from talon.ir.errors import TalonFileError, TalonFormatError
+from talon.storage.index import layout
+from talon.storage.index.checking import checked
+from talon.storage.index.layout import COLUMNS, DTYPES, aligned
+from talon.storage.tagged import tagged
+
+INT64 = range(-(1 << 63), 1 << 63)
+
+
+class Placed(NamedTuple):
+    """An array that stands outside the index: its offset, and the crc32 of its bytes there."""
+
+    place: int
+    crc32: int
+
+
+class Interned:
+    """Texts by number, in the order of their first use."""
+
+    def __init__(self, *first: str) -> None:
+        self.numbers: dict[str, int] = {}
+        self.data: list[bytes] = []
+        for text in first:
+            self.number(text)
+
+    def number(self, text: str) -> int:
+        found = self.numbers.get(text)
+        if found is None:
+            found = self.numbers[text] = self.add(text)
+        return found
+
+    def add(self, text: str) -> int:
+        """A text of its own, however often there is an equal one."""
+        self.data.append(text.encode())
+        return len(self.data) - 1
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self.lists: dict[str, list[Any]] = {column.name: [] for column in COLUMNS}
+        self.words, self.texts = Interned(""), Interned()
+        self.types: dict[tuple[str, str, str, int], int] = {}
+        self.rows: dict[str, int] = {}
+        self.inside: list[bytes] = []
+
+    def row(self, table: str, **values: int) -> None:
+        for name, value in values.items():
+            self.lists[f"{table}.{name}"].append(value)
+
+    def add(self, document: Document, placed: Mapping[tuple[int, str], Placed]) -> None:
+        names = []
+        for number, record in enumerate(document.nodes):
+            parent, _, name = record.path.rpartition("/")
+            names.append(name.encode())
+            kind = (record.type, record.provider, record.version, record.schema)
+            if kind not in self.types:
+                self.types[kind] = len(self.types)
+                who = map(self.words.number, kind[:3])
+                self.row("type", **dict(zip(("name", "provider", "version"), who, strict=True)), schema=record.schema)
+            self.row("node", parent=self.rows[parent] if record.path else 0, type=self.types[kind])
+            self.rows[record.path] = number
+            for key, value in record.attrs.items():
+                sort, content = self.value(value)
+                self.row("attr", node=number, name=self.words.number(key), kind=sort, value=content)
+            for key, ref in record.arrays.items():
+                there = placed.get((number, key))
+                if there is None:
+                    array = np.ascontiguousarray(ref.load(), ref.dtype.newbyteorder("<"))
+                    data = array.tobytes()
+                    self.inside.append(data.ljust(aligned(len(data)), b"\0"))
+                    there = Placed(0, zlib.crc32(data))
+                self.row(
+                    "array",
+                    node=number,
+                    field=self.words.number(key),
+                    dtype=DTYPES.index(ref.dtype.newbyteorder("<")),
+                    rank=len(ref.shape),
+                    crc32=there.crc32,
+                    place=there.place,
+                )
+                self.lists["axis.length"] += ref.shape
+        self.heap("node.name", names)
+        for level, src, dst, delay in sorted(document.edges, key=lambda edge: self.rows[edge.level]):
+            (src_row, src_port), (dst_row, dst_port) = self.end(level, src), self.end(level, dst)
+            stated = -1 if delay is None else delay
+            self.row("edge", level=self.rows[level], src=src_row, src_port=src_port)
+            self.row("edge", dst=dst_row, dst_port=dst_port, delay=stated)
+        self.heap("word.end", self.words.data)
+        self.heap("text.end", self.texts.data)
+
+    def end(self, level: str, endpoint: str) -> tuple[int, int]:
+        name, _, port = endpoint.partition(":")
+        return self.rows[f"{level}/{name}" if level else name], self.words.number(port)
+
+    def heap(self, name: str, parts: list[bytes]) -> None:
+        column = next(column for column in COLUMNS if column.name == name)
+        self.lists[name] = np.cumsum([len(part) for part in parts], dtype=np.int64).tolist()
+        self.lists[f"{column.ends}.byte"] = [b"".join(parts)]
+
+    def value(self, value: Any) -> tuple[int, int]:
+        """Kind and content of an attribute."""
+        if value is None:
+            return layout.NONE, 0
+        kind = type(value)
+        if kind is bool:
+            return layout.TRUTH, int(value)
+        if kind is int and value in INT64:
+            return layout.WHOLE, value & ((1 << 64) - 1)
+        if kind is float:
+            return layout.REAL, int.from_bytes(struct.pack("<d", value), "little")
+        if isinstance(value, str) and encodable(value):
+            return layout.TEXT, self.texts.number(value)
+        text = json.dumps(tagged(value), allow_nan=False, separators=(",", ":"))
+        shared = len(text) <= layout.LONGEST_SHARED
+        return layout.VALUE, self.texts.number(text) if shared else self.texts.add(text)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        self.lists["data.byte"] = [b"".join(self.inside)]
+        found = {}
+        for column in COLUMNS:
+            values = self.lists[column.name]
+            if column.dtype == "|u1" and values and isinstance(values[0], bytes):
+                found[column.name] = np.frombuffer(values[0], np.uint8)
+            else:
+                found[column.name] = np.array(values, column.dtype)
+        return found
+
+
+def columns_of(document: Document, placed: Mapping[tuple[int, str], Placed]) -> dict[str, np.ndarray]:
+    """The columns of a document. `placed`: by number of the record and name of the field, the arrays that stand
+    elsewhere; all others go into the index.
+
+    They are checked as a reader will: what cannot be read is not written (T309).
+    """
+    builder = _Builder()
+    try:
+        builder.add(document, placed)
+        columns = builder.columns()
+        checked(columns)
+    except (TalonFormatError, LookupError, ValueError, OverflowError) as error:
+        found = error.diagnostic.body() if isinstance(error, TalonFormatError) else f"{type(error).__name__}: {error}"
+        raise TalonFileError(
+            "T309",
+            "the graph holds something that no file can",
+            found=found,
+            help="give it an ordinary name, or keep it elsewhere",
+        ) from error
+    return columns
+
+
+def encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
