@@ -65,7 +65,10 @@ class _Tree:
             plan.set_obj_track_times(False)
             plan.set_fill_time(h5d.FILL_TIME_NEVER)
             plan.set_alloc_time(h5d.ALLOC_TIME_EARLY)
-        self.scalar = h5s.create(h5s.SCALAR)
+        # Types and spaces are made once each: for a small array, making them takes as long as writing it.
+        self.spaces: dict[tuple[int, ...], Any] = {(): h5s.create(h5s.SCALAR)}
+        self.types: dict[np.dtype[Any], Any] = {}
+        self.texts_of: dict[int, Any] = {}
 
     def write(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
         placed: dict[tuple[int, str], Placed] = {}
@@ -160,32 +163,37 @@ class _Tree:
 
     def text(self, group: Any, name: str, value: str) -> None:
         data = value.encode()
-        self.dataset(group, name, text_type(len(data)), self.scalar, np.array(data, f"S{max(1, len(data))}"))
+        self.dataset(group, name, self.text_type(len(data)), np.array(data, f"S{max(1, len(data))}"))
 
     def texts(self, group: Any, name: str, values: list[str]) -> None:
         data = [value.encode() for value in values]
         longest = max([1, *map(len, data)])
-        space = h5s.create_simple((len(data),))
-        self.dataset(group, name, text_type(longest), space, np.array(data, f"S{longest}"))
+        self.dataset(group, name, self.text_type(longest), np.array(data, f"S{longest}"))
 
     def array(self, group: Any, name: str, value: np.ndarray) -> Placed | None:
         """Returns where it stands, if that is not in its header."""
-        data = np.ascontiguousarray(value, value.dtype.newbyteorder("<")).reshape(value.shape)
-        space = h5s.create_simple(data.shape) if data.ndim else self.scalar
-        into = self.dataset(group, name, h5t.py_create(data.dtype, logical=True), space, data)
+        data = np.asarray(value, value.dtype.newbyteorder("<"), order="C")
+        kind = self.types.get(data.dtype)
+        if kind is None:
+            kind = self.types[data.dtype] = h5t.py_create(data.dtype, logical=True)
+        into = self.dataset(group, name, kind, data)
         return None if data.nbytes <= COMPACT else Placed(into.get_offset(), zlib.crc32(data.data))
 
-    def dataset(self, group: Any, name: str, kind: Any, space: Any, data: np.ndarray) -> Any:
+    def dataset(self, group: Any, name: str, kind: Any, data: np.ndarray) -> Any:
+        space = self.spaces.get(data.shape)
+        if space is None:
+            space = self.spaces[data.shape] = h5s.create_simple(data.shape)
         plan = self.compact if data.nbytes <= COMPACT else self.contiguous
         into = h5d.create(group, name.encode(), kind, space, plan)
         if data.size:
             into.write(h5s.ALL, h5s.ALL, data, kind)
         return into
 
-
-def text_type(length: int) -> Any:
-    kind = h5t.C_S1.copy()
-    kind.set_size(max(1, length))
-    kind.set_cset(h5t.CSET_UTF8)
-    kind.set_strpad(h5t.STR_NULLPAD)
-    return kind
+    def text_type(self, length: int) -> Any:
+        kind = self.texts_of.get(length)
+        if kind is None:
+            kind = self.texts_of[length] = h5t.C_S1.copy()
+            kind.set_size(max(1, length))
+            kind.set_cset(h5t.CSET_UTF8)
+            kind.set_strpad(h5t.STR_NULLPAD)
+        return kind
