@@ -6,7 +6,10 @@ SOURCES := $(PACKAGES:%=packages/%/src/talon)
 PYPROJECTS := pyproject.toml $(PACKAGES:%=packages/%/pyproject.toml)
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test lint bench docs interop train-digits clean
+COUNT ?= 1000000
+MINUTES ?= 20
+
+.PHONY: help demo test lint bench docs fuzz interop train-digits clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -29,6 +32,9 @@ bench: .venv/installed ## speed of the core, as pytest-benchmark tables
 
 docs: .venv/installed ## write the pages that follow from tables in the code
 	$(BIN)/python docs/generate.py
+
+fuzz: .venv/installed ## mutated files through the reader, with a fixed seed: COUNT inputs, MINUTES at most
+	$(BIN)/python -m tests.hostile.fuzz --count $(COUNT) --minutes $(MINUTES) --seed 1
 
 interop: .envs/frameworks/installed ## record other frameworks' neurons again, for the tests to compare with
 	.envs/frameworks/bin/python tests/interchange/frameworks/record.py

@@ -108,7 +108,7 @@ class StoredArray(ArrayRef):
             get = self.source.map if lazy and self.nbytes > MAPPED else self.source.fetch
             array = get(int(tables["array.place"][row]), self.dtype, self.shape, self.where())
         content = array.reshape(-1).view(np.uint8)
-        found, expected = zlib.crc32(content), int(tables["array.crc32"][row])
+        found, expected = zlib.crc32(content.data), int(tables["array.crc32"][row])
         if found != expected:
             raise self.differs(f"crc32 {expected:08x}", f"crc32 {found:08x}")
         # numpy takes any byte for a bool and then computes with it as it stands.

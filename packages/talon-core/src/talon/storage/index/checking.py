@@ -141,11 +141,10 @@ def split(columns: Mapping[str, np.ndarray], name: str, longest: int | None) -> 
             found = [text[a:b] for a, b in pairwise(bounds)]
         else:
             found = [data[a:b].decode() for a, b in pairwise(bounds)]
+            text = "".join(found)
     except UnicodeDecodeError as error:
         raise damaged(f"{heap} are not UTF-8", found=str(error)) from None
     if longest is not None:
-        if not data.isascii():
-            text = "".join(found)
         if not text.isprintable():
             raise damaged(f"{heap} have characters that cannot be printed", "printable characters")
         if (size := max(map(len, found), default=0)) > longest:
