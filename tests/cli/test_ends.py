@@ -108,7 +108,7 @@ def test_a_full_disk_behind_stdout_is_one_error(net: Path, more: list[str]) -> N
 
 
 def test_a_reader_that_has_enough_is_no_error(net: Path) -> None:
-    command = f"{sys.executable} -m talon primitives | head -1"
+    command = f"{sys.executable} -m talon primitives --quiet | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
