@@ -11,7 +11,8 @@ from talon.cli.output import Output
 
 @command("check")
 @click.argument("file", type=PATH)
-def check(out: Output, file: str) -> Exit:
+@click.option("--deep", is_flag=True, help="Also prove that the HDF5 tree says what the index does.")
+def check(out: Output, file: str, deep: bool) -> Exit:
     """Check FILE: structure, shapes, cycles and values. Exits with 1 when there are errors, with 4 when none was found
     but the primitives of a distribution that is not installed could not be checked.
 
@@ -19,6 +20,8 @@ def check(out: Output, file: str) -> Exit:
     """
     from talon.storage import read
 
+    if deep and (code := agreement(out, file)) is not Exit.OK:
+        return code
     report = read(file, unknown="keep").check()
     for diagnostic in report.diagnostics:
         out.problem(diagnostic, err=False)
@@ -28,3 +31,18 @@ def check(out: Output, file: str) -> Exit:
     if not report.ok:
         return Exit.FINDINGS
     return Exit.MISSING if any(d.code == "T117" for d in report.warnings) else Exit.OK
+
+
+def agreement(out: Output, file: str) -> Exit:
+    """Whether a file that says its graph twice says the same; otherwise checking either would prove nothing."""
+    from talon.storage import compared
+
+    found = compared(file)
+    for diagnostic in found.diagnostics:
+        out.problem(diagnostic, err=False)
+    if not found.ok:
+        out.data = {"errors": len(found.errors), "warnings": 0, "notes": 0}
+        out.line(f"{file}: not ok: tree and index differ")
+        return Exit.FINDINGS
+    out.line(f"{file}: {'tree and index agree' if found.twice else 'the graph stands in it once: nothing to compare'}")
+    return Exit.OK

@@ -153,6 +153,11 @@ CODES: dict[str, Code] = {
         "The graph holds a name or value that no file can.",
         "Give the node another name; the message says what is wrong.",
     ),
+    "T310": Code(
+        "tree and index differ",
+        "The file says its graph twice, and not the same: other HDF5 tools see another one than talon.",
+        "Do not use the file; get it from where it came from.",
+    ),
     "T401": Code("wrong inputs", "The arrays do not fit the graph's Inputs.", "Names and shapes are in the message."),
     "T402": Code("wrong dtype", "The arrays or the run's dtype are of a kind that cannot be run.", "Use real numbers."),
     "T403": Code("wrong state", "The state was made by another graph or batch.", "Start without, or use its own."),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from talon.plugins.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from talon.storage.agreement import Agreement as Agreement
+    from talon.storage.agreement import compared as compared
     from talon.storage.backend import Backend as Backend
     from talon.storage.files import info as info
     from talon.storage.files import read as read
@@ -21,6 +23,8 @@ else:
             "read": "talon.storage.files:read",
             "info": "talon.storage.files:info",
             "read_version": "talon.storage.files:read_version",
+            "compared": "talon.storage.agreement:compared",
+            "Agreement": "talon.storage.agreement:Agreement",
             "FileInfo": "talon.storage.summary:FileInfo",
             "Backend": "talon.storage.backend:Backend",
         },

@@ -56,6 +56,15 @@ class Tells(Protocol):
         ...
 
 
+@runtime_checkable
+class Compares(Protocol):
+    """What a backend may offer whose files say their graph twice, for `talon check --deep`."""
+
+    def both(self, path: Path) -> tuple[Document, Document] | None:
+        """The document as other tools see it and as `read` does, or None where the file says it once."""
+        ...
+
+
 def backends() -> dict[str, Backend]:
     """Every installed backend by name, built-in ones first; one that cannot be made is complained of."""
     made: dict[str, Backend] = {}

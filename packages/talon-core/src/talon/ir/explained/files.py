@@ -112,4 +112,25 @@ ir.read("net.t1c")
         wrong=NET + 'ir.write("net.t1c", net.rename({"input": "\\u00e9", "output": "e\\u0301"}))  # both look like é\n',
         right=NET + 'ir.write("net.t1c", net.rename({"input": "\\u00e9", "output": "e"}))\n',
     ),
+    "T310": Example(
+        wrong=NET
+        + """\
+from pathlib import Path
+from talon.storage import compared
+
+for core in (1, 2):
+    ir.write(f"{core}.t1c", net.replace("input", ir.Input([64], core_id=core)))
+one, two = (Path(f"{core}.t1c").read_bytes() for core in (1, 2))
+end = int.from_bytes(one[-56:-48], "little")  # of the tree, as the footer says
+Path("mixed.t1c").write_bytes(one[:end] + two[end:])
+report = compared("mixed.t1c")  # talon check --deep mixed.t1c
+""",
+        right=WRITTEN
+        + """\
+from talon.storage import compared
+
+report = compared("net.t1c")
+""",
+        ends="reports",
+    ),
 }

@@ -34,9 +34,21 @@ class Hdf5Backend:
         found = opening.indexed(path)
         if found is not None:
             return records.document(found.header, found.tables, found.source, lazy, progress)
+        return self.tree(path, lazy, progress)
+
+    def tree(self, path: Path, lazy: bool, progress: Progress | None) -> Document:
+        """The document by HDF5, whether there is an index or not."""
         from talon.storage.hdf5.reading import read_tree
 
         return read_tree(path, lazy, progress)
+
+    def both(self, path: Path) -> tuple[Document, Document] | None:
+        """What the tree says and what the index says, or None for a file without an index."""
+        found = opening.indexed(path)
+        if found is None:
+            return None
+        by_index = records.document(found.header, found.tables, found.source, True, None)
+        return self.tree(path, True, None), by_index
 
     def info(self, path: Path) -> FileInfo | None:
         """What the index says, or None for a file that has none."""
