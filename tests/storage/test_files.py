@@ -119,7 +119,7 @@ def test_links_and_permissions_are_kept(path: Path, tmp_path: Path) -> None:
 
 def test_lazy_arrays_are_fetched_when_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched: list[str] = []
-    from talon.storage.index.arrays import OpenFile
+    from talon.storage.source import OpenFile
 
     fetch = OpenFile.fetch
     monkeypatch.setattr(OpenFile, "fetch", lambda self, *a: (fetched.append(a[-1]), fetch(self, *a))[1])

@@ -17,7 +17,7 @@ import pytest
 
 from talon import ir
 from talon.storage.index import footer
-from talon.storage.index.arrays import OpenFile
+from talon.storage.source import OpenFile
 from talon.storage.index.opening import indexed
 
 RNG = np.random.default_rng(0)

@@ -10,6 +10,7 @@ from talon.ir.document import Document
 from talon.ir.errors import TalonFileError, TalonFormatError, TalonPluginError, suggest
 from talon.plugins import registry
 from talon.plugins.manager import described
+from talon.storage.source import OpenFile
 from talon.storage.summary import FileInfo
 
 Progress = Callable[[int, int], None]
@@ -44,6 +45,15 @@ class Backend(Protocol):
 
     def version(self, path: Path) -> str:
         """The version of the format, without reading the graph."""
+        ...
+
+
+@runtime_checkable
+class Trusting(Protocol):
+    """What a backend may offer besides, if it reads strangers' files with more care than one's own."""
+
+    def trusting(self) -> Backend:
+        """The backend for files that one made oneself."""
         ...
 
 
@@ -113,17 +123,14 @@ def for_writing(path: Path, name: str | None) -> Backend:
     return known["hdf5"]
 
 
-def for_reading(path: Path) -> Backend:
+def for_reading(path: Path, trusted: bool = False) -> Backend:
     """The backend that recognises the content; the suffix does not matter."""
-    head = b""
-    if path.is_file():
-        with path.open("rb") as file:
-            head = file.read(HEAD)
+    head = b"" if path.is_dir() else OpenFile(path).bytes(0, HEAD)
     known = backends()
     for name, backend in known.items():
         try:
             if backend.recognises(path, head):
-                return backend
+                return backend.trusting() if trusted and isinstance(backend, Trusting) else backend
         except Exception as error:  # noqa: BLE001 - as above
             at_fault(name, error)
     raise TalonFormatError(
@@ -131,6 +138,6 @@ def for_reading(path: Path) -> Backend:
         "no storage backend recognises the content",
         file=str(path),
         expected=" or ".join(known),
-        found="an empty file" if path.is_file() and not head else f"a file that begins with {head[:8]!r}",
+        found=f"a file that begins with {head[:8]!r}" if head else "a folder" if path.is_dir() else "an empty file",
         help="check that it is the right file; 'talon plugins' lists the backends",
     )

@@ -59,6 +59,7 @@ def read(
     *,
     unknown: Literal["error", "keep"] = "error",
     lazy: bool = True,
+    trusted: bool = False,
     progress: Progress | None = None,
 ) -> Graph:
     """Read a graph. The backend is chosen by the file's content.
@@ -67,26 +68,31 @@ def read(
     makes opaque nodes of them, which can be checked around, drawn and written back.
     A file of the published package is read with the meaning that it executed there, spelled out in fields.
     With `lazy` large arrays are fetched when first used, from the file as it was opened; `graph.load()` fetches all.
+    HDF5 without an index is parsed in a child process that has limits of time and memory; with `trusted` in this one,
+    chunks and compression too, which is for files that one made oneself.
     Shapes and types are checked now, values by `graph.check()`. Raises `TalonFileError` (T301), `TalonFormatError`
-    (T302 to T307; T304 for a type of which the file does not say who provides it) and `TalonMissingPluginError` (T001)
-    where the distribution of a primitive is not installed.
+    (T302 to T307, T311; T304 for a type of which the file does not say who provides it) and `TalonMissingPluginError`
+    (T001) where the distribution of a primitive is not installed.
     """
     source = existing(path)
     if unknown not in ("error", "keep"):
         raise TalonTypeError("T206", "unknown is a word", expected="'error' or 'keep'", found=repr(unknown))
     try:
-        document = for_reading(source).read(source, lazy, progress)
+        document = for_reading(source, trusted).read(source, lazy, progress)
         resolve = class_of if unknown == "error" else class_or_none
         return as_read(document, resolve) if document.legacy else from_document(document, resolve)
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
 
 
-def info(path: str | os.PathLike[str]) -> FileInfo:
-    """What a file holds: header, nodes, shapes, sizes, providers. No weights are read, and no plugin need be there."""
+def info(path: str | os.PathLike[str], *, trusted: bool = False) -> FileInfo:
+    """What a file holds: header, nodes, shapes, sizes, providers. No weights are read, and no plugin need be there.
+
+    `trusted` as for `read`.
+    """
     source = existing(path)
     try:
-        backend = for_reading(source)
+        backend = for_reading(source, trusted)
         if isinstance(backend, Tells) and (told_at_once := backend.info(source)) is not None:
             return told_at_once
         document = backend.read(source, True, None)
@@ -95,11 +101,14 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
         raise error.at(file=str(source)) from error.__cause__
 
 
-def read_version(path: str | os.PathLike[str]) -> str:
-    """The version of the format a file was written in; files of the published package say `"0.0.1"`."""
+def read_version(path: str | os.PathLike[str], *, trusted: bool = False) -> str:
+    """The version of the format a file was written in; files of the published package say `"0.0.1"`.
+
+    `trusted` as for `read`.
+    """
     source = existing(path)
     try:
-        return for_reading(source).version(source)
+        return for_reading(source, trusted).version(source)
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
 

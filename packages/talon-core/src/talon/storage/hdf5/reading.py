@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property, partial
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,46 +20,76 @@ from talon.ir.document import FORMAT, Document, EdgeRecord, NodeRecord
 from talon.ir.errors import TalonError, TalonFormatError
 from talon.ir.values import MAX_DEPTH, as_scalar
 from talon.storage.backend import Progress
+from talon.storage.hdf5.guard import inspect
 from talon.storage.hdf5.values import from_tree
 from talon.storage.hdf5.writing import DATASETS
-from talon.storage.index.arrays import OpenFile
+from talon.storage.index.layout import INLINE
+from talon.storage.source import OpenFile, Stamp
 from talon.storage.tagged import DEEPEST_JSON, strict_json, untagged
 
-SMALL = 4096
-"""Arrays of up to this many bytes are read at once; a reference would cost more than it saves."""
+ATTEMPTS = 100
+"""How often a file is opened that is replaced just then."""
 
 
 def read_header(path: Path) -> str:
     """The format version: ours from `/talon`, else the published package's."""
-    with _Reader(path) as reader:
+    with opened(path, trusted=True) as reader:
         return reader.header()[0]
 
 
 def read_tree(path: Path, lazy: bool, progress: Progress | None) -> Document:
-    """The document of a file, ours or the published package's."""
-    with _Reader(path) as reader:
+    """The document of a trusted file, ours or the published package's."""
+    with opened(path, trusted=True) as reader:
         return reader.document(lazy, progress)
 
 
-class _Reader:
-    """Works on h5py's low-level ids, which cost a fraction of its objects."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> _Reader:
+def opened(path: Path, trusted: bool = False) -> Reader:
+    """A reader, which is a context manager. Raises `TalonFormatError` (T303) where HDF5 cannot open the file."""
+    for _ in range(ATTEMPTS):
+        # References and HDF5 open the path each for itself; a writer may put another file there in between.
+        source = OpenFile(path)
         try:
-            self.file = h5py.File(self.path, "r", locking=False)
-        except (OSError, RuntimeError) as error:
-            raise TalonFormatError(
-                "T303", "HDF5 cannot open the file", found=str(error), help="get an undamaged copy"
-            ) from error
+            file = h5py.File(path, "r", locking=False)
+        except (OSError, RuntimeError, ValueError) as error:
+            if source.stamp == OpenFile(path).stamp:
+                raise TalonFormatError(
+                    "T303", "HDF5 cannot open the file", found=str(error), help="get an undamaged copy"
+                ) from error
+        else:
+            if source.stamp == Stamp.of(file.id.get_vfd_handle()):
+                return Reader(file, source, trusted)
+            file.close()
+    raise TalonFormatError("T305", "the file was replaced each time it was opened", help="read it when it is complete")
+
+
+class FileArray(ArrayRef):
+    """An array that lies in the file as it is, from an offset on."""
+
+    __slots__ = ("offset",)
+
+    def __init__(self, source: OpenFile, offset: int, dtype: Any, shape: tuple[int, ...], where: str) -> None:
+        super().__init__(dtype, shape, lambda: truths(source.fetch(offset, dtype, shape, where), where))
+        self.offset = offset
+
+
+class Reader:
+    """Works on h5py's low-level ids, which cost a fraction of its objects. `source`: the same file, for references."""
+
+    def __init__(self, file: Any, source: OpenFile, trusted: bool) -> None:
+        self.file, self.source, self.trusted = file, source, trusted
+
+    def __enter__(self) -> Reader:
+        try:
+            inspect(self.file, self.source, trusted=self.trusted)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def __exit__(self, *raised: Any) -> None:
         self.file.close()
         error = raised[1]
-        if isinstance(error, Exception) and not isinstance(error, TalonError):
+        if isinstance(error, Exception) and not isinstance(error, (TalonError, MemoryError)):
             # Whatever h5py and this module stumble over in a damaged tree is one kind of failure to a user.
             raise TalonFormatError(
                 "T303", "the tree is damaged", found=f"{type(error).__name__}: {error}", help="get an undamaged copy"
@@ -108,7 +139,7 @@ class _Reader:
         for name in DATASETS:
             for path, values in said.get(name, {}).items():
                 self.exact.setdefault(path, {}).update(values)
-        self.source = OpenFile(self.path) if lazy else None
+        self.lazy = lazy
         self.nodes: list[NodeRecord] = []
         self.edges: list[EdgeRecord] = []
         self.level(self.root["graph"], "", 0, progress)
@@ -121,8 +152,8 @@ class _Reader:
         fields = self.members(group, path)
         inside, connections = fields.pop("nodes"), fields.pop("edges")
         self.nodes.append(self.record(fields, "Graph", path))
-        self.edges += self.edge_records(self.members(connections, path), path)
         members = self.members(inside, path)
+        self.edges += self.edge_records(self.members(connections, path), path, members)
         names = self.order.get(path)
         if names is None:
             names = list(members)
@@ -189,7 +220,7 @@ class _Reader:
                 )
         return {name.decode(): h5o.open(group, name) for name in found}
 
-    def edge_records(self, ends: dict[str, Any], path: str) -> list[EdgeRecord]:
+    def edge_records(self, ends: dict[str, Any], path: str, names: Mapping[str, Any]) -> list[EdgeRecord]:
         src, dst = ([] if ends[n].shape == (0,) else self.field(ends[n], n, 0) for n in ("src", "dst"))
         delays = self.values(ends["delay"]).tolist() if "delay" in ends else [-1] * len(src)
         if not len(src) == len(dst) == len(delays):
@@ -200,6 +231,16 @@ class _Reader:
                 expected=f"{len(src)} destinations and delays",
                 found=f"{len(dst)} and {len(delays)}",
             )
+        for end in (*src, *dst):
+            if end.partition(":")[0] not in names:
+                raise TalonFormatError(
+                    "T303",
+                    f"an edge names {end!r:.80}, which is not in its graph",
+                    node=path or None,
+                    expected=f"one of its {len(names)} nodes",
+                    found=repr(end)[:80],
+                    help="get an undamaged copy",
+                )
         triples = zip(src, dst, delays, strict=True)
         return [EdgeRecord(path, a, b, None if delay < 0 else int(delay)) for a, b, delay in triples]
 
@@ -224,9 +265,9 @@ class _Reader:
                 found=str(dtype),
             )
         shape, offset = item.shape, item.get_offset()
-        if self.source is None or offset is None or dtype.itemsize * math.prod(shape) <= SMALL:
-            return ArrayRef.of(self.values(item))
-        return ArrayRef(dtype, shape, partial(self.source.fetch, offset, dtype, shape, where))
+        if not self.lazy or offset is None or dtype.itemsize * math.prod(shape) <= INLINE:
+            return ArrayRef.of(truths(self.values(item), where))
+        return FileArray(self.source, offset, dtype, shape, where)
 
     def free(self, item: Any, where: str, depth: int) -> Any:
         value = self.field(item, where, depth)
@@ -242,6 +283,20 @@ class _Reader:
         if not isinstance(item, h5d.DatasetID) or h5py.check_string_dtype(item.dtype) is None or item.rank:
             raise TalonFormatError("T303", "a string is needed here", node=where)
         return decoded(self.values(item)[()])
+
+
+def truths(array: np.ndarray, where: str) -> np.ndarray:
+    """The array; numpy takes any byte for a boolean and then computes with it as it stands, so they are looked at."""
+    if array.dtype == np.bool_ and array.size and (most := array.reshape(-1).view(np.uint8).max()) > 1:
+        raise TalonFormatError(
+            "T303",
+            "booleans that are neither true nor false",
+            node=where,
+            expected="bytes 0 and 1",
+            found=f"byte {most}",
+            help="get an undamaged copy",
+        )
+    return array
 
 
 def decoded(value: Any) -> str:

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
-import os
-import threading
-import weakref
 import zlib
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,66 +11,10 @@ from talon.ir.errors import TalonFormatError
 from talon.ir.values import read_only
 from talon.storage.index.checking import Tables
 from talon.storage.index.layout import BOOL, DTYPES
+from talon.storage.source import OpenFile
 
 MAPPED = 1 << 16
 """Larger arrays are mapped; for smaller ones a map costs more than reading."""
-
-
-class OpenFile:
-    """A file that references read from, closed when the last of them is gone. A file that is replaced meanwhile
-    stays readable; one that is changed in place is refused."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-        self.file = path.open("rb", buffering=0)
-        weakref.finalize(self, self.file.close)
-        self.lock = threading.Lock()
-        self.stamp = self.now()
-
-    def now(self) -> tuple[int, int]:
-        found = os.fstat(self.file.fileno())
-        return found.st_size, found.st_mtime_ns
-
-    def fetch(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
-        """An array of its own with the bytes at an offset."""
-        array = np.empty(shape, dtype)
-        into = array.reshape(-1).view(np.uint8).data
-        done = 0
-        with self.lock:
-            self.file.seek(offset)
-            while done < len(into) and (count := self.file.readinto(into[done:])):
-                done += count
-        if done < len(into):
-            raise self.changed(where)
-        self.unchanged(where)
-        return array
-
-    def map(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
-        """A read-only view of the bytes at an offset, which are fetched as they are touched."""
-        # Before the map is touched: beyond the end of a file that has become shorter it would kill the process.
-        self.unchanged(where)
-        before = offset % mmap.ALLOCATIONGRANULARITY
-        size = int(np.prod(shape)) * dtype.itemsize
-        try:
-            view = mmap.mmap(self.file.fileno(), before + size, access=mmap.ACCESS_READ, offset=offset - before)
-        except (OSError, ValueError):
-            raise self.changed(where) from None
-        return np.frombuffer(view, np.uint8, size, before).view(dtype).reshape(shape)
-
-    def unchanged(self, where: str) -> None:
-        if self.now() != self.stamp:
-            raise self.changed(where)
-
-    def changed(self, where: str) -> TalonFormatError:
-        return TalonFormatError(
-            "T305",
-            "the file was changed after it was opened",
-            file=self.path,
-            node=where,
-            expected=f"{self.stamp[0]} bytes, unchanged",
-            found=f"{self.now()[0]} bytes",
-            help="read it again, or use graph.load() before the file may change",
-        )
 
 
 class StoredArray(ArrayRef):
@@ -105,8 +43,11 @@ class StoredArray(ArrayRef):
             data = tables["data.byte"]
             array = data[inside : inside + count * self.dtype.itemsize].view(self.dtype).reshape(self.shape)
         else:
-            get = self.source.map if lazy and self.nbytes > MAPPED else self.source.fetch
-            array = get(int(tables["array.place"][row]), self.dtype, self.shape, self.where())
+            place = int(tables["array.place"][row])
+            # Other tools put arrays at any offset; unaligned ones would be slow to compute with.
+            mapped = lazy and self.nbytes > MAPPED and place % self.dtype.itemsize == 0
+            get = self.source.map if mapped else self.source.fetch
+            array = get(place, self.dtype, self.shape, self.where())
         content = array.reshape(-1).view(np.uint8)
         found, expected = zlib.crc32(content.data), int(tables["array.crc32"][row])
         if found != expected:

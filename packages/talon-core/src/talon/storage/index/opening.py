@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from talon.ir.errors import TalonError, TalonFormatError
 from talon.storage.index import footer, packing
-from talon.storage.index.arrays import OpenFile
 from talon.storage.index.checking import Tables, check_places, checked
+from talon.storage.source import OpenFile
 
 
 class Indexed(NamedTuple):

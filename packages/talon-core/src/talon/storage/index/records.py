@@ -13,9 +13,10 @@ from talon.ir.arrays import ArrayRef
 from talon.ir.document import Document, EdgeRecord, NodeRecord
 from talon.storage.backend import Progress
 from talon.storage.index import layout
-from talon.storage.index.arrays import OpenFile, StoredArray
+from talon.storage.index.arrays import StoredArray
 from talon.storage.index.checking import Tables, Texts
 from talon.storage.index.packing import Header
+from talon.storage.source import OpenFile
 from talon.storage.summary import ArrayInfo, FileInfo, NodeInfo, told_of_graph
 
 T = TypeVar("T")

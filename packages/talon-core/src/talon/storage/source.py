@@ -1,0 +1,113 @@
+"""A file that stays open: pieces are read and mapped from it, as long as it is the one that was opened."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+import threading
+import weakref
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from talon.ir.errors import TalonFileError, TalonFormatError
+
+
+class Stamp(NamedTuple):
+    """What tells whether a file is still the same one, and unchanged."""
+
+    size: int
+    mtime_ns: int
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, descriptor: int) -> Stamp:
+        found = os.fstat(descriptor)
+        return cls(found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino)
+
+
+class OpenFile:
+    """A file that references read from, closed when the last of them is gone. A file that is replaced meanwhile
+    stays readable; one that is changed in place is refused."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        try:
+            self.file = open(path, "rb", buffering=0, opener=_without_waiting)  # noqa: SIM115 - as long as it is needed
+        except OSError as error:
+            raise TalonFileError(
+                "T301", "the file cannot be opened", file=self.path, found=error.strerror, help="check the path"
+            ) from error
+        weakref.finalize(self, self.file.close)
+        if not stat.S_ISREG(os.fstat(self.file.fileno()).st_mode):
+            raise TalonFormatError(
+                "T302",
+                "only regular files are read",
+                file=self.path,
+                found="a folder, pipe, socket or device",
+                help="copy its content into a file",
+            )
+        self.lock = threading.Lock()
+        self.stamp = self.now()
+
+    def now(self) -> Stamp:
+        return Stamp.of(self.file.fileno())
+
+    def bytes(self, offset: int, count: int) -> bytes:
+        """Up to `count` bytes from an offset on."""
+        parts = []
+        with self.lock:
+            self.file.seek(offset)
+            while count and (part := self.file.read(count)):
+                parts.append(part)
+                count -= len(part)
+        return b"".join(parts)
+
+    def fetch(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
+        """An array of its own with the bytes at an offset."""
+        array = np.empty(shape, dtype)
+        into = array.reshape(-1).view(np.uint8).data
+        done = 0
+        with self.lock:
+            self.file.seek(offset)
+            while done < len(into) and (count := self.file.readinto(into[done:])):
+                done += count
+        if done < len(into):
+            raise self.changed(where)
+        self.unchanged(where)
+        return array
+
+    def map(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
+        """A read-only view of the bytes at an offset, which are fetched as they are touched."""
+        # Before the map is touched: beyond the end of a file that has become shorter it would kill the process.
+        self.unchanged(where)
+        before = offset % mmap.ALLOCATIONGRANULARITY
+        size = int(np.prod(shape)) * dtype.itemsize
+        try:
+            view = mmap.mmap(self.file.fileno(), before + size, access=mmap.ACCESS_READ, offset=offset - before)
+        except (OSError, ValueError):
+            raise self.changed(where) from None
+        return np.frombuffer(view, np.uint8, size, before).view(dtype).reshape(shape)
+
+    def unchanged(self, where: str) -> None:
+        if self.now() != self.stamp:
+            raise self.changed(where)
+
+    def changed(self, where: str) -> TalonFormatError:
+        return TalonFormatError(
+            "T305",
+            "the file was changed after it was opened",
+            file=self.path,
+            node=where,
+            expected=f"{self.stamp.size} bytes, unchanged",
+            found=f"{self.now().size} bytes",
+            help="read it again, or use graph.load() before the file may change",
+        )
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a path; a pipe would wait for somebody to write into it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
