@@ -182,7 +182,7 @@ DAMAGE: list[tuple[str, Any, str, list[str]]] = [
     ("wrong rank", put("graph/nodes/fc/weight", np.ones(3)), "T201", ["weight", "(3,)"]),
     ("text weight", put("graph/nodes/fc/weight", "x"), "T204", ["weight"]),
     ("edges differ", put("graph/edges/src", ["input"]), "T303", ["1 destinations"]),
-    ("unknown end", put("graph/edges/dst", ["fc", "output", "nobody"]), "T101", ["'nobody'"]),
+    ("unknown end", put("graph/edges/dst", ["fc", "output", "nobody"]), "T303", ["'nobody'"]),
     ("order", put("talon/node_order", '{"": ["a"]}'), "T303", ["node_order"]),
     ("json", put("talon/exact", "{'a': 1}"), "T303", ["strict JSON"]),
     ("json twice", put("talon/exact", '{"a": {}, "a": {}}'), "T303", ["twice"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from talon.cli.command import PATH, command
+from talon.cli.command import PATH, TRUSTED, command
 from talon.cli.exits import Exit
 from talon.cli.output import Output
 
@@ -12,7 +12,8 @@ from talon.cli.output import Output
 @command("check")
 @click.argument("file", type=PATH)
 @click.option("--deep", is_flag=True, help="Also prove that the HDF5 tree says what the index does.")
-def check(out: Output, file: str, deep: bool) -> Exit:
+@TRUSTED
+def check(out: Output, file: str, deep: bool, trusted: bool) -> Exit:
     """Check FILE: structure, shapes, cycles and values. Exits with 1 when there are errors, with 4 when none was found
     but the primitives of a distribution that is not installed could not be checked.
 
@@ -22,7 +23,7 @@ def check(out: Output, file: str, deep: bool) -> Exit:
 
     if deep and (code := agreement(out, file)) is not Exit.OK:
         return code
-    report = read(file, unknown="keep").check()
+    report = read(file, unknown="keep", trusted=trusted).check()
     for diagnostic in report.diagnostics:
         out.problem(diagnostic, err=False)
     notes = len(report.diagnostics) - len(report.errors) - len(report.warnings)

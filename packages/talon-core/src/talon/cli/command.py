@@ -20,6 +20,14 @@ PATH = click.Path(readable=False)
 """The type of file arguments: shells complete them; whether one can be read is for the library to say."""
 
 
+TRUSTED = click.option(
+    "--trusted",
+    is_flag=True,
+    help="Parse HDF5 without an index in this process, compressed arrays too: for files of your own.",
+)
+"""For commands that read a file; given to the `trusted` of `talon.storage`."""
+
+
 def common() -> list[click.Parameter]:
     """The options that every command has."""
     return [

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from talon.cli.command import PATH, command
+from talon.cli.command import PATH, TRUSTED, command
 from talon.cli.output import Output
 
 
@@ -15,7 +15,8 @@ from talon.cli.output import Output
 @click.argument("target", type=PATH)
 @click.option("--backend", help="Storage backend of the new file; by default its suffix decides.")
 @click.option("--force", is_flag=True, help="Replace the new file if it exists.")
-def convert(out: Output, source: str, target: str, backend: str | None, force: bool) -> None:
+@TRUSTED
+def convert(out: Output, source: str, target: str, backend: str | None, force: bool, trusted: bool) -> None:
     """Read SOURCE in any format and write it to TARGET; nothing is lost, and the fingerprint stays.
 
     Example: talon convert old.t1c new.t1c
@@ -26,10 +27,10 @@ def convert(out: Output, source: str, target: str, backend: str | None, force: b
     if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
         raise TalonFileError("T308", "the new file is the old one", file=target, help="give the new file another name")
     with out.progress("reading") as progress:
-        graph = read(source, unknown="keep", progress=progress)
+        graph = read(source, unknown="keep", trusted=trusted, progress=progress)
     with out.progress("writing") as progress:
         write(target, graph, backend=backend, overwrite=force, progress=progress)
-    old, new = info(source), info(target)
+    old, new = info(source, trusted=trusted), info(target)
     out.data = {
         "source": {"path": source, "format": old.format, "size": old.size},
         "target": {"path": target, "format": new.format, "size": new.size},

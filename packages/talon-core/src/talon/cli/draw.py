@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from talon.cli.command import PATH, command
+from talon.cli.command import PATH, TRUSTED, command
 from talon.cli.output import Output
 
 FORMATS = (".svg", ".html")
@@ -17,7 +17,8 @@ FORMATS = (".svg", ".html")
 @click.argument("file", type=PATH)
 @click.option("-o", "--output", "target", type=PATH, required=True, help="Write the drawing here: .svg or .html.")
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
-def draw(out: Output, file: str, target: str, force: bool) -> None:
+@TRUSTED
+def draw(out: Output, file: str, target: str, force: bool, trusted: bool) -> None:
     """Draw FILE: nodes in layers from top to bottom, delayed edges dashed. Large graphs are folded.
 
     Example: talon draw net.t1c -o net.svg
@@ -43,7 +44,7 @@ def draw(out: Output, file: str, target: str, force: bool) -> None:
     if os.path.lexists(target) and not force:
         raise TalonFileError("T306", "the output file exists already", file=target, help="pass --force to replace it")
     with out.progress("reading") as progress:
-        graph = read(file, unknown="keep", progress=progress)
+        graph = read(file, unknown="keep", trusted=trusted, progress=progress)
     drawing = draw_graph(graph)
     text = drawing.svg if suffix == ".svg" else page(graph, drawing, Path(file).name)
     with replacing(target) as temporary:

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import click
 
-from talon.cli.command import PATH, command
+from talon.cli.command import PATH, TRUSTED, command
 from talon.cli.output import Output
 
 
 @command("info")
 @click.argument("file", type=PATH)
-def info(out: Output, file: str) -> None:
+@TRUSTED
+def info(out: Output, file: str, trusted: bool) -> None:
     """Say what FILE holds: writer, format, sizes, types, metadata. No weights are read.
 
     Example: talon info net.t1c
@@ -21,7 +22,7 @@ def info(out: Output, file: str) -> None:
     from talon.ir.values import thaw
     from talon.storage import info as file_info
 
-    found = file_info(file)
+    found = file_info(file, trusted=trusted)
     out.data = {
         "path": found.path,
         "size": found.size,

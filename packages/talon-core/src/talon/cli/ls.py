@@ -6,20 +6,21 @@ from typing import Any
 
 import click
 
-from talon.cli.command import PATH, command
+from talon.cli.command import PATH, TRUSTED, command
 from talon.cli.output import Output
 
 
 @command("ls")
 @click.argument("file", type=PATH)
-def ls(out: Output, file: str) -> None:
+@TRUSTED
+def ls(out: Output, file: str, trusted: bool) -> None:
     """List the nodes of FILE: name, type, output shapes, parameters.
 
     Example: talon ls net.t1c
     """
     from talon.storage import read
 
-    rows = node_rows(read(file, unknown="keep"))
+    rows = node_rows(read(file, unknown="keep", trusted=trusted))
     out.data = rows
     head = ("node", "type", "output", "parameters")
     out.table(head, [(r["node"], r["type"], shown(r["output"]), f"{r['parameters']:,}") for r in rows])

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from talon.cli.command import PATH, command
+from talon.cli.command import PATH, TRUSTED, command
 from talon.cli.output import Output
 
 
@@ -23,6 +23,7 @@ from talon.cli.output import Output
 @click.option("--engine", default="auto", show_default=True, help="Engine by name.")
 @click.option("-o", "--output", "target", type=PATH, help="Write outputs and records to this .npz.")
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
+@TRUSTED
 def run(
     out: Output,
     file: str,
@@ -33,6 +34,7 @@ def run(
     engine: str,
     target: str | None,
     force: bool,
+    trusted: bool,
 ) -> None:
     """Run FILE on arrays of shape (steps, batch, ...), or (batch, ...) with --steps.
 
@@ -47,7 +49,7 @@ def run(
     wanted = [pattern(word) for word in record.split(",") if word]
     if wanted and not target:
         raise TalonRunError("T404", "records need a file to go to", help="add -o records.npz")
-    graph = read(file)
+    graph = read(file, trusted=trusted)
     with out.progress("running") as progress:
         result = run_graph(
             graph,

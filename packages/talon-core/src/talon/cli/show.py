@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from talon.cli.command import PATH, beginning, command
+from talon.cli.command import PATH, TRUSTED, beginning, command
 from talon.cli.ls import shown
 from talon.cli.output import Output
 
@@ -22,7 +22,8 @@ def node_paths(ctx: click.Context) -> Iterable[str]:
 @command("show")
 @click.argument("file", type=PATH)
 @click.argument("node", shell_complete=beginning(node_paths))
-def show(out: Output, file: str, node: str) -> None:
+@TRUSTED
+def show(out: Output, file: str, node: str, trusted: bool) -> None:
     """Show NODE of FILE: what it is, its fields with units and values, its shapes and edges.
 
     NODE is a name, or names joined with / for a node inside a nested graph.
@@ -31,7 +32,7 @@ def show(out: Output, file: str, node: str) -> None:
     """
     from talon.storage import read
 
-    found = description(read(file, unknown="keep"), node)
+    found = description(read(file, unknown="keep", trusted=trusted), node)
     out.data = found
     out.line(f"{found['node']}: {found['type']}")
     out.line(f"  {found['summary']}")

@@ -158,6 +158,16 @@ CODES: dict[str, Code] = {
         "The file says its graph twice, and not the same: other HDF5 tools see another one than talon.",
         "Do not use the file; get it from where it came from.",
     ),
+    "T311": Code(
+        "cannot be parsed",
+        "The process that parses the file crashed, or reached its limit of time or memory.",
+        "Get an undamaged copy; a file of your own can be read with trusted=True, or --trusted.",
+    ),
+    "T312": Code(
+        "no process to parse with",
+        "The process that parses HDF5 without an index could not be started.",
+        "Run talon with an ordinary Python; a file of your own can be read with trusted=True, or --trusted.",
+    ),
     "T401": Code("wrong inputs", "The arrays do not fit the graph's Inputs.", "Names and shapes are in the message."),
     "T402": Code("wrong dtype", "The arrays or the run's dtype are of a kind that cannot be run.", "Use real numbers."),
     "T403": Code("wrong state", "The state was made by another graph or batch.", "Start without, or use its own."),

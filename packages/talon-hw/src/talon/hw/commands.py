@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from talon.cli.command import command
+from talon.cli.command import TRUSTED, command
 from talon.cli.command import group as command_group
 from talon.cli.exits import Exit
 from talon.cli.output import Output
@@ -63,7 +63,8 @@ def show(out: Output, name: str) -> None:
 @command("check")
 @click.argument("file")
 @click.option("--target", "name", default=DEFAULT, show_default=True, help="A target, or a .toml of your own.")
-def check(out: Output, file: str, name: str) -> Exit:
+@TRUSTED
+def check(out: Output, file: str, name: str, trusted: bool) -> Exit:
     """Check whether FILE fits on a target: cores, neurons, memories, connections. Exits with 5 when it does not.
 
     Example: talon hw check net.t1c --target zcu102
@@ -71,7 +72,7 @@ def check(out: Output, file: str, name: str) -> Exit:
     from talon import hw
     from talon.storage import read
 
-    report = hw.check(read(file), hw.target(name))
+    report = hw.check(read(file, trusted=trusted), hw.target(name))
     out.data = report.as_dict()
     show_report(out, report)
     out.line(f"{file}: {report.verdict()}")

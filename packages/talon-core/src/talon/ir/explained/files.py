@@ -14,6 +14,16 @@ net = ir.Graph.chain(ir.Input([64]), ir.Affine(weight), ir.Output([64]))
 
 WRITTEN = NET + 'ir.write("net.t1c", net)\n'
 
+NO_INDEX = (
+    WRITTEN
+    + """\
+import h5py
+
+with h5py.File("net.t1c", "r+"):
+    pass  # any change by another tool drops the index
+"""
+)
+
 EXAMPLES: dict[str, Example] = {
     "T301": Example(
         wrong=WRITTEN + 'ir.read("nett.t1c")\n',
@@ -132,5 +142,26 @@ from talon.storage import compared
 report = compared("net.t1c")
 """,
         ends="reports",
+    ),
+    "T311": Example(
+        wrong=NO_INDEX
+        + """\
+from dataclasses import replace
+from talon.storage.child import asking
+
+asking.LIMITS = replace(asking.LIMITS, longest=0.0)  # as for a file that keeps HDF5 busy for ever
+ir.read("net.t1c")
+""",
+        right=NO_INDEX + 'ir.read("net.t1c", trusted=True)  # own file\n',
+    ),
+    "T312": Example(
+        wrong=NO_INDEX
+        + """\
+import sys
+
+sys.executable = ""  # as where Python is part of another program
+ir.read("net.t1c")
+""",
+        right=NO_INDEX + 'ir.read("net.t1c", trusted=True)  # own file\n',
     ),
 }
