@@ -206,7 +206,7 @@ def test_unexpected_errors_are_one_line_without_debug(net: Path, monkeypatch: py
     assert "ZeroDivisionError: boom" in result.output
     assert "Traceback" not in result.output
     assert "Traceback" in talon("info", net, "--debug").output
-    monkeypatch.setattr("talon.storage.info", lambda path: (_ for _ in ()).throw(KeyboardInterrupt()))
+    monkeypatch.setattr("talon.storage.info", lambda path, **options: (_ for _ in ()).throw(KeyboardInterrupt()))
     assert talon("info", net).exit_code == 130
 
 

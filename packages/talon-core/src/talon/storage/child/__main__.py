@@ -42,7 +42,10 @@ def main() -> None:
             return
         allowed = Allowance(*request["allowed"])
         confine.for_one(allowed)
-        header, index = answer(Path(os.fsdecode(bytes.fromhex(request["path"]))), request["what"])
+        try:
+            header, index = answer(Path(os.fsdecode(bytes.fromhex(request["path"]))), request["what"])
+        except MemoryError:
+            header, index = {"error": message.error_form(too_much("more memory than that"))}, b""
         if len(index) > allowed.answer:
             header, index = {"error": message.error_form(too_much(f"an index of {len(index):,} bytes"))}, b""
         message.send(answers, header, index)
@@ -61,8 +64,6 @@ def answer(path: Path, what: str) -> tuple[dict[str, Any], bytes]:
         # Of what no file can hold, and what therefore no talon wrote.
         said = error.diagnostic
         return {"error": message.error_form(TalonFormatError("T303", said.message, found=said.found))}, b""
-    except MemoryError:
-        return {"error": message.error_form(too_much("more memory than that"))}, b""
 
 
 def index_of(document: Document, source: OpenFile) -> bytes:
@@ -85,7 +86,7 @@ def crc32_of(source: OpenFile, offset: int, count: int) -> int:
 
 
 def too_much(found: str) -> TalonFormatError:
-    return TalonFormatError("T311", "the file takes too much to parse", found=found)
+    return TalonFormatError("T311", "the file takes too much to parse", found=found, help=OWN)
 
 
 def private(number: int) -> BinaryIO:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 from dataclasses import replace
@@ -13,7 +14,7 @@ from talon.ir.document import Document
 from talon.ir.errors import TalonFormatError
 from talon.storage.backend import Progress
 from talon.storage.child import message
-from talon.storage.child.limits import LIMITS
+from talon.storage.child.limits import LIMITS, Allowance
 from talon.storage.child.process import Child, senseless
 from talon.storage.index import footer, packing, records
 from talon.storage.index.checking import check_places, checked
@@ -78,7 +79,7 @@ def document(path: Path, lazy: bool, progress: Progress | None) -> Document:
     except (ValueError, TypeError, LookupError, ArithmeticError, TalonFormatError) as error:
         if isinstance(error, TalonFormatError) and error.code == "T305":
             raise
-        raise senseless(error) from error
+        raise distrusted(error) from error
     return replace(found, format=form, legacy=legacy)
 
 
@@ -88,11 +89,17 @@ def version(path: Path) -> str:
     return said_of(header)[0]
 
 
+def distrusted(error: Exception) -> TalonFormatError:
+    """The error for an answer that no honest child gives; it is not asked again."""
+    IDLE.stop()
+    return senseless(error)
+
+
 def said_of(header: dict[str, Any]) -> tuple[str, bool]:
     """Format, and whether the published package wrote it."""
     form, legacy = header.get("format"), header.get("legacy")
     if not isinstance(form, str) or not isinstance(legacy, bool):
-        raise senseless(ValueError(f"a header of another form: {header!r:.80}"))
+        raise distrusted(ValueError(f"a header of another form: {header!r:.80}"))
     return form, legacy
 
 
@@ -104,8 +111,10 @@ def ask(path: Path, what: str) -> tuple[dict[str, Any], bytes, OpenFile]:
         try:
             error = message.error_of(header["error"]) if "error" in header else None
         except ValueError as nonsense:
-            raise senseless(nonsense) from nonsense
-        if error is None and header.get("stamp") == list(source.stamp):
+            raise distrusted(nonsense) from nonsense
+        if error is None and "stamp" not in header:
+            raise distrusted(ValueError("it does not say of which file it speaks"))
+        if error is None and header["stamp"] == list(source.stamp):
             return header, index, source
         # Another file may have been put there in between, and the complaint may be about either.
         if error is not None and OpenFile(path).stamp == source.stamp:
@@ -117,13 +126,13 @@ def answer(path: str, what: str, source: OpenFile) -> tuple[dict[str, Any], byte
     allowed = LIMITS.allowance(source.stamp.size)
     child = IDLE.take()
     if child is not None:
-        try:
-            found = child.ask(path, what, allowed)
-        except TalonFormatError:
-            # The fault may be an earlier file's: a new process tells.
-            child = None
-    if child is None:
-        child = Child()
-        found = child.ask(path, what, allowed)
+        # Where that fails, the fault may be an earlier file's: a new process tells.
+        with contextlib.suppress(TalonFormatError):
+            return asked(child, path, what, allowed)
+    return asked(Child(), path, what, allowed)
+
+
+def asked(child: Child, path: str, what: str, allowed: Allowance) -> tuple[dict[str, Any], bytes]:
+    found = child.ask(path, what, allowed)
     IDLE.give(child)
     return found

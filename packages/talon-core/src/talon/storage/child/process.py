@@ -15,7 +15,7 @@ from typing import Any
 
 from talon.ir.errors import TalonFormatError, TalonPluginError
 from talon.storage.child import message
-from talon.storage.child.limits import LIMITS, MIB, Allowance
+from talon.storage.child.limits import LIMITS, MIB, OWN, Allowance
 
 BOOT = """\
 import json, sys
@@ -114,9 +114,6 @@ class Child:
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
-
-
-OWN = "get an undamaged copy; if you made the file yourself, trusted=True (--trusted) reads it in this process"
 
 
 def failed(status: int, late: bool, allowed: Allowance) -> TalonFormatError:
