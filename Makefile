@@ -7,6 +7,7 @@ PYPROJECTS := pyproject.toml $(PACKAGES:%=packages/%/pyproject.toml)
 PIP := -m pip --disable-pip-version-check install --quiet
 
 COUNT ?= 1000000
+TREES ?= 20000
 MINUTES ?= 20
 
 .PHONY: help demo test lint bench docs fuzz interop train-digits clean
@@ -33,8 +34,9 @@ bench: .venv/installed ## speed of the core, as pytest-benchmark tables
 docs: .venv/installed ## write the pages that follow from tables in the code
 	$(BIN)/python docs/generate.py
 
-fuzz: .venv/installed ## mutated files through the reader, with a fixed seed: COUNT inputs, MINUTES at most
-	$(BIN)/python -m tests.hostile.fuzz --count $(COUNT) --minutes $(MINUTES) --seed 1
+fuzz: .venv/installed ## mutated files through the reader, with a fixed seed: COUNT indexes and TREES without, MINUTES each at most
+	$(BIN)/python -m tests.hostile.fuzz --kind index --count $(COUNT) --minutes $(MINUTES) --seed 1
+	$(BIN)/python -m tests.hostile.fuzz --kind tree --count $(TREES) --minutes $(MINUTES) --seed 1
 
 interop: .envs/frameworks/installed ## record other frameworks' neurons again, for the tests to compare with
 	.envs/frameworks/bin/python tests/interchange/frameworks/record.py

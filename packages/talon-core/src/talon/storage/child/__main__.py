@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 from talon.ir.document import FORMAT, Document
 from talon.ir.errors import TalonFileError, TalonFormatError
 from talon.storage.child import confine, message
-from talon.storage.child.limits import MIB, Allowance
+from talon.storage.child.limits import MIB, OWN, Allowance
 from talon.storage.hdf5 import reading
 from talon.storage.index.building import Placed, columns_of
 from talon.storage.index.packing import pack

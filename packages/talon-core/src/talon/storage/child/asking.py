@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import threading
 from dataclasses import replace
@@ -126,9 +125,12 @@ def answer(path: str, what: str, source: OpenFile) -> tuple[dict[str, Any], byte
     allowed = LIMITS.allowance(source.stamp.size)
     child = IDLE.take()
     if child is not None:
-        # Where that fails, the fault may be an earlier file's: a new process tells.
-        with contextlib.suppress(TalonFormatError):
+        try:
             return asked(child, path, what, allowed)
+        except TalonFormatError:
+            if child.spent:
+                raise
+            # The fault may be an earlier file's: a new process tells.
     return asked(Child(), path, what, allowed)
 
 

@@ -28,7 +28,7 @@ site-packages nor in PYTHONPATH."""
 
 
 class Child:
-    """A running process. One thread at a time may ask it."""
+    """A running process. One thread at a time may ask it. `spent`: whether it was stopped for the time it took."""
 
     def __init__(self) -> None:
         paths = [path for path in sys.path if os.path.isabs(path)]
@@ -48,6 +48,7 @@ class Child:
         except OSError as error:
             raise not_started(error) from error
         self.files = 0
+        self.spent = False
         try:
             with self.killed_after(LIMITS.start_seconds):
                 message.receive(self.output, MIB, 0)
@@ -72,7 +73,9 @@ class Child:
                 message.send(self.input, request)
                 return message.receive(self.output, MIB, allowed.answer)
         except (EOFError, BrokenPipeError):
-            raise failed(self.kill(), late.is_set(), allowed) from None
+            status = self.kill()
+            self.spent = late.is_set() or status == OUT_OF_TIME
+            raise failed(status, late.is_set(), allowed) from None
         except (ValueError, MemoryError, TalonFormatError) as error:
             self.kill()
             raise senseless(error) from error
@@ -116,10 +119,14 @@ class Child:
                     stream.close()
 
 
+OUT_OF_TIME = -int(getattr(signal, "SIGXCPU", -1))
+"""The status of a process that used up its processor time, where systems have such a limit."""
+
+
 def failed(status: int, late: bool, allowed: Allowance) -> TalonFormatError:
     if late:
         what, found = "it took too long", f"no answer after {allowed.wall:.0f} seconds"
-    elif status == -getattr(signal, "SIGXCPU", 0):
+    elif status == OUT_OF_TIME:
         what, found = "it took too much processor time", f"{allowed.cpu:.0f} seconds"
     else:
         what, found = "it crashed", f"{signal_name(status)} in the process that parses the file"
