@@ -78,6 +78,8 @@ def test_its_end_is_one_error(name: str, tree: Path, monkeypatch: pytest.MonkeyP
     assert message in str(caught.value)
     assert found in str(caught.value)
     assert "trusted=True" in str(caught.value)
+    if name == "memory":
+        asking.IDLE.stop()  # an honest complaint: it would be asked again
     assert ir.read(tree).fingerprint() == GRAPH.fingerprint()
 
 
