@@ -197,7 +197,7 @@ def test_unreadable_files_exit_with_three(tmp_path: Path) -> None:
 
 
 def test_unexpected_errors_are_one_line_without_debug(net: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*arguments: object) -> None:
+    def fail(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("boom")
 
     monkeypatch.setattr("talon.storage.info", fail)

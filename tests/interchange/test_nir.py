@@ -134,3 +134,12 @@ def test_the_recurrent_edge_is_the_one_that_waits(nir_graph: Any) -> None:
     nested = nir_graph(FOLDER / "braille_noDelay_bias_zero_nested.nir", 1e-4, "value").nodes["lif1"]
     assert isinstance(nested, ir.Graph)
     assert [tuple(e) for e, delay in zip(nested.edges, nested.delays(), strict=True) if delay] == [("lin", "lif1")]
+
+
+@pytest.mark.parametrize("path", sorted((FOLDER / "bad").glob("*.nir")), ids=lambda path: path.name)
+def test_files_that_are_no_graphs_of_ours_are_one_error(path: Path) -> None:
+    for trusted in (False, True):
+        with pytest.raises(ir.TalonFormatError) as caught:
+            ir.read(path, trusted=trusted)
+        assert caught.value.code == ("T303" if path.name.startswith("trunc") else "T302")
+        assert str(path) in str(caught.value)

@@ -111,7 +111,13 @@ class Reader:
         root = self.root
         if "graph" not in root:
             raise TalonFormatError(
-                "T302", "this HDF5 file holds no talon graph", expected="a group /graph", found=", ".join(root)
+                "T302",
+                "this HDF5 file holds no talon graph",
+                expected="a group /graph",
+                found=", ".join(root)[:200] or "nothing",
+                help="it looks like a NIR file; talon does not read those"
+                if "node" in root
+                else "check that it is the right file",
             )
         if "talon" not in root:
             return (self.text(root["version"], "version") if "version" in root else ""), "", True
