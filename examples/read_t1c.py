@@ -15,13 +15,12 @@ from math import prod
 import numpy as np
 
 # 4: name, dtype and rules of every column. `@t`: row of t; `>h`: ends in h; `+`: ascends; `^n`: at most 2**n.
-COLUMNS = """
-node.name <u4 >names, names.byte |u1, word.end <u4 >words, words.byte |u1, text.end <u8 >texts, texts.byte |u1,
-type.name <u4 @word, type.provider <u4 @word, type.version <u4 @word, type.schema <u4 ^30, node.parent <u4 @node,
+COLUMNS = """node.name <u4 >names, names.byte |u1, word.end <u4 >words, words.byte |u1, text.end <u8 >texts, texts.byte
+|u1, type.name <u4 @word, type.provider <u4 @word, type.version <u4 @word, type.schema <u4 ^30, node.parent <u4 @node,
 node.type <u4 @type, attr.node <u4 @node +, attr.name <u4 @word, attr.kind |u1, attr.value <u8, array.node <u4 @node +,
 array.field <u4 @word, array.dtype |u1, array.rank |u1 ^5, array.crc32 <u4, array.place <u8 ^62, axis.length <u8 ^40,
-data.byte |u1, edge.level <u4 @node +, edge.src <u4 @node, edge.src_port <u4 @word, edge.dst <u4 @node,
-edge.dst_port <u4 @word, edge.delay <i8"""
+data.byte |u1, edge.level <u4 @node +, edge.src <u4 @node, edge.src_port <u4 @word, edge.dst <u4 @node, edge.dst_port
+<u4 @word, edge.delay <i8"""
 RULES = {name: rules for name, *rules in map(str.split, COLUMNS.split(","))}
 DTYPES = ["<f2", "<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "|b1"]  # 5
 Node = namedtuple("Node", "path type provider version schema attrs arrays")
@@ -44,7 +43,7 @@ def content(data):
     must(bytes(data[:8]) == b"\x89HDF\r\n\x1a\n" and magic == b"TALONIX\1", "no footer, or not even HDF5")  # 1
     must(whole == len(data) == offset + length + 64 and length <= 2**28 and offset >= 48, "footer")
     index = data[offset:-64].tobytes()
-    must(hashlib.sha256(index).digest() == sha256 and offset % 64 == 0, "the sha256 of the index, or its place, is wrong")
+    must(hashlib.sha256(index).digest() == sha256 and offset % 64 == 0, "the sha256 or place of the index is wrong")
     end = 8 + int.from_bytes(index[:8], "little")  # 3
     must(end <= min(8 + 65536, len(index)) and end % 8 == 0, "the header does not fit")
     header, columns = json.loads(index[8:end].decode(), object_pairs_hook=unique), {}
@@ -118,7 +117,7 @@ def graph(columns, tree):
 
 
 def array(raw, dtype, shape):
-    must(dtype in DTYPES and all(type(n) is int and n >= 0 for n in shape) and (dtype != "|b1" or (raw < 2).all()), dtype)
+    must(dtype != "|b1" or not (raw > 1).any(), "a truth value is not 0 or 1")
     return raw.view(dtype).reshape(shape)
 
 
@@ -130,17 +129,18 @@ def unique(pairs):  # 6.3
 def untagged(form, depth=0):  # 6.2
     if form is None or isinstance(form, bool | str):
         return form
-    ((kind, said),) = form.items()
-    must(depth <= 32 and type(said) is (str if kind in ("int", "float", "bits") else list), "a value is malformed")
+    ((kind, it),) = form.items()
+    must(depth <= 32 and type(it) is (str if kind in ("int", "float", "bits") else list), "a value is malformed")
     if kind == "array":
-        return array(np.frombuffer(a2b_base64(said[2], strict_mode=True), np.uint8), *said[:2])
+        must(it[0] in DTYPES and all(type(n) is int and n >= 0 for n in it[1]), "an array is malformed")
+        return array(np.frombuffer(a2b_base64(it[2], strict_mode=True), np.uint8), *it[:2])
     if kind == "dict":
-        found = {key: untagged(item, depth + 1) for key, item in said}
-        must(len(found) == len(said) and all(isinstance(key, str) for key in found), "a dict is malformed")
+        found = {key: untagged(item, depth + 1) for key, item in it}
+        must(len(found) == len(it) and all(isinstance(key, str) for key in found), "a dict is malformed")
         return found
     if kind in ("list", "tuple"):
-        return {"list": list, "tuple": tuple}[kind](untagged(item, depth + 1) for item in said)
-    return struct.unpack("<d", bytes.fromhex(said))[0] if kind == "bits" else int(said, 0) if kind == "int" else float(said)
+        return {"list": list, "tuple": tuple}[kind](untagged(item, depth + 1) for item in it)
+    return struct.unpack("<d", bytes.fromhex(it))[0] if kind == "bits" else int(it, 0) if kind == "int" else float(it)
 
 
 if __name__ == "__main__":
