@@ -86,7 +86,7 @@ def graph(columns, tree):
         must(not nodes or not (name in ("", ".") or "/" in name or ":" in name), f"no node can be called {name!r}")
         nodes.append(Node(f"{holder.path}/{name}" if up else name, *types[kind], {}, {}))
         total += len(nodes[-1].path.replace("/", "").encode())
-        must(nodes[-1].path.count("/") <= 32 and total <= 2**22 + 512 * len(names), "paths are too long")
+        must(total <= 2**22 + 512 * len(names) and nodes[-1].path.count("/") < 31 + (types[kind][0] != "Graph"), name)
     once = [node.path for node in nodes] + [*rows("attr", "node name"), *rows("array", "node field")]  # 4.3
     once += [value for kind, value in rows("attr", "kind value") if kind == 5 and len(values[value]) > 256]  # 6.1
     must(len(set(once)) == len(once), "a node, a field or a long value is there twice")

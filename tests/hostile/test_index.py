@@ -276,6 +276,7 @@ ATTACKS: list[tuple[str, Callable[[], bytes], str, str]] = [
     ("a word not UTF-8", word(b"Affine", b"Affin\xff"), "T303", "UTF-8"),
     ("a word that cannot be printed", word(b"Affine", b"Affine\x1b[2J"), "T303", "printed"),
     ("a word of a megabyte", word(b"Affine", b"A" * 1_000_000), "T303", "too long"),
+    ("a first word", word(b"", b"x"), "T303", "empty one"),
     ("a word twice", lambda: with_columns(doubled_word), "T303", "stands twice"),
     ("an unknown type", word(b"Affine", b"Afine"), "T304", "Afine"),
     ("an unknown field", word(b"weight", b"wieght"), "T304", "wieght"),
@@ -340,6 +341,7 @@ ATTACKS: list[tuple[str, Callable[[], bytes], str, str]] = [
     ("an edge into another level", lambda: edge("dst", nodes() - 3)(), "T303", "leads out"),
     ("a negative delay", setting("edge.delay", 0, -2), "T303", "negative delay"),
     ("a delay of -2**63", setting("edge.delay", 0, -(1 << 63)), "T303", "negative delay"),
+    ("a delay of 2**31", setting("edge.delay", 0, 1 << 31), "T303", "too large"),
     ("a port that is not there", lambda: with_columns(lambda c: assign(c, "edge.src_port", 0, 1)), "T10", "port"),
     ("an edge twice", lambda: with_columns(doubled_edge), "T10", ""),
 ]  # fmt: skip

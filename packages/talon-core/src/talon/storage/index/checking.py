@@ -199,7 +199,9 @@ def check_nodes(columns: Mapping[str, np.ndarray], texts: Texts, is_graph: np.nd
 
 
 def check_words(words: list[str]) -> None:
-    """Different words, also to the eye: then equal ones have equal numbers."""
+    """Different words, also to the eye: then equal ones have equal numbers. Number 0 is no word: the default port."""
+    if words[0]:
+        raise damaged("its first word is not the empty one", "''", repr(words[0]))
     if len({unicodedata.normalize("NFC", word) for word in words}) < len(words):
         raise damaged("a word stands twice", "each type, field, port and distribution once")
 

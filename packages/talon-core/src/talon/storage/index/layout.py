@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from talon.ir.edges import MAX_DELAY
+
 VERSION = 1
 """Version of the columns' layout, in the header."""
 
@@ -96,7 +98,7 @@ COLUMNS = (
     Column("edge.src_port", "<u4", refers="word"),
     Column("edge.dst", "<u4", refers="node"),
     Column("edge.dst_port", "<u4", refers="word"),
-    Column("edge.delay", "<i8"),
+    Column("edge.delay", "<i8", most=MAX_DELAY - 1),
 )
 
 
