@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import re
 import struct
 import sys
 from binascii import a2b_base64, crc32
@@ -47,16 +48,17 @@ def content(data):
     end = 8 + int.from_bytes(index[:8], "little")  # 3
     must(end <= min(8 + 65536, len(index)) and end % 8 == 0, "the header does not fit")
     header, columns = json.loads(index[8:end].decode(), object_pairs_hook=unique), {}
-    types = [type(header.get(key)) for key in ("index", "format", "writer", "columns")]
-    must(types == [int, str, str, list] and (len(header) == 4 or header["format"] != "1.0"), "the header is malformed")
-    must(header["index"] == 1 and header["format"].split(".")[0] == "1", "the file is of another version")  # 8
-    for name, dtype, at, count in header["columns"]:
-        allowed = RULES[name][:1] if name in RULES else DTYPES[1:-1] if header["format"] != "1.0" else []
+    version, form, writer, listed = map(header.get, ("index", "format", "writer", "columns"))
+    must([*map(type, (version, form, writer, listed))] == [int, str, str, list] and len(listed) <= 64, "the header")
+    must(version == 1 and re.fullmatch(r"0*1(\.[0-9]{1,9}){0,3}", form), "the file is of another version")  # 8
+    must(form != "1.0" or len(header) == 4, "the header has another key")
+    for name, dtype, at, count in listed:
+        allowed = RULES[name][:1] if name in RULES else DTYPES[1:-1] if form != "1.0" else []
         must(name not in columns and dtype in allowed, f"column {name!r} is unknown, doubled, or of another dtype")
         must(type(at) is type(count) is int and at == end and count >= 0, f"column {name!r} is elsewhere")
         columns[name] = np.frombuffer(index, dtype, count, at)
         end += -(-columns[name].nbytes // 8) * 8
-    must(end == len(index) and len(header["columns"]) <= 64, "the last column does not end the index")
+    must(end == len(index), "the last column does not end the index")
     counts = {name.split(".")[0]: len(columns[name]) for name in RULES}
     for name, (_, *rules) in RULES.items():  # 4
         column = columns[name]
@@ -103,7 +105,8 @@ def graph(columns, tree):
         must(most <= 2**50 and (not place or (size > 1024 and place % 64 == 0)), f"{words[name]!r} is misplaced")
         raw = tree[place : place + size] if place else columns["data.byte"][at : at + size]
         must(len(raw) == size and crc32(raw) == crc, f"the crc32 of {words[name]!r} of {nodes[row].path!r} is another")
-        nodes[row].arrays[words[name]] = array(raw, DTYPES[dtype], shape)
+        must(dtype != 11 or not (raw > 1).any(), f"a truth value of {words[name]!r} is not 0 or 1")
+        nodes[row].arrays[words[name]] = raw.view(DTYPES[dtype]).reshape(shape)
         places += [(place, place + size)] if place else []
         at += 0 if place else -(-size // 8) * 8
     must(columns["array.rank"].sum() == len(columns["axis.length"]) and at == len(columns["data.byte"]), "left over")
@@ -114,11 +117,6 @@ def graph(columns, tree):
         src, dst = (f"{names[row]}:{words[port]}" if port else names[row] for row, port in ((a, p), (b, q)))
         edges.append((nodes[level].path, src, dst, None if delay < 0 else delay))
     return nodes, edges
-
-
-def array(raw, dtype, shape):
-    must(dtype != "|b1" or not (raw > 1).any(), "a truth value is not 0 or 1")
-    return raw.view(dtype).reshape(shape)
 
 
 def unique(pairs):  # 6.3
@@ -132,8 +130,10 @@ def untagged(form, depth=0):  # 6.2
     ((kind, it),) = form.items()
     must(depth <= 32 and type(it) is (str if kind in ("int", "float", "bits") else list), "a value is malformed")
     if kind == "array":
-        must(it[0] in DTYPES and all(type(n) is int and n >= 0 for n in it[1]), "an array is malformed")
-        return array(np.frombuffer(a2b_base64(it[2], strict_mode=True), np.uint8), *it[:2])
+        (dtype, shape, _), raw = it, np.frombuffer(a2b_base64(it[2], strict_mode=True), np.uint8)
+        must(dtype in DTYPES and all(type(n) is int and n >= 0 for n in shape), "an array is malformed")
+        must(dtype != "|b1" or not (raw > 1).any(), "a truth value is not 0 or 1")
+        return raw.view(dtype).reshape(shape)
     if kind == "dict":
         found = {key: untagged(item, depth + 1) for key, item in it}
         must(len(found) == len(it) and all(isinstance(key, str) for key in found), "a dict is malformed")

@@ -51,7 +51,7 @@ def compare(content: bytes) -> bool:
             said, reads = str(error), False
         else:
             said, reads = "", True
-    assert reads or refusal, f"only the example refuses: {said}"
+    assert reads or refusal or "version" in said, f"only the example refuses: {said}"
     assert not reads or not refusal or any(words in refusal for words in OF_UNICODE), f"only talon refuses: {refusal}"
     return reads
 
