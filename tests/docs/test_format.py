@@ -116,7 +116,7 @@ LIMITS = [
     (f"H is at most {layout.MOST_HEADER_BYTES} ", "header"),
     (f"nested in at most {MAX_DEPTH} levels, and its values", "header"),
     (f"at most {layout.MOST_COLUMNS} columns", "header"),
-    (f"aligned to {layout.ALIGNMENT}; padding", "header"),
+    (f"the end of the one before, aligned to {layout.ALIGNMENT} |", "header"),
     (f"at most {layout.LONGEST_NAME} characters (code points)", "texts"),
     (f"at most {MAX_DEPTH - 2} graphs hold it besides the outermost", "nodes"),
     (f"nested in at most {MAX_DEPTH} levels.", "nodes"),
