@@ -17,12 +17,8 @@ from pathlib import Path
 import pytest
 
 from talon import ir
-from tests.storage.writing import GRAPHS
+from tests.storage.writing import FORMATS, GRAPHS
 
-FORMATS = [
-    ("hdf5", ".t1c"),
-]
-"""Backend and suffix of everything that files are written as."""
 KILLS = 200
 ROOT = Path(__file__).parents[2]
 FINGERPRINTS = [graph.fingerprint() for graph in GRAPHS]

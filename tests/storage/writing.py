@@ -22,6 +22,11 @@ import numpy as np
 
 from talon import ir
 
+FORMATS = [
+    ("hdf5", ".t1c"),
+]
+"""Backend and suffix of everything that files are written as."""
+
 
 def chain(seed: int, count: int) -> ir.Graph:
     """Layers with arrays of all sizes: in the tree's headers, small, and above 64 KiB."""
