@@ -20,6 +20,26 @@ def bind(
 
     `common` are the fields that every node has, which messages leave out.
     """
+    if not args and kwargs.keys() <= cls.fields.keys():
+        given = kwargs
+    else:
+        given = matched(cls, common, args, kwargs)
+    missing = [name for name in cls.needed if name not in given]
+    if missing:
+        raise TalonTypeError(
+            "T206",
+            f"{cls.__name__} needs {', '.join(missing)}",
+            expected=", ".join(n for n in cls.fields if n not in common),
+            found=f"only {', '.join(given)}" if given else "none",
+            help=f"give {missing[0]}=...: {cls.fields[missing[0]].doc}",
+        )
+    return given
+
+
+def matched(
+    cls: type[Declared], common: Mapping[str, Field], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """The arguments by name; raises for those that are too many, given twice or unknown."""
     positional = cls.positional
     if len(args) > len(positional):
         raise TalonTypeError(
@@ -46,15 +66,6 @@ def bind(
                 help=f"did you mean {match!r}?" if match else "remove it, or put notes into metadata={...}",
             )
         given[name] = value
-    missing = [name for name in cls.needed if name not in given]
-    if missing:
-        raise TalonTypeError(
-            "T206",
-            f"{cls.__name__} needs {', '.join(missing)}",
-            expected=", ".join(n for n in cls.fields if n not in common),
-            found=f"only {', '.join(given)}" if given else "none",
-            help=f"give {missing[0]}=...: {cls.fields[missing[0]].doc}",
-        )
     return given
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
@@ -13,13 +16,15 @@ from talon.ir.arrays import ArrayRef
 from talon.ir.document import Document, EdgeRecord, NodeRecord
 from talon.storage.backend import Progress
 from talon.storage.index import layout
-from talon.storage.index.arrays import StoredArray
+from talon.storage.index.arrays import MAPPED, StoredArray
 from talon.storage.index.checking import Tables, Texts
 from talon.storage.index.packing import Header
 from talon.storage.source import OpenFile
 from talon.storage.summary import ArrayInfo, FileInfo, NodeInfo, told_of_graph
 
 T = TypeVar("T")
+THREADS = min(8, os.cpu_count() or 1)
+"""Reading and checksums go on without Python, so that several large arrays can be loaded at once."""
 
 
 class Rows(Sequence[T], Generic[T]):
@@ -102,17 +107,19 @@ class Records:
         rows = range(self.attrs[row], self.attrs[row + 1])
         return {self.words[self.name[i]]: value_of(self.texts, self.kind[i], self.value[i]) for i in rows}
 
-    def node(self, row: int, lazy: bool = True) -> NodeRecord:
+    def stored(self, i: int) -> StoredArray:
+        return StoredArray(
+            self.tables, self.source, i, self.dtype[i], tuple(self.lengths[self.axes[i] : self.axes[i + 1]])
+        )
+
+    def node(self, row: int, load: Callable[[int], np.ndarray] | None = None) -> NodeRecord:
+        """One record. `load` gives the values of a row of the table of arrays, if they are wanted now."""
         path = self.tables.paths[row]
         arrays: dict[str, ArrayRef] = {}
         for i in range(self.arrays[row], self.arrays[row + 1]):
-            ref = StoredArray(self.tables, self.source, i, self.dtype[i], self.shape(i))
-            arrays[self.words[self.field[i]]] = ref if lazy else ArrayRef.of(ref.detached())
+            arrays[self.words[self.field[i]]] = self.stored(i) if load is None else ArrayRef.of(load(i))
         kind, provider, version, schema = self.types[self.type[row]]
         return NodeRecord(path, kind, provider, version, schema, self.attributes(row), arrays)
-
-    def shape(self, i: int) -> tuple[int, ...]:
-        return tuple(self.lengths[self.axes[i] : self.axes[i + 1]])
 
     def edges(self) -> list[EdgeRecord]:
         tables, names, words = self.tables, self.tables.texts.names, self.words
@@ -133,11 +140,25 @@ def document(header: Header, tables: Tables, source: OpenFile, lazy: bool, progr
     """All records. With `lazy` arrays are references into the open file, else they are there, and proved."""
     records = Records(tables, source)
     nodes = []
-    for row in range(len(records.type)):
-        nodes.append(records.node(row, lazy))
-        if progress is not None:
-            progress(row + 1, len(records.type))
+    with contextlib.nullcontext() if lazy else loading(records) as load:
+        for row in range(len(records.type)):
+            nodes.append(records.node(row, load))
+            if progress is not None:
+                progress(row + 1, len(records.type))
     return Document(header.format, header.writer, nodes, records.edges())
+
+
+@contextlib.contextmanager
+def loading(records: Records) -> Iterator[Callable[[int], np.ndarray]]:
+    """Gives a function for the values of a row of the table of arrays. The large ones are read and proved from now on,
+    by several threads."""
+    pool = ThreadPoolExecutor(THREADS)
+    try:
+        large = np.flatnonzero(records.tables.arrays.nbytes > MAPPED).tolist()
+        ahead = {i: pool.submit(records.stored(i).detached) for i in large}
+        yield lambda i: ahead.pop(i).result() if i in ahead else records.stored(i).detached()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class Lazily:
