@@ -75,6 +75,7 @@ class Node(Declared):
         """Coerce and keep the values, then unify the named axes."""
         values = self.__dict__
         values.update(self._defaults())
+        lazy: dict[str, ArrayRef] = {}
         for name, value in given.items():
             field = self.fields[name]
             try:
@@ -82,10 +83,12 @@ class Node(Declared):
             except TalonError as error:
                 raise named(self, error) from None
             if isinstance(value, ArrayRef):
-                values.setdefault("_lazy", {})[name] = value
+                lazy[name] = value
                 values.pop(name, None)
             elif value is not None or not isinstance(field, TypeField):
                 values[name] = value
+        if lazy:
+            values["_lazy"] = lazy
         values["_dims"] = unify(self)
 
     @classmethod

@@ -165,6 +165,10 @@ def uncollected() -> Iterator[None]:
     try:
         yield
     finally:
+        if not gc.get_freeze_count():
+            # What was made is as if it had been looked at often: the next look at young objects leaves it out.
+            gc.freeze()
+            gc.unfreeze()
         gc.enable()
 
 
