@@ -10,7 +10,7 @@ COUNT ?= 1000000
 TREES ?= 20000
 MINUTES ?= 20
 
-.PHONY: help demo test lint bench docs fuzz interop train-digits clean
+.PHONY: help demo test lint bench bench-files docs fuzz interop train-digits clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -30,6 +30,9 @@ lint: .venv/installed ## ruff, mypy --strict and pyright
 
 bench: .venv/installed ## speed of the core, as pytest-benchmark tables
 	$(BIN)/python -m pytest benchmarks --benchmark-only
+
+bench-files: .venv/installed .envs/safetensors/installed .envs/nir/installed .envs/published/installed ## files beside other products', as docs/performance-files.md (15 minutes)
+	$(BIN)/python benchmarks/files/run.py
 
 docs: .venv/installed ## write the pages that follow from tables in the code
 	$(BIN)/python docs/generate.py
@@ -61,6 +64,13 @@ clean: ## remove the environments and caches
 	$(PYTHON) -m venv .envs/published
 	.envs/published/bin/python $(PIP) --requirement $< 2> .envs/published/log || { cat .envs/published/log; \
 	  grep -q 'No matching distribution' .envs/published/log && cp .envs/published/log .envs/published/missing; }
+	touch $@
+
+# What files are compared with, each by itself.
+.envs/safetensors/installed .envs/nir/installed: .envs/%/installed: benchmarks/files/%.txt
+	rm -rf .envs/$*
+	$(PYTHON) -m venv .envs/$*
+	.envs/$*/bin/python $(PIP) --requirement $<
 	touch $@
 
 # pip resolves the path of talon-core from the folder it runs in.

@@ -29,7 +29,9 @@ class ArrayRef:
     @classmethod
     def of(cls, array: np.ndarray) -> ArrayRef:
         """A reference to an array that is already there."""
-        return cls(array.dtype, array.shape, lambda: array)
+        ref = cls.__new__(cls)
+        ref.dtype, ref.shape, ref._load = array.dtype, array.shape, lambda: array
+        return ref
 
     def load(self) -> np.ndarray:
         array = self._load()

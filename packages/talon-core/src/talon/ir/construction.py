@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from talon.ir.errors import TalonError, TalonTypeError, TalonValueError, nearest
-from talon.ir.fields import ArrayField, Field
+from talon.ir.fields import ArrayField, Field, Shape
 
 if TYPE_CHECKING:
     from talon.ir.declared import Declared
@@ -20,7 +20,27 @@ def bind(
 
     `common` are the fields that every node has, which messages leave out.
     """
-    positional = [n for n, f in cls.fields.items() if not f.kw_only]
+    if not args and kwargs.keys() <= cls.fields.keys():
+        given = kwargs
+    else:
+        given = matched(cls, common, args, kwargs)
+    missing = [name for name in cls.needed if name not in given]
+    if missing:
+        raise TalonTypeError(
+            "T206",
+            f"{cls.__name__} needs {', '.join(missing)}",
+            expected=", ".join(n for n in cls.fields if n not in common),
+            found=f"only {', '.join(given)}" if given else "none",
+            help=f"give {missing[0]}=...: {cls.fields[missing[0]].doc}",
+        )
+    return given
+
+
+def matched(
+    cls: type[Declared], common: Mapping[str, Field], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """The arguments by name; raises for those that are too many, given twice or unknown."""
+    positional = cls.positional
     if len(args) > len(positional):
         raise TalonTypeError(
             "T206",
@@ -46,57 +66,53 @@ def bind(
                 help=f"did you mean {match!r}?" if match else "remove it, or put notes into metadata={...}",
             )
         given[name] = value
-    missing = [n for n, f in cls.fields.items() if f.required and n not in given]
-    if missing:
-        raise TalonTypeError(
-            "T206",
-            f"{cls.__name__} needs {', '.join(missing)}",
-            expected=", ".join(n for n in cls.fields if n not in common),
-            found=f"only {', '.join(given)}" if given else "none",
-            help=f"give {missing[0]}=...: {cls.fields[missing[0]].doc}",
-        )
     return given
 
 
 def unify(node: Node) -> dict[str, int]:
     """The length of every named axis. Raises `TalonValueError` (T201) with both fields where two disagree."""
     dims: dict[str, int] = {}
-    said: dict[str, str] = {}
+    said: dict[str, tuple[str, Shape | None]] = {}
     for name, field in node.symbolic:
+        full: Shape | None = None
         if isinstance(field, ArrayField):
             full = node.shape_of(name)
             if full is None:
                 continue
             try:
-                shape = field.strip_step(full)
+                pairs = tuple(zip(field.axes, field.strip_step(full), strict=True))
             except TalonError as error:
                 raise named(node, error) from None
-            pairs = [(a, n, f"{name} has {a} = {n} (shape {full})") for a, n in zip(field.axes, shape, strict=True)]
         elif (number := getattr(node, name)) is not None and field.dim:
-            pairs = [(field.dim, number, f"{name} = {number}")]
+            pairs = ((field.dim, number),)
         else:
             continue
-        for axis, length, words in pairs:
+        for axis, length in pairs:
             if axis.isdigit():
                 if length != int(axis):
-                    raise named(
-                        node,
-                        TalonValueError("T201", f"{name} has a wrong axis", expected=f"length {axis}", found=words),
+                    found = in_words(name, axis, length, full)
+                    problem = TalonValueError(
+                        "T201", f"{name} has a wrong axis", expected=f"length {axis}", found=found
                     )
+                    raise named(node, problem)
             elif dims.setdefault(axis, length) != length:
-                raise named(
-                    node,
-                    TalonValueError(
-                        "T201",
-                        f"{name} does not fit {said[axis].split(' ')[0]}",
-                        expected=said[axis],
-                        found=words,
-                        help=f"both must have the same {axis!r}",
-                    ),
+                other, shape = said[axis]
+                problem = TalonValueError(
+                    "T201",
+                    f"{name} does not fit {other}",
+                    expected=in_words(other, axis, dims[axis], shape),
+                    found=in_words(name, axis, length, full),
+                    help=f"both must have the same {axis!r}",
                 )
+                raise named(node, problem)
             else:
-                said.setdefault(axis, words)
+                said.setdefault(axis, (name, full))
     return dims
+
+
+def in_words(name: str, axis: str, length: int, shape: Shape | None) -> str:
+    """What a field says of an axis: by its shape, or by being its length."""
+    return f"{name} = {length}" if shape is None else f"{name} has {axis} = {length} (shape {shape})"
 
 
 def named(node: Node, error: TalonError) -> TalonError:

@@ -55,6 +55,12 @@ class Declared:
     """The fields whose lengths are unified: arrays with named axes, and whole numbers tied to one."""
     checked: ClassVar[tuple[tuple[str, Field], ...]] = ()
     """The fields that have a legal range of values."""
+    positional: ClassVar[tuple[str, ...]] = ()
+    """The fields that may be given by position, in order."""
+    needed: ClassVar[tuple[str, ...]] = ()
+    """The fields that must be given."""
+    keys: ClassVar[Mapping[str, str]] = {}
+    """The fields by the names under which files hold them."""
     __signature__: ClassVar[Signature]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -79,6 +85,9 @@ class Declared:
             if (isinstance(f, ArrayField) and f.axes) or (isinstance(f, IntField) and f.dim)
         )
         cls.checked = tuple((n, f) for n, f in cls.fields.items() if type(f).check is not Field.check)
+        cls.positional = tuple(n for n, f in cls.fields.items() if not f.kw_only)
+        cls.needed = tuple(n for n, f in cls.fields.items() if f.required)
+        cls.keys = {f.key: n for n, f in cls.fields.items()}
         if "__init__" not in vars(cls):
             cls.__signature__ = signature_of(cls.fields)
 

@@ -192,7 +192,7 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
             found=f"schema {record.schema} of {record.provider} {record.version}",
             help=f"pip install --upgrade {record.provider or 'the distribution that provides it'}",
         )
-    names = {declared.key: name for name, declared in cls.fields.items()}
+    names = cls.keys
     values: dict[str, Any] = {}
     for key, value in (*record.attrs.items(), *record.arrays.items()):
         if key not in names:
@@ -214,4 +214,4 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
             value = as_scalar(value.load())
         values[name] = value
     # Files have no None: a field that must be given and is not there was given as None.
-    return {n: None for n, declared in cls.fields.items() if declared.required and declared.optional} | values
+    return {name: None for name in cls.needed if cls.fields[name].optional} | values

@@ -36,6 +36,7 @@ class Node(Declared):
     """Whether the node passes its one input through unchanged whatever its fields say."""
     known_as: ClassVar[Mapping[str, str]] = {}
     """What others call it, by framework: `{"torch": "nn.Linear"}`. Like `usage`, each class says its own."""
+    _default_values: ClassVar[Mapping[str, Any]]
     usage: ClassVar[Usage | None] = None
     """An expression with `ir` and `np` that makes one, and a sample shape for every edge that enters."""
 
@@ -73,16 +74,32 @@ class Node(Declared):
     def _take(self, given: Mapping[str, Any]) -> None:
         """Coerce and keep the values, then unify the named axes."""
         values = self.__dict__
-        for name, field in self.fields.items():
+        values.update(self._defaults())
+        lazy: dict[str, ArrayRef] = {}
+        for name, value in given.items():
+            field = self.fields[name]
             try:
-                value = field.coerce(given[name]) if name in given else field.absent
+                value = field.coerce(value)
             except TalonError as error:
                 raise named(self, error) from None
             if isinstance(value, ArrayRef):
-                values.setdefault("_lazy", {})[name] = value
+                lazy[name] = value
+                values.pop(name, None)
             elif value is not None or not isinstance(field, TypeField):
                 values[name] = value
+        if lazy:
+            values["_lazy"] = lazy
         values["_dims"] = unify(self)
+
+    @classmethod
+    def _defaults(cls) -> Mapping[str, Any]:
+        """What a node holds of the fields that are not given."""
+        if "_default_values" not in vars(cls):
+            found = {n: f.absent for n, f in cls.fields.items() if not f.required}
+            cls._default_values = {
+                n: v for n, v in found.items() if v is not None or not isinstance(cls.fields[n], TypeField)
+            }
+        return cls._default_values
 
     @classmethod
     def restore(cls, values: Mapping[str, Any]) -> Self:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,10 @@ from talon.ir.errors import TalonError, TalonFileError
 
 STALE_SECONDS = 3600.0
 """A temporary file that nobody has touched for this long was left behind by a writer that died."""
+NAMED_BYTES = 200
+"""How much of the target's name stands in that of a temporary, which must not become too long for the system."""
+NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
+"""How a folder says that it cannot be forced to the disk: the file system has no such thing, or it may not be read."""
 
 
 @contextlib.contextmanager
@@ -20,30 +27,24 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path beside `target`; when the block ends well, make it durable and put it in target's place.
 
     Parent folders are made. A symbolic link is followed, so that what it points to is replaced. Raises
-    `TalonFileError` (T301) where the folder cannot be written; on any error the target is left as it was.
+    `TalonFileError` (T301) where the folder cannot be written, (T308) where something else than a file is there; on
+    any error the target is left as it was, and an interrupt leaves no temporary either.
     """
     path = Path(os.path.realpath(target))
-    if path.exists() and not path.is_file():
-        raise TalonFileError(
-            "T308",
-            "only a file can be replaced",
-            file=str(path),
-            expected="a path that is free, or a regular file",
-            found="a folder" if path.is_dir() else "a device, pipe or socket",
-            help="give the name of a file",
-        )
     try:
+        refuse_others(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path)
+    except TalonError:
+        raise
     except OSError as error:
         raise cannot_write(path, error) from error
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.talon-tmp")
+    temporary = path.with_name(f"{begins(path)}{secrets.token_hex(6)}.talon-tmp")
     try:
         yield temporary
-        keep_mode(path, temporary)
         sync(temporary)
+        keep_mode(path, temporary)
         os.replace(temporary, path)
-        sync(path.parent)
     except TalonError:
         raise
     except OSError as error:
@@ -51,15 +52,43 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+    sync_folder(path)
+
+
+def refuse_others(path: Path) -> None:
+    """Only a regular file is replaced (T308)."""
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not stat.S_ISREG(mode):
+        kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISLNK, "a link that leads back to itself"))
+        raise TalonFileError(
+            "T308",
+            "only a file can be replaced",
+            file=str(path),
+            expected="a path that is free, or a regular file",
+            found=next((name for is_kind, name in kinds if is_kind(mode)), "a device, pipe or socket"),
+            help="give the name of a file",
+        )
+
+
+def begins(path: Path) -> str:
+    """What the names of a target's temporaries begin with."""
+    name = os.fsencode(path.name)
+    return f".{path.name if len(name) <= NAMED_BYTES else name[:NAMED_BYTES].decode(errors='ignore')}."
 
 
 def sweep(path: Path) -> None:
     """Remove temporaries that writers of the same target left behind when they died."""
+    name = re.compile(re.escape(begins(path)) + r"[0-9a-f]{12}\.talon-tmp")
     now = time.time()
-    for left in path.parent.glob(f".{path.name}.*.talon-tmp"):
-        with contextlib.suppress(OSError):
-            if now - left.stat().st_mtime > STALE_SECONDS:
-                left.unlink()
+    with contextlib.suppress(PermissionError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if name.fullmatch(entry.name):
+                with contextlib.suppress(OSError):
+                    if now - entry.stat(follow_symlinks=False).st_mtime > STALE_SECONDS:
+                        os.unlink(entry)
 
 
 def keep_mode(path: Path, temporary: Path) -> None:
@@ -70,16 +99,31 @@ def keep_mode(path: Path, temporary: Path) -> None:
 
 def sync(path: Path) -> None:
     """Force a file or folder to the disk; folders only where the system can."""
-    flags = os.O_RDONLY
+    flags = os.O_RDWR  # Windows forces nothing to the disk for those who may only read
     if path.is_dir():
         if not hasattr(os, "O_DIRECTORY"):
             return
-        flags |= os.O_DIRECTORY
+        flags = os.O_RDONLY | os.O_DIRECTORY
     handle = os.open(path, flags)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_folder(path: Path) -> None:
+    """Make it last that a target was replaced. Raises (T301) where that is not sure, though the file is there."""
+    try:
+        sync(path.parent)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise TalonFileError(
+                "T301",
+                "the file is written, but its folder could not be forced to the disk",
+                file=str(path),
+                found=f"{type(error).__name__}: {error.strerror or error}",
+                help="the new file is in its place; if the power fails now, the old one may come back",
+            ) from error
 
 
 def cannot_write(path: Path, error: OSError) -> TalonFileError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +15,7 @@ from talon.ir.errors import TalonError, TalonFileError, TalonFormatError, TalonM
 from talon.ir.graph import Graph
 from talon.ir.known import PRIMITIVES
 from talon.ir.node import Node
-from talon.ir.published import as_read
+from talon.ir.published import Resolve, as_read
 from talon.plugins import registry
 from talon.plugins.manager import manager
 from talon.storage.atomic import replacing
@@ -46,9 +48,9 @@ def write(
             "T306", "the file exists already", file=str(target), help="pass overwrite=True, or --force to a command"
         )
     chosen = for_writing(target, backend)
-    document = to_document(graph, registry.provider, f"talon-core {__version__}")
     try:
-        with replacing(target) as temporary:
+        with uncollected(), replacing(target) as temporary:
+            document = to_document(graph, registry.provider, f"talon-core {__version__}")
             chosen.write(document, temporary, progress)
     except TalonError as error:
         raise error.at(file=str(target)) from error.__cause__
@@ -78,9 +80,10 @@ def read(
     if unknown not in ("error", "keep"):
         raise TalonTypeError("T206", "unknown is a word", expected="'error' or 'keep'", found=repr(unknown))
     try:
-        document = for_reading(source, trusted).read(source, lazy, progress)
-        resolve = class_of if unknown == "error" else class_or_none
-        return as_read(document, resolve) if document.legacy else from_document(document, resolve)
+        with uncollected():
+            document = for_reading(source, trusted).read(source, lazy, progress)
+            resolve = once_each(class_of if unknown == "error" else class_or_none)
+            return as_read(document, resolve) if document.legacy else from_document(document, resolve)
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
 
@@ -149,6 +152,37 @@ def existing(path: Any) -> Path:
     if source.is_file() and not os.access(source, os.R_OK):
         raise TalonFileError("T301", "the file may not be read", file=str(source), help="check its permissions")
     return source
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Hold the garbage collector off: it would go through all nodes again and again while they are made, and none is
+    garbage. That takes as long as making them."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        if not gc.get_freeze_count():
+            # What was made is as if it had been looked at often: the next look at young objects leaves it out.
+            gc.freeze()
+            gc.unfreeze()
+        gc.enable()
+
+
+def once_each(resolve: Resolve) -> Resolve:
+    """Asks once for each type and schema."""
+    known: dict[tuple[str, int], type[Node] | None] = {}
+
+    def resolved(record: NodeRecord) -> type[Node] | None:
+        kind = record.type, record.schema
+        if kind not in known:
+            known[kind] = resolve(record)
+        return known[kind]
+
+    return resolved
 
 
 def class_or_none(record: NodeRecord) -> type[Node] | None:

@@ -71,14 +71,20 @@ class OpenFile:
         array = np.empty(shape, dtype)
         into = array.reshape(-1).view(np.uint8).data
         done = 0
-        with self.lock:
-            self.file.seek(offset)
-            while done < len(into) and (count := self.file.readinto(into[done:])):
-                done += count
+        while done < len(into) and (count := self.read(offset + done, into[done:])):
+            done += count
         if done < len(into):
             raise self.changed(where)
         self.unchanged(where)
         return array
+
+    def read(self, offset: int, into: memoryview) -> int:
+        """Read some bytes into a buffer; gives how many. Where the system can, threads do not wait for each other."""
+        if hasattr(os, "preadv"):
+            return os.preadv(self.file.fileno(), [into], offset)
+        with self.lock:
+            self.file.seek(offset)
+            return self.file.readinto(into)
 
     def map(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
         """A read-only view of the bytes at an offset, which are fetched as they are touched."""

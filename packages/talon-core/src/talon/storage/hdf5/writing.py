@@ -10,6 +10,7 @@ Superblock v2, no chunks, no filters, no variable-length types, no times: the sa
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,7 +57,7 @@ class _Tree:
         access.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V110)
         access.set_alignment(COMPACT, ALIGNMENT)
         create.set_obj_track_times(False)
-        self.file = h5py.File(h5f.create(str(path).encode(), h5f.ACC_EXCL, create, access))
+        self.file = h5py.File(h5f.create(os.fsencode(path), h5f.ACC_EXCL, create, access))
         self.group_plan = h5p.create(h5p.GROUP_CREATE)
         self.group_plan.set_obj_track_times(False)
         self.compact, self.contiguous = h5p.create(h5p.DATASET_CREATE), h5p.create(h5p.DATASET_CREATE)

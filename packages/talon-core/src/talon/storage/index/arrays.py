@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 
 import numpy as np
@@ -13,6 +14,7 @@ from talon.storage.index.checking import Tables
 from talon.storage.index.layout import BOOL, DTYPES
 from talon.storage.source import OpenFile
 
+NATIVE = sys.byteorder == "little"
 MAPPED = 1 << 16
 """Larger arrays are mapped; for smaller ones a map costs more than reading."""
 
@@ -37,25 +39,23 @@ class StoredArray(ArrayRef):
 
     def _proved(self, lazy: bool) -> np.ndarray:
         tables, row = self.tables, self.row
-        inside = int(tables.arrays.inside[row])
+        inside = tables.arrays.inside.item(row)
         if inside >= 0:
-            count = int(tables.arrays.sizes[row])
-            data = tables["data.byte"]
-            array = data[inside : inside + count * self.dtype.itemsize].view(self.dtype).reshape(self.shape)
+            array = np.ndarray(self.shape, self.dtype, tables["data.byte"], inside)
         else:
-            place = int(tables["array.place"][row])
+            place = tables["array.place"].item(row)
             # Other tools put arrays at any offset; unaligned ones would be slow to compute with.
             mapped = lazy and self.nbytes > MAPPED and place % self.dtype.itemsize == 0
             get = self.source.map if mapped else self.source.fetch
             array = get(place, self.dtype, self.shape, self.where())
-        content = array.reshape(-1).view(np.uint8)
-        found, expected = zlib.crc32(content.data), int(tables["array.crc32"][row])
+        found, expected = zlib.crc32(array.data), tables["array.crc32"].item(row)
         if found != expected:
             raise self.differs(f"crc32 {expected:08x}", f"crc32 {found:08x}")
         # numpy takes any byte for a bool and then computes with it as it stands.
-        if self.dtype == DTYPES[BOOL] and content.size and content.max() > 1:
-            raise self.differs("bytes 0 and 1", f"byte {content.max()}")
-        return read_only(array)
+        if self.dtype == DTYPES[BOOL] and array.size and (most := array.view(np.uint8).max()) > 1:
+            raise self.differs("bytes 0 and 1", f"byte {most}")
+        # The index cannot be written to, and neither can what looks at it.
+        return array if inside >= 0 and NATIVE else read_only(array)
 
     def where(self) -> str:
         return f"{self.node()}.{self.field()}"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import struct
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
@@ -13,13 +17,15 @@ from talon.ir.arrays import ArrayRef
 from talon.ir.document import Document, EdgeRecord, NodeRecord
 from talon.storage.backend import Progress
 from talon.storage.index import layout
-from talon.storage.index.arrays import StoredArray
+from talon.storage.index.arrays import MAPPED, NATIVE, StoredArray
 from talon.storage.index.checking import Tables, Texts
 from talon.storage.index.packing import Header
 from talon.storage.source import OpenFile
 from talon.storage.summary import ArrayInfo, FileInfo, NodeInfo, told_of_graph
 
 T = TypeVar("T")
+THREADS = min(8, os.cpu_count() or 1)
+"""Reading and checksums go on without Python, so that several large arrays can be loaded at once."""
 
 
 class Rows(Sequence[T], Generic[T]):
@@ -102,17 +108,20 @@ class Records:
         rows = range(self.attrs[row], self.attrs[row + 1])
         return {self.words[self.name[i]]: value_of(self.texts, self.kind[i], self.value[i]) for i in rows}
 
-    def node(self, row: int, lazy: bool = True) -> NodeRecord:
-        path = self.tables.paths[row]
-        arrays: dict[str, ArrayRef] = {}
-        for i in range(self.arrays[row], self.arrays[row + 1]):
-            ref = StoredArray(self.tables, self.source, i, self.dtype[i], self.shape(i))
-            arrays[self.words[self.field[i]]] = ref if lazy else ArrayRef.of(ref.detached())
-        kind, provider, version, schema = self.types[self.type[row]]
-        return NodeRecord(path, kind, provider, version, schema, self.attributes(row), arrays)
+    def stored(self, i: int) -> StoredArray:
+        return StoredArray(self.tables, self.source, i, self.dtype[i], self.shape(i))
 
     def shape(self, i: int) -> tuple[int, ...]:
         return tuple(self.lengths[self.axes[i] : self.axes[i + 1]])
+
+    def node(self, row: int, load: Callable[[int], np.ndarray] | None = None) -> NodeRecord:
+        """One record. `load` gives the values of a row of the table of arrays, if they are wanted now."""
+        path = self.tables.paths[row]
+        arrays: dict[str, ArrayRef] = {}
+        for i in range(self.arrays[row], self.arrays[row + 1]):
+            arrays[self.words[self.field[i]]] = self.stored(i) if load is None else ArrayRef.of(load(i))
+        kind, provider, version, schema = self.types[self.type[row]]
+        return NodeRecord(path, kind, provider, version, schema, self.attributes(row), arrays)
 
     def edges(self) -> list[EdgeRecord]:
         tables, names, words = self.tables, self.tables.texts.names, self.words
@@ -133,11 +142,37 @@ def document(header: Header, tables: Tables, source: OpenFile, lazy: bool, progr
     """All records. With `lazy` arrays are references into the open file, else they are there, and proved."""
     records = Records(tables, source)
     nodes = []
-    for row in range(len(records.type)):
-        nodes.append(records.node(row, lazy))
-        if progress is not None:
-            progress(row + 1, len(records.type))
+    with contextlib.nullcontext() if lazy else loading(records) as load:
+        for row in range(len(records.type)):
+            nodes.append(records.node(row, load))
+            if progress is not None:
+                progress(row + 1, len(records.type))
     return Document(header.format, header.writer, nodes, records.edges())
+
+
+@contextlib.contextmanager
+def loading(records: Records) -> Iterator[Callable[[int], np.ndarray]]:
+    """Gives a function for the values of a row of the table of arrays. The large ones are read and proved from now on,
+    by several threads."""
+    tables, pool = records.tables, ThreadPoolExecutor(THREADS)
+    data, crc32 = tables["data.byte"], tables["array.crc32"].tolist()
+    plain = (tables.arrays.inside >= 0) & (tables["array.dtype"] != layout.BOOL)
+    inside = np.where(plain & NATIVE, tables.arrays.inside, -1).tolist()
+
+    def load(i: int) -> np.ndarray:
+        if inside[i] >= 0:
+            # What `StoredArray` does, with less around it for each of many arrays. It says what is wrong, too.
+            array = np.ndarray(records.shape(i), layout.DTYPES[records.dtype[i]], data, inside[i])
+            if zlib.crc32(array.data) == crc32[i]:
+                return array
+        return ahead.pop(i).result() if i in ahead else records.stored(i).detached()
+
+    try:
+        large = np.flatnonzero(tables.arrays.nbytes > MAPPED).tolist()
+        ahead = {i: pool.submit(records.stored(i).detached) for i in large}
+        yield load
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class Lazily:

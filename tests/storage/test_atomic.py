@@ -1,0 +1,197 @@
+"""The steps of a durable write, each of which may fail or be interrupted, and what may lie beside the target."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from talon import ir
+from tests.storage.writing import FORMATS
+
+OLD, NEW = (ir.Graph({"in": ir.Input([size])}, []) for size in (1, 2))
+HOUR = 3600.0
+
+
+@pytest.fixture(params=FORMATS, ids=lambda form: form[1])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A file with the old graph, alone in its folder."""
+    found = tmp_path / "folder" / f"net{request.param[1]}"
+    ir.write(found, OLD)
+    return found
+
+
+def beside(path: Path) -> list[str]:
+    """What else is in the folder."""
+    return sorted(set(os.listdir(path.parent)) - {path.name})
+
+
+class Failing:
+    """A function of `os` that fails where it should do something: before it, or when it has done it."""
+
+    def __init__(self, function: Callable[..., Any], error: BaseException, when: Callable[..., bool], after: bool):
+        self.function, self.error, self.when, self.after = function, error, when, after
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if not self.when(*arguments):
+            return self.function(*arguments, **named)
+        if self.after:
+            self.function(*arguments, **named)
+        raise self.error
+
+
+def temporary(given: Any, *_: Any) -> bool:
+    return str(given).endswith(".talon-tmp")
+
+
+def is_folder(handle: int, *_: Any) -> bool:
+    return stat.S_ISDIR(os.fstat(handle).st_mode)
+
+
+STEPS: dict[str, tuple[str, Callable[..., bool]]] = {
+    "permissions": ("chmod", temporary),
+    "sync": ("fsync", lambda handle: not is_folder(handle)),
+    "replace": ("replace", temporary),
+    "sync of the folder": ("fsync", is_folder),
+}
+ERRORS = [
+    OSError(errno.ENOSPC, "No space left on device"),
+    OSError(errno.EIO, "Input/output error"),
+    KeyboardInterrupt(),
+]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("error", ERRORS, ids=["full", "broken", "interrupt"])
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_may_fail(
+    path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException, after: bool
+) -> None:
+    name, when = STEPS[step]
+    with monkeypatch.context() as patched:
+        patched.setattr(os, name, Failing(getattr(os, name), error, when, after))
+        with pytest.raises(ir.TalonFileError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
+            ir.write(path, NEW)
+    replaced = step == "sync of the folder" or (step == "replace" and after)
+    assert ir.read(path).same_as(NEW if replaced else OLD)
+    assert beside(path) == []
+    if isinstance(caught.value, ir.TalonFileError):
+        assert caught.value.code == "T301"
+        assert caught.value.diagnostic.file == str(path)
+        if not replaced or step == "sync of the folder":
+            assert ("the new file is in its place" if replaced else "is unchanged") in str(caught.value)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=["full", "broken", "interrupt"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_backend_may_fail(path: Path, error: BaseException, number: int) -> None:
+    """While it writes, at the first node or the last."""
+
+    def progress(done: int, total: int) -> None:
+        if done == number:
+            raise error
+
+    with pytest.raises(ir.TalonFileError if isinstance(error, OSError) else KeyboardInterrupt):
+        ir.write(path, NEW, progress=progress)
+    assert ir.read(path).same_as(OLD)
+    assert beside(path) == []
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EACCES])
+def test_a_folder_that_cannot_be_synced(path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """Some file systems do not know what it means; some folders may be written but not read."""
+    name, when = STEPS["sync of the folder"]
+    monkeypatch.setattr(os, name, Failing(os.fsync, OSError(code, os.strerror(code)), when, False))
+    ir.write(path, NEW)
+    assert ir.read(path).same_as(NEW)
+
+
+def aged(path: Path, content: str = "x") -> Path:
+    path.write_text(content)
+    os.utime(path, (time.time() - 2 * HOUR,) * 2)
+    return path
+
+
+def test_what_lies_beside(path: Path) -> None:
+    """Stale temporaries of the same target go; fresh ones, those of others, and what looks like them stay."""
+    name = path.name
+    stale = aged(path.with_name(f".{name}.0123456789ab.talon-tmp"))
+    fresh = path.with_name(f".{name}.ba9876543210.talon-tmp")
+    fresh.write_text("x")
+    others = [
+        f".x{name}.0123456789ab.talon-tmp",
+        f".{name}.x.0123456789ab.talon-tmp",
+        f".{name}.backup.talon-tmp",
+        f".{name}.0123456789AB.talon-tmp",
+        f".{name}.0123456789ab.talon-tmp~",
+        f"{name}.0123456789ab.talon-tmp",
+        "notes.txt",
+    ]
+    for other in others:
+        aged(path.with_name(other))
+    elsewhere = aged(path.parent.parent / "elsewhere")
+    link = path.with_name(f".{name}.aaaaaaaaaaaa.talon-tmp")
+    link.symlink_to(elsewhere)
+    ir.write(path, NEW)
+    assert not stale.exists()
+    assert elsewhere.exists()
+    assert beside(path) == sorted([*others, fresh.name, link.name])
+
+
+@pytest.mark.parametrize("stem", ["a*", "[ab]", "a?", "x" * 240, "\u00e9" * 120, "a\udcffb", "a\nb", "-", " "])
+def test_names(path: Path, stem: str) -> None:
+    """Any name that the system takes: its own temporaries are swept, and not those that it would match as a pattern."""
+    target = path.with_name(stem + path.suffix)
+    ir.write(target, OLD)
+    if len(os.fsencode(target.name)) < 200:
+        stale = aged(path.with_name(f".{target.name}.0123456789ab.talon-tmp"))
+        other = aged(path.with_name(f".ab{path.suffix}.0123456789ab.talon-tmp"))
+        ir.write(target, NEW)
+        assert not stale.exists()
+        assert other.exists()
+    ir.write(target, NEW)
+    assert ir.read(target).same_as(NEW)
+
+
+def code_of(target: Path) -> str:
+    with pytest.raises(ir.TalonFileError) as caught:
+        ir.write(target, NEW)
+    assert caught.value.help
+    return caught.value.code
+
+
+def test_links(path: Path) -> None:
+    """What a link points to is replaced, or made; one that leads to itself is refused."""
+    link, dangling, loop = (path.with_name(f"{name}{path.suffix}") for name in ("link", "dangling", "loop"))
+    link.symlink_to(path.name)
+    dangling.symlink_to(f"new{path.suffix}")
+    loop.symlink_to(loop.name)
+    ir.write(link, NEW)
+    ir.write(dangling, NEW)
+    assert code_of(loop) == "T308"
+    assert link.is_symlink()
+    assert dangling.is_symlink()
+    assert loop.is_symlink()
+    assert ir.read(path).same_as(NEW)
+    assert ir.read(path.with_name(f"new{path.suffix}")).same_as(NEW)
+
+
+def test_where_no_file_can_be(path: Path) -> None:
+    folder = path.with_name(f"folder{path.suffix}")
+    folder.mkdir()
+    (folder / "keep").touch()
+    assert code_of(folder) == "T308"
+    assert os.listdir(folder) == ["keep"]
+    file = path.with_name("file")
+    file.touch()
+    assert code_of(file / path.name) == "T301"
+    assert code_of(path.with_name("x" * 256 + path.suffix)) == "T301"
+    link = path.with_name(f"to_folder{path.suffix}")
+    link.symlink_to(folder)
+    assert code_of(link) == "T308"
