@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from talon.ir.errors import TalonError, TalonFileError
+from talon.storage.exchange import can_exchange, exchange, no_exchange
 
 STALE_SECONDS = 3600.0
 """A temporary file that nobody has touched for this long was left behind by a writer that died."""
 
+SYNCS_AT_ONCE = 16
+
 
 @contextlib.contextmanager
-def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(target: str | os.PathLike[str], replaceable: Callable[[Path], bool] | None = None) -> Iterator[Path]:
     """Give a temporary path beside `target`; when the block ends well, make it durable and put it in target's place.
 
-    Parent folders are made. A symbolic link is followed, so that what it points to is replaced. Raises
-    `TalonFileError` (T301) where the folder cannot be written; on any error the target is left as it was.
+    The block makes a file there, or a folder. The temporary ends with the name of the target. `replaceable` says of a
+    folder that is the target whether it may be replaced; without it none may. Parent folders are made. A symbolic link
+    is followed, so that what it points to is replaced. Raises `TalonFileError` (T301) where the folder cannot be
+    written, (T308) where what is there cannot be replaced; on any error the target is left as it was.
     """
     path = Path(os.path.realpath(target))
-    if path.exists() and not path.is_file():
+    if path.is_dir():
+        refuse_folder(path, replaceable)
+    elif path.exists() and not path.is_file():
         raise TalonFileError(
             "T308",
             "only a file can be replaced",
             file=str(path),
             expected="a path that is free, or a regular file",
-            found="a folder" if path.is_dir() else "a device, pipe or socket",
+            found="a device, pipe or socket",
             help="give the name of a file",
         )
     try:
@@ -37,35 +46,74 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
         sweep(path)
     except OSError as error:
         raise cannot_write(path, error) from error
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.talon-tmp")
+    temporary = path.with_name(f".talon-tmp.{secrets.token_hex(6)}.{path.name}")
     try:
         yield temporary
         keep_mode(path, temporary)
-        sync(temporary)
-        os.replace(temporary, path)
+        sync_all(temporary)
+        if os.path.lexists(path) and (path.is_dir() or temporary.is_dir()):
+            exchange(temporary, path)
+        else:
+            os.replace(temporary, path)
         sync(path.parent)
     except TalonError:
         raise
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        remove(temporary)
+
+
+def refuse_folder(path: Path, replaceable: Callable[[Path], bool] | None) -> None:
+    """A folder that the caller would not have replaced, or the system cannot replace at once (T308)."""
+    if replaceable is None or not replaceable(path):
+        raise TalonFileError(
+            "T308",
+            "a folder is in the way",
+            file=str(path),
+            expected="a path that is free, or what talon has written there" if replaceable else "the path of a file",
+            found="a folder with other content",
+            help="give another name; talon removes no folder that is not its own",
+        )
+    if not can_exchange():
+        raise no_exchange(path, "a system without renameat2")
+
+
+def below(path: Path) -> Iterator[Path]:
+    """A file, or a folder after everything in it."""
+    if path.is_dir():
+        for folder, _, files in os.walk(path, topdown=False):
+            yield from (Path(folder, name) for name in files)
+            yield Path(folder)
+    else:
+        yield path
+
+
+def remove(path: Path) -> None:
+    """Remove a temporary, whatever it is."""
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def sweep(path: Path) -> None:
     """Remove temporaries that writers of the same target left behind when they died."""
-    now = time.time()
-    for left in path.parent.glob(f".{path.name}.*.talon-tmp"):
+    name = re.compile(rf"\.talon-tmp\.[0-9a-f]{{12}}\.{re.escape(path.name)}")
+    with os.scandir(path.parent) as entries:
+        left = [Path(entry) for entry in entries if name.fullmatch(entry.name)]
+    for temporary in left:
         with contextlib.suppress(OSError):
-            if now - left.stat().st_mtime > STALE_SECONDS:
-                left.unlink()
+            if time.time() - max(inside.lstat().st_mtime for inside in below(temporary)) > STALE_SECONDS:
+                remove(temporary)
 
 
 def keep_mode(path: Path, temporary: Path) -> None:
-    """A file that is replaced keeps its permissions."""
+    """What is replaced by another of its kind keeps its permissions."""
     with contextlib.suppress(FileNotFoundError):
-        temporary.chmod(path.stat().st_mode & 0o7777)
+        if path.is_dir() == temporary.is_dir():
+            temporary.chmod(path.stat().st_mode & 0o7777)
 
 
 def sync(path: Path) -> None:
@@ -80,6 +128,18 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_all(path: Path) -> None:
+    """Force a file, or a folder with everything in it, to the disk."""
+    if not path.is_dir():
+        return sync(path)
+    # One after the other each would wait for the disk; asked at the same time, they share its work.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+        for _ in pool.map(sync, below(path)):
+            pass
 
 
 def cannot_write(path: Path, error: OSError) -> TalonFileError:

@@ -11,7 +11,7 @@ from talon.ir.errors import TalonFormatError
 from talon.ir.values import read_only
 from talon.storage.index.checking import Tables
 from talon.storage.index.layout import BOOL, DTYPES
-from talon.storage.source import OpenFile
+from talon.storage.source import Source
 
 MAPPED = 1 << 16
 """Larger arrays are mapped; for smaller ones a map costs more than reading."""
@@ -22,7 +22,7 @@ class StoredArray(ArrayRef):
 
     __slots__ = ("row", "source", "tables")
 
-    def __init__(self, tables: Tables, source: OpenFile, row: int, dtype: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, tables: Tables, source: Source, row: int, dtype: int, shape: tuple[int, ...]) -> None:
         self.dtype = DTYPES[dtype]
         self.shape = shape
         self.tables, self.source, self.row = tables, source, row
@@ -44,9 +44,7 @@ class StoredArray(ArrayRef):
             array = data[inside : inside + count * self.dtype.itemsize].view(self.dtype).reshape(self.shape)
         else:
             place = int(tables["array.place"][row])
-            # Other tools put arrays at any offset; unaligned ones would be slow to compute with.
-            mapped = lazy and self.nbytes > MAPPED and place % self.dtype.itemsize == 0
-            get = self.source.map if mapped else self.source.fetch
+            get = self.source.map if lazy and self.nbytes > MAPPED else self.source.fetch
             array = get(place, self.dtype, self.shape, self.where())
         content = array.reshape(-1).view(np.uint8)
         found, expected = zlib.crc32(content.data), int(tables["array.crc32"][row])
