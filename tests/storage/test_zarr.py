@@ -18,7 +18,7 @@ import zarr
 from zarr.storage import LocalStore, ZipStore
 
 from talon import ir
-from talon.storage.index.arrays import OpenFile
+from talon.storage.source import OpenFile
 from talon.storage.zarr import archiving, records
 from talon.storage.zarr.archive import Archive
 from talon.testing.storage import check_backend, content
