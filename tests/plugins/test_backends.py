@@ -42,7 +42,7 @@ def talon_storage_backends():
 
 def test_a_plugins_backend_is_chosen_by_suffix_and_by_content(install: Any, tmp_path: Path) -> None:
     install("acme", PLUGIN)
-    assert set(registry.collected("talon_storage_backends")) == {"hdf5", "pickles"}
+    assert set(registry.collected("talon_storage_backends")) == {"hdf5", "zarr", "pickles"}
     graph = ir.Graph.chain(ir.Input([3]), ir.LIF(2, 1, 0, 1), ir.Output([3]))
     path = tmp_path / "graph.pickled"
     ir.write(path, graph)

@@ -15,7 +15,7 @@ from talon.cli.output import Output
 from talon.ir.errors import Diagnostic
 
 DISTRIBUTIONS = ("talon-core", "talon-ghost", "talon-detect", "talon-hw")
-LIBRARIES = ("numpy", "h5py", "networkx", "pluggy", "click")
+LIBRARIES = ("numpy", "h5py", "networkx", "pluggy", "click", "zarr")
 
 
 @command("doctor")

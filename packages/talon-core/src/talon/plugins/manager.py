@@ -23,6 +23,7 @@ BUILTIN = {
     "neurons": "talon.plugins.builtin_neurons",
     "core": "talon.plugins.builtin_core",
     "hdf5": "talon.storage.plugin",
+    "zarr": "talon.storage.zarr.plugin",
     "reference": "talon.engine.plugin",
 }
 """The plugins inside talon-core: hook implementations like anybody's, registered first."""

@@ -7,12 +7,14 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from talon.ir.errors import TalonError, TalonFileError
+from talon.storage.exchange import can_exchange, exchange, no_exchange
 
 STALE_SECONDS = 3600.0
 """A temporary file that nobody has touched for this long was left behind by a writer that died."""
@@ -21,80 +23,122 @@ NAMED_BYTES = 200
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
 """How a folder says that it cannot be forced to the disk: the file system has no such thing, or it may not be read."""
 
+SYNCS_AT_ONCE = 16
+
 
 @contextlib.contextmanager
-def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(target: str | os.PathLike[str], replaceable: Callable[[Path], bool] | None = None) -> Iterator[Path]:
     """Give a temporary path beside `target`; when the block ends well, make it durable and put it in target's place.
 
-    Parent folders are made. A symbolic link is followed, so that what it points to is replaced. Raises
-    `TalonFileError` (T301) where the folder cannot be written, (T308) where something else than a file is there; on
-    any error the target is left as it was, and an interrupt leaves no temporary either.
+    The block makes a file there, or a folder. The temporary ends with the name of the target. `replaceable` says of a
+    folder that is the target whether it may be replaced; without it none may. Parent folders are made. A symbolic link
+    is followed, so that what it points to is replaced. Raises `TalonFileError` (T301) where the folder cannot be
+    written, (T308) where what is there cannot be replaced; on any error the target is left as it was, and an interrupt
+    leaves no temporary either.
     """
     path = Path(os.path.realpath(target))
     try:
-        refuse_others(path)
+        refuse_others(path, replaceable)
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path)
     except TalonError:
         raise
     except OSError as error:
         raise cannot_write(path, error) from error
-    temporary = path.with_name(f"{begins(path)}{secrets.token_hex(6)}.talon-tmp")
+    temporary = path.with_name(f".talon-tmp.{secrets.token_hex(6)}.{ends(path)}")
     try:
         yield temporary
-        sync(temporary)
+        sync_all(temporary)
         keep_mode(path, temporary)
-        os.replace(temporary, path)
+        if os.path.lexists(path) and (path.is_dir() or temporary.is_dir()):
+            exchange(temporary, path)
+        else:
+            os.replace(temporary, path)
     except TalonError:
         raise
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        remove(temporary)
     sync_folder(path)
 
 
-def refuse_others(path: Path) -> None:
-    """Only a regular file is replaced (T308)."""
+def refuse_others(path: Path, replaceable: Callable[[Path], bool] | None) -> None:
+    """Only a regular file is replaced, or a folder that the caller would have replaced (T308)."""
     try:
         mode = path.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return
-    if not stat.S_ISREG(mode):
-        kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISLNK, "a link that leads back to itself"))
+    if stat.S_ISDIR(mode):
+        refuse_folder(path, replaceable)
+    elif not stat.S_ISREG(mode):
         raise TalonFileError(
             "T308",
             "only a file can be replaced",
             file=str(path),
             expected="a path that is free, or a regular file",
-            found=next((name for is_kind, name in kinds if is_kind(mode)), "a device, pipe or socket"),
+            found="a link that leads back to itself" if stat.S_ISLNK(mode) else "a device, pipe or socket",
             help="give the name of a file",
         )
 
 
-def begins(path: Path) -> str:
-    """What the names of a target's temporaries begin with."""
+def ends(path: Path) -> str:
+    """What the names of a target's temporaries end with."""
     name = os.fsencode(path.name)
-    return f".{path.name if len(name) <= NAMED_BYTES else name[:NAMED_BYTES].decode(errors='ignore')}."
+    return path.name if len(name) <= NAMED_BYTES else name[-NAMED_BYTES:].decode(errors="ignore")
+
+
+def refuse_folder(path: Path, replaceable: Callable[[Path], bool] | None) -> None:
+    """A folder that the caller would not have replaced, or the system cannot replace at once (T308)."""
+    if replaceable is None or not replaceable(path):
+        raise TalonFileError(
+            "T308",
+            "a folder is in the way",
+            file=str(path),
+            expected="a path that is free, or what talon has written there" if replaceable else "the path of a file",
+            found="a folder with other content",
+            help="give another name; talon removes no folder that is not its own",
+        )
+    if not can_exchange():
+        raise no_exchange(path, "a system without renameat2")
+
+
+def below(path: Path) -> Iterator[Path]:
+    """A file, or a folder after everything in it."""
+    if path.is_dir():
+        for folder, _, files in os.walk(path, topdown=False):
+            yield from (Path(folder, name) for name in files)
+            yield Path(folder)
+    else:
+        yield path
+
+
+def remove(path: Path) -> None:
+    """Remove a temporary, whatever it is."""
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def sweep(path: Path) -> None:
     """Remove temporaries that writers of the same target left behind when they died."""
-    name = re.compile(re.escape(begins(path)) + r"[0-9a-f]{12}\.talon-tmp")
-    now = time.time()
+    name = re.compile(rf"\.talon-tmp\.[0-9a-f]{{12}}\.{re.escape(ends(path))}")
+    left: list[Path] = []
     with contextlib.suppress(PermissionError), os.scandir(path.parent) as entries:
-        for entry in entries:
-            if name.fullmatch(entry.name):
-                with contextlib.suppress(OSError):
-                    if now - entry.stat(follow_symlinks=False).st_mtime > STALE_SECONDS:
-                        os.unlink(entry)
+        left = [Path(entry) for entry in entries if name.fullmatch(entry.name)]
+    for temporary in left:
+        with contextlib.suppress(OSError):
+            if time.time() - max(inside.lstat().st_mtime for inside in below(temporary)) > STALE_SECONDS:
+                remove(temporary)
 
 
 def keep_mode(path: Path, temporary: Path) -> None:
-    """A file that is replaced keeps its permissions."""
+    """What is replaced by another of its kind keeps its permissions."""
     with contextlib.suppress(FileNotFoundError):
-        temporary.chmod(path.stat().st_mode & 0o7777)
+        if path.is_dir() == temporary.is_dir():
+            temporary.chmod(path.stat().st_mode & 0o7777)
 
 
 def sync(path: Path) -> None:
@@ -124,6 +168,18 @@ def sync_folder(path: Path) -> None:
                 found=f"{type(error).__name__}: {error.strerror or error}",
                 help="the new file is in its place; if the power fails now, the old one may come back",
             ) from error
+
+
+def sync_all(path: Path) -> None:
+    """Force a file, or a folder with everything in it, to the disk."""
+    if not path.is_dir():
+        return sync(path)
+    # One after the other each would wait for the disk; asked at the same time, they share its work.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+        for _ in pool.map(sync, below(path)):
+            pass
 
 
 def cannot_write(path: Path, error: OSError) -> TalonFileError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from talon.ir.document import Document
 from talon.ir.errors import TalonFileError, TalonFormatError, TalonPluginError, suggest
@@ -15,7 +15,7 @@ from talon.storage.summary import FileInfo
 
 Progress = Callable[[int, int], None]
 
-UNCLAIMED = (".zarr", ".zarr.zip", ".nir", ".npz", ".onnx", ".safetensors", ".pt", ".json")
+UNCLAIMED = (".nir", ".npz", ".onnx", ".safetensors", ".pt", ".json")
 """Suffixes that say another format: HDF5 is not written under them unless it is asked for by name."""
 
 HEAD = 4096
@@ -67,6 +67,31 @@ class Tells(Protocol):
 
 
 @runtime_checkable
+class Replaces(Protocol):
+    """What a backend may offer whose `write` makes a folder."""
+
+    def replaceable(self, folder: Path) -> bool:
+        """Whether a folder is one of this format and holds nothing else, so that a new one may take its place."""
+        ...
+
+
+@runtime_checkable
+class Accepts(Protocol):
+    """What a backend may offer that works on objects of some library's too, such as stores of object storage.
+
+    Its methods are then given the object where the path would be. What `write` makes is in its place at once.
+    """
+
+    def accepts(self, target: object) -> bool:
+        """Whether something is such an object."""
+        ...
+
+    def occupied(self, target: Any) -> bool:
+        """Whether the object holds something already."""
+        ...
+
+
+@runtime_checkable
 class Compares(Protocol):
     """What a backend may offer whose files say their graph twice, for `talon check --deep`."""
 
@@ -96,6 +121,11 @@ def at_fault(name: str, error: Exception) -> None:
     registry.complain(entry, f"provides the storage backend {name!r}, which failed: {described(error)}")
 
 
+def replaceable(backend: Backend) -> Callable[[Path], bool] | None:
+    """Which folders a backend may replace; None for one that writes files."""
+    return backend.replaceable if isinstance(backend, Replaces) else None
+
+
 def for_writing(path: Path, name: str | None) -> Backend:
     """The backend asked for by name, else the one with the path's suffix, else HDF5."""
     known = backends()
@@ -123,9 +153,26 @@ def for_writing(path: Path, name: str | None) -> Backend:
     return known["hdf5"]
 
 
+def accepting(target: object, name: str | None = None) -> Backend | None:
+    """The backend, or the one of a name, that takes an object in the place of a path."""
+    for known, backend in backends().items():
+        if name in (None, known) and isinstance(backend, Accepts):
+            try:
+                if backend.accepts(target):
+                    return backend
+            except Exception as error:  # noqa: BLE001 - as above
+                at_fault(known, error)
+    return None
+
+
+def head_of(path: Path) -> bytes:
+    """What `recognises` is given beside the path: the first bytes of a file, none of a folder."""
+    return b"" if path.is_dir() else OpenFile(path).bytes(0, HEAD)
+
+
 def for_reading(path: Path, trusted: bool = False) -> Backend:
     """The backend that recognises the content; the suffix does not matter."""
-    head = b"" if path.is_dir() else OpenFile(path).bytes(0, HEAD)
+    head = head_of(path)
     known = backends()
     for name, backend in known.items():
         try:

@@ -7,7 +7,7 @@ import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from talon.ir import __version__
 from talon.ir.document import NodeRecord, from_document, to_document
@@ -19,14 +19,24 @@ from talon.ir.published import Resolve, as_read
 from talon.plugins import registry
 from talon.plugins.manager import manager
 from talon.storage.atomic import replacing
-from talon.storage.backend import Tells, for_reading, for_writing
+from talon.storage.backend import Accepts, Backend, Tells, accepting, for_reading, for_writing, replaceable
 from talon.storage.summary import FileInfo, summarise
 
 Progress = Callable[[int, int], None]
 
 
+class Store(Protocol):
+    """As much of `zarr.abc.store.Store` as tells type checkers that one may stand in the place of a path."""
+
+    @property
+    def supports_listing(self) -> bool: ...
+    @property
+    def supports_deletes(self) -> bool: ...
+    async def getsize(self, key: str) -> int: ...
+
+
 def write(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Store,
     graph: Graph,
     *,
     backend: str | None = None,
@@ -35,21 +45,26 @@ def write(
 ) -> None:
     """Write a graph to a file. The file is replaced only when the new one is complete and on the disk.
 
-    `backend`: a name such as `"hdf5"`; by default the suffix decides (`.t1c .h5 .hdf5`), else HDF5. Parent folders are
-    made. `progress(done, total)` counts nodes. Raises `TalonFileError` (T301, T306, T308).
+    `backend`: a name such as `"hdf5"`; by default the suffix decides (`.t1c .h5 .hdf5`, `.zarr .zarr.zip`), else HDF5.
+    Parent folders are made. A store object of zarr's in the place of the path is written into at once, not replaced.
+    `progress(done, total)` counts nodes. Raises `TalonFileError` (T301, T306, T308).
     """
-    target = local_path(path)
+    taker = taking(path, backend)
+    target: Any = path if taker is not None else local_path(path)
     if not isinstance(graph, Graph):
         raise TalonTypeError(
             "T206", "write takes a path and a graph", expected="write(path, ir.Graph)", found=type(graph).__name__
         )
-    if not overwrite and os.path.lexists(target):
+    if not overwrite and (os.path.lexists(target) if taker is None else occupied(taker, target)):
         raise TalonFileError(
             "T306", "the file exists already", file=str(target), help="pass overwrite=True, or --force to a command"
         )
-    chosen = for_writing(target, backend)
+    chosen = taker or for_writing(target, backend)
     try:
-        with uncollected(), replacing(target) as temporary:
+        if taker is not None:
+            taker.write(to_document(graph, registry.provider, f"talon-core {__version__}"), target, progress)
+            return
+        with uncollected(), replacing(target, replaceable(chosen)) as temporary:
             document = to_document(graph, registry.provider, f"talon-core {__version__}")
             chosen.write(document, temporary, progress)
     except TalonError as error:
@@ -57,7 +72,7 @@ def write(
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Store,
     *,
     unknown: Literal["error", "keep"] = "error",
     lazy: bool = True,
@@ -76,26 +91,25 @@ def read(
     (T302 to T307, T311; T304 for a type of which the file does not say who provides it) and `TalonMissingPluginError`
     (T001) where the distribution of a primitive is not installed.
     """
-    source = existing(path)
+    source, backend = located(path, trusted)
     if unknown not in ("error", "keep"):
         raise TalonTypeError("T206", "unknown is a word", expected="'error' or 'keep'", found=repr(unknown))
     try:
         with uncollected():
-            document = for_reading(source, trusted).read(source, lazy, progress)
+            document = backend.read(source, lazy, progress)
             resolve = once_each(class_of if unknown == "error" else class_or_none)
             return as_read(document, resolve) if document.legacy else from_document(document, resolve)
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
 
 
-def info(path: str | os.PathLike[str], *, trusted: bool = False) -> FileInfo:
+def info(path: str | os.PathLike[str] | Store, *, trusted: bool = False) -> FileInfo:
     """What a file holds: header, nodes, shapes, sizes, providers. No weights are read, and no plugin need be there.
 
     `trusted` as for `read`.
     """
-    source = existing(path)
+    source, backend = located(path, trusted)
     try:
-        backend = for_reading(source, trusted)
         if isinstance(backend, Tells) and (told_at_once := backend.info(source)) is not None:
             return told_at_once
         document = backend.read(source, True, None)
@@ -104,16 +118,34 @@ def info(path: str | os.PathLike[str], *, trusted: bool = False) -> FileInfo:
         raise error.at(file=str(source)) from error.__cause__
 
 
-def read_version(path: str | os.PathLike[str], *, trusted: bool = False) -> str:
+def read_version(path: str | os.PathLike[str] | Store, *, trusted: bool = False) -> str:
     """The version of the format a file was written in; files of the published package say `"0.0.1"`.
 
     `trusted` as for `read`.
     """
-    source = existing(path)
+    source, backend = located(path, trusted)
     try:
-        return for_reading(source, trusted).version(source)
+        return backend.version(source)
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
+
+
+def taking(path: Any, name: str | None = None) -> Backend | None:
+    """The backend, or the one of a name, that takes what is no path: the store objects of its library."""
+    return None if isinstance(path, (str, bytes, os.PathLike)) else accepting(path, name)
+
+
+def occupied(backend: Backend, target: Any) -> bool:
+    return isinstance(backend, Accepts) and backend.occupied(target)
+
+
+def located(path: Any, trusted: bool) -> tuple[Any, Backend]:
+    """A path, or the object in its place, and the backend that reads it."""
+    taker = taking(path)
+    if taker is not None:
+        return path, taker
+    source = existing(path)
+    return source, for_reading(source, trusted)
 
 
 def local_path(path: Any) -> Path:
@@ -130,7 +162,7 @@ def local_path(path: Any) -> Path:
         text = os.fsdecode(text)
     if "://" in text:
         raise TalonFileError(
-            "T308", "URLs are not opened", file=text, help="download the file first and pass its local path"
+            "T308", "URLs are not opened", file=text, help="pass a local path, or a zarr store that opens the URL"
         )
     if not text or "\0" in text:
         raise TalonFileError("T308", "this is no path", found=repr(text), help="give the name of a file")
@@ -149,7 +181,7 @@ def existing(path: Any) -> Path:
             found=error.strerror or str(error),
             help="check the path",
         ) from error
-    if source.is_file() and not os.access(source, os.R_OK):
+    if not os.access(source, os.R_OK):
         raise TalonFileError("T301", "the file may not be read", file=str(source), help="check its permissions")
     return source
 

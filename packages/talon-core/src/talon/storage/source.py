@@ -7,8 +7,9 @@ import os
 import stat
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -29,14 +30,29 @@ class Stamp(NamedTuple):
         return cls(found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino)
 
 
+class Source(Protocol):
+    """Where arrays that stand outside the index are read from."""
+
+    path: str
+
+    def fetch(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
+        """An array of its own. `where` names it in errors."""
+        ...
+
+    def map(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
+        """The same, which may be a read-only view of what the source keeps open."""
+        ...
+
+
 class OpenFile:
     """A file that references read from, closed when the last of them is gone. A file that is replaced meanwhile
     stays readable; one that is changed in place is refused."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opener: Callable[[str, int], int] | None = None) -> None:
         self.path = str(path)
+        opener = opener or _without_waiting
         try:
-            self.file = open(path, "rb", buffering=0, opener=_without_waiting)  # noqa: SIM115 - as long as it is needed
+            self.file = open(path, "rb", buffering=0, opener=opener)  # noqa: SIM115 - as long as it is needed
         except OSError as error:
             raise TalonFileError(
                 "T301", "the file cannot be opened", file=self.path, found=error.strerror, help="check the path"
@@ -88,6 +104,9 @@ class OpenFile:
 
     def map(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
         """A read-only view of the bytes at an offset, which are fetched as they are touched."""
+        # Other tools put arrays at any offset; unaligned ones would be slow to compute with.
+        if offset % dtype.itemsize:
+            return self.fetch(offset, dtype, shape, where)
         # Before the map is touched: beyond the end of a file that has become shorter it would kill the process.
         self.unchanged(where)
         before = offset % mmap.ALLOCATIONGRANULARITY

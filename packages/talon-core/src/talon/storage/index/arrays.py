@@ -12,7 +12,7 @@ from talon.ir.errors import TalonFormatError
 from talon.ir.values import read_only
 from talon.storage.index.checking import Tables
 from talon.storage.index.layout import BOOL, DTYPES
-from talon.storage.source import OpenFile
+from talon.storage.source import Source
 
 NATIVE = sys.byteorder == "little"
 MAPPED = 1 << 16
@@ -24,7 +24,7 @@ class StoredArray(ArrayRef):
 
     __slots__ = ("row", "source", "tables")
 
-    def __init__(self, tables: Tables, source: OpenFile, row: int, dtype: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, tables: Tables, source: Source, row: int, dtype: int, shape: tuple[int, ...]) -> None:
         self.dtype = DTYPES[dtype]
         self.shape = shape
         self.tables, self.source, self.row = tables, source, row

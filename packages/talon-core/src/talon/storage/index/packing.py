@@ -56,14 +56,7 @@ def header_of(index: bytes) -> Header:
     version, form, writer, columns = (said.get(key) for key in ("index", "format", "writer", "columns"))
     if not (type(version) is int and isinstance(form, str) and isinstance(writer, str) and isinstance(columns, list)):
         raise damaged("its header is of another form", ", ".join(sorted(_KEYS)), f"{sorted(said)!r:.80}")
-    if version != VERSION or form.partition(".")[0] != FORMAT.partition(".")[0]:
-        raise TalonFormatError(
-            "T307",
-            "the file has another format than this version reads",
-            expected=f"format {FORMAT} with index {VERSION}",
-            found=f"format {form!r:.40} with index {version}",
-            help="pip install --upgrade talon-core",
-        )
+    refuse_other_formats(version, form)
     if said.keys() != _KEYS and form == FORMAT:
         raise damaged("its header is of another form", ", ".join(sorted(_KEYS)), f"{sorted(said)!r:.80}")
     if len(columns) > MOST_COLUMNS:
@@ -79,6 +72,18 @@ def header_of(index: bytes) -> Header:
     if end % 8:
         raise damaged("its columns are not aligned", "a multiple of 8", end)
     return Header(form, writer, listed)
+
+
+def refuse_other_formats(version: int, form: str) -> None:
+    """Raise for a version of the index or a format that this version of talon does not read (T307)."""
+    if version != VERSION or form.partition(".")[0] != FORMAT.partition(".")[0]:
+        raise TalonFormatError(
+            "T307",
+            "the file has another format than this version reads",
+            expected=f"format {FORMAT} with index {VERSION}",
+            found=f"format {form!r:.40} with index {version}",
+            help="pip install --upgrade talon-core",
+        )
 
 
 def unpack(index: bytes, header: Header) -> dict[str, np.ndarray]:

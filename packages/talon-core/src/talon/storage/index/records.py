@@ -20,7 +20,7 @@ from talon.storage.index import layout
 from talon.storage.index.arrays import MAPPED, NATIVE, StoredArray
 from talon.storage.index.checking import Tables, Texts
 from talon.storage.index.packing import Header
-from talon.storage.source import OpenFile
+from talon.storage.source import Source
 from talon.storage.summary import ArrayInfo, FileInfo, NodeInfo, told_of_graph
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ def outermost_attributes(tables: Tables) -> dict[str, Any]:
 class Records:
     """Makes records from tables. Columns become Python lists at once: numpy's single items cost ten times as much."""
 
-    def __init__(self, tables: Tables, source: OpenFile) -> None:
+    def __init__(self, tables: Tables, source: Source) -> None:
         self.tables, self.source = tables, source
         self.words, self.texts = tables.texts.words, tables.texts
         self.types = [
@@ -138,7 +138,7 @@ class Records:
         ]
 
 
-def document(header: Header, tables: Tables, source: OpenFile, lazy: bool, progress: Progress | None) -> Document:
+def document(header: Header, tables: Tables, source: Source, lazy: bool, progress: Progress | None) -> Document:
     """All records. With `lazy` arrays are references into the open file, else they are there, and proved."""
     records = Records(tables, source)
     nodes = []
@@ -178,7 +178,7 @@ def loading(records: Records) -> Iterator[Callable[[int], np.ndarray]]:
 class Lazily:
     """Records, made at the first question that needs them."""
 
-    def __init__(self, tables: Tables, source: OpenFile) -> None:
+    def __init__(self, tables: Tables, source: Source) -> None:
         self._arguments = tables, source
         self._records: Records | None = None
         self._edges: list[EdgeRecord] | None = None
@@ -200,7 +200,7 @@ class Lazily:
         return self._edges[row]
 
 
-def info(path: str, size: int, header: Header, tables: Tables, source: OpenFile) -> FileInfo:
+def info(path: str, size: int, header: Header, tables: Tables, source: Source) -> FileInfo:
     """What a file holds, from columns: nodes and edges become objects when they are looked at."""
     lazily = Lazily(tables, source)
     words = tables.texts.words
