@@ -16,6 +16,7 @@ from talon.ir.arrays import ArrayRef
 from talon.ir.edges import make_edge
 from talon.ir.errors import TalonError, TalonFormatError, suggest
 from talon.ir.graph import Graph
+from talon.ir.migration import current
 from talon.ir.node import Node, is_stored
 from talon.ir.opaque import Opaque
 from talon.ir.values import as_scalar
@@ -182,16 +183,9 @@ def refuse_strays(members: Mapping[str, Any], edges: Mapping[str, Any]) -> None:
 
 
 def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
-    """The record's values by field name. A field the class does not know is an error: nothing is dropped."""
-    if record.schema > cls.schema:
-        raise TalonFormatError(
-            "T307",
-            f"{record.type} was written with a newer declaration than the one installed",
-            node=record.path,
-            expected=f"schema {cls.schema} or older",
-            found=f"schema {record.schema} of {record.provider} {record.version}",
-            help=f"pip install --upgrade {record.provider or 'the distribution that provides it'}",
-        )
+    """The record's values by field name, of the schema of the class. A field that the class does not know is an error:
+    nothing is dropped."""
+    record = current(record, cls)
     names = {declared.key: name for name, declared in cls.fields.items()}
     values: dict[str, Any] = {}
     for key, value in (*record.attrs.items(), *record.arrays.items()):

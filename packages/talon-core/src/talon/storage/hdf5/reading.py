@@ -103,6 +103,7 @@ class _Reader:
             if name in EXTRAS
         }
         self.providers, self.order = said.pop("providers", {}), said.pop("node_order", {})
+        self.others = said.pop("node_providers", {})
         self.arrays = said.pop("arrays", {})  # which fields are arrays; of a 0-d one the tree alone cannot tell
         self.exact: dict[str, dict[str, Any]] = {}
         for name in DATASETS:
@@ -148,8 +149,7 @@ class _Reader:
                 progress(number + 1, len(names))
 
     def record(self, fields: dict[str, Any], kind: str, path: str) -> NodeRecord:
-        provider, version, schema = self.providers.get(kind, ("", "", 1))
-        record = NodeRecord(path, kind, provider, version, schema)
+        record = NodeRecord(path, kind, *self.provided(kind, path))
         arrays = self.arrays.get(kind, ())
         for name, item in fields.items():
             if name == "type":
@@ -168,6 +168,20 @@ class _Reader:
             elif value is not None:
                 record.attrs[name] = value
         return record
+
+    def provided(self, kind: str, path: str) -> tuple[str, str, int]:
+        """Distribution, version and schema: what is said of the node, else of its type, else those of a file of the
+        published package."""
+        said = self.others.get(path, self.providers.get(kind, ["", "", 1]))
+        if not isinstance(said, list) or list(map(type, said)) != [str, str, int] or said[2] < 0:
+            raise TalonFormatError(
+                "T303",
+                f"/talon does not say who provides {kind!r}",
+                node=path or None,
+                expected="[distribution, version, schema]",
+                found=f"{said!r:.80}",
+            )
+        return said[0], said[1], said[2]
 
     def members(self, group: Any, path: str) -> dict[str, Any]:
         """The objects of a group by name, behind hard links only; any other link could lead out of the file."""
@@ -248,4 +262,4 @@ def decoded(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-EXTRAS = ("providers", "arrays", "node_order", *DATASETS)
+EXTRAS = ("providers", "node_providers", "arrays", "node_order", *DATASETS)
