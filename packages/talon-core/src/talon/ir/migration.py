@@ -160,6 +160,6 @@ def missing(record: NodeRecord, cls: type[Node], schema: int, steps: Mapping[int
         node=record.path or None,
         expected=f"schema {cls.schema}, or migrations from {record.schema} to it",
         found=f"schema {record.schema} and " + (f"migrations {given}" if given else "no migrations"),
-        help=f"{pip_line(provider_of(record.type)[0], upgrade=True)}, or to keep such nodes as they are "
-        'read with unknown="keep"',
+        help=f"{pip_line(provider_of(record.type)[0], upgrade=True)}, "
+        'or read with unknown="keep" to leave such nodes as they are',
     )
