@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from talon.ir.arrays import ArrayRef
-from talon.ir.document import Document
+from talon.ir.document import FORMAT, Document
 from talon.ir.errors import TalonFormatError
 from talon.storage.hdf5.backend import Hdf5Backend
 from talon.testing.storage import check_backend
@@ -88,6 +88,14 @@ class AnyFormat(Hdf5Backend):
         super().write(replace(document, format="1.0"), path, progress)
 
 
+class ThisFormatOnly(Hdf5Backend):
+    def read(self, path: Path, lazy: bool, progress: Any) -> Document:
+        document = super().read(path, lazy, progress)
+        if document.format != FORMAT:
+            raise TalonFormatError("T307", "another format", help="upgrade")
+        return document
+
+
 class NoVersion(Hdf5Backend):
     def version(self, path: Path) -> str:
         return ""
@@ -141,6 +149,7 @@ FAULTS = [
     (GoesBySuffix, "recognises_content"),
     (Crashes, "refuses_damage"),
     (AnyFormat, "refuses_newer_formats"),
+    (ThisFormatOnly, "reads_newer_minor_formats"),
     (Undetermined, "writes_the_same_bytes"),
     (Backwards, "reports_progress"),
 ]

@@ -248,6 +248,19 @@ def refuses_newer_formats(case: Case) -> None:
     found = refusal(case, path, True)
     assert not isinstance(found, Graph), "a file of format 999.0 is read"
     assert found.code == "T307", f"a newer format is refused with {found.code}, not T307"
+    assert found.help, "the refusal of a newer format does not say what to install"
+
+
+def reads_newer_minor_formats(case: Case) -> None:
+    """What a minor version adds can be passed over."""
+    later = document(small())
+    later.format = f"{FORMAT.partition('.')[0]}.999"
+    path = case.path()
+    case.backend.write(later, path, None)
+    found = refusal(case, path, True)
+    assert isinstance(found, Graph), f"a file of format {later.format} is refused: {found}"
+    assert found.same_as(small()), f"a file of format {later.format} is read as another graph"
+    assert case.backend.version(path) == later.format, "version() gives another format than the file's"
 
 
 def writes_the_same_bytes(case: Case) -> None:
@@ -287,6 +300,7 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     is_chosen,
     refuses_damage,
     refuses_newer_formats,
+    reads_newer_minor_formats,
     writes_the_same_bytes,
     reports_progress,
 )

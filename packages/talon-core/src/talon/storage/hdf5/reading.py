@@ -15,7 +15,7 @@ import numpy as np
 from h5py import h5d, h5g, h5l, h5o, h5s
 
 from talon.ir.arrays import ArrayRef
-from talon.ir.document import FORMAT, Document, EdgeRecord, NodeRecord
+from talon.ir.document import Document, EdgeRecord, NodeRecord, check_format
 from talon.ir.errors import TalonError, TalonFormatError
 from talon.ir.values import MAX_DEPTH, as_scalar
 from talon.storage.backend import Progress
@@ -85,14 +85,7 @@ class _Reader:
         if "talon" not in root:
             return (self.text(root["version"], "version") if "version" in root else ""), "", True
         found = self.text(self.ours["format"], "talon/format")
-        if found.partition(".")[0] != FORMAT.partition(".")[0]:
-            raise TalonFormatError(
-                "T307",
-                "the file has another format than this version reads",
-                expected=f"format {FORMAT}",
-                found=f"format {found}",
-                help="pip install --upgrade talon-core",
-            )
+        check_format(found)
         return found, self.text(self.ours["writer"], "talon/writer"), False
 
     def document(self, lazy: bool, progress: Progress | None) -> Document:
