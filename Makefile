@@ -9,7 +9,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 COUNT ?= 1000000
 MINUTES ?= 20
 
-.PHONY: help demo test lint bench docs fuzz interop train-digits clean
+.PHONY: help demo test lint bench docs golden fuzz interop train-digits clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -32,6 +32,9 @@ bench: .venv/installed ## speed of the core, as pytest-benchmark tables
 
 docs: .venv/installed ## write the pages that follow from tables in the code
 	$(BIN)/python docs/generate.py
+
+golden: .venv/installed ## golden files of the format of today that are not there yet; what is there is never changed
+	$(BIN)/python -m tests.golden.record_formats
 
 fuzz: .venv/installed ## mutated files through the reader, with a fixed seed: COUNT inputs, MINUTES at most
 	$(BIN)/python -m tests.hostile.fuzz --count $(COUNT) --minutes $(MINUTES) --seed 1
