@@ -12,7 +12,7 @@ from talon.ir.errors import Diagnostic, pip_line
 from talon.ir.fields import Shape
 from talon.ir.node import Node
 from talon.ir.ports import InPort, Ports
-from talon.ir.values import same_value
+from talon.ir.values import same_value, thaw
 
 if TYPE_CHECKING:
     from talon.ir.document import NodeRecord
@@ -103,7 +103,8 @@ class Opaque(Node):
         return Opaque, (self.record, [port.name for port in ports.inputs], ports.outputs)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Opaque:
-        record = replace(self.record, arrays={n: ArrayRef.of(a.copy()) for n, a in loaded(self.record.arrays).items()})
+        arrays = {n: ArrayRef.of(a.copy()) for n, a in loaded(self.record.arrays).items()}
+        record = replace(self.record, attrs=thaw(self.record.attrs), arrays=arrays)
         ports = self.ports()
         return Opaque(record, [port.name for port in ports.inputs], ports.outputs)
 

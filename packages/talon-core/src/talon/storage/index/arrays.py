@@ -42,14 +42,21 @@ class OpenFile:
         array = np.empty(shape, dtype)
         into = array.reshape(-1).view(np.uint8).data
         done = 0
-        with self.lock:
-            self.file.seek(offset)
-            while done < len(into) and (count := self.file.readinto(into[done:])):
-                done += count
+        while done < len(into) and (count := self.read(offset + done, into[done:])):
+            done += count
         if done < len(into):
             raise self.changed(where)
         self.unchanged(where)
         return array
+
+    def read(self, offset: int, into: memoryview) -> int:
+        """Read some bytes into a buffer; gives how many. Processes that were forked from this one share the position
+        in the file, and a lock as it was then: where the system can, neither is used."""
+        if hasattr(os, "preadv"):
+            return os.preadv(self.file.fileno(), [into], offset)
+        with self.lock:
+            self.file.seek(offset)
+            return self.file.readinto(into)
 
     def map(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
         """A read-only view of the bytes at an offset, which are fetched as they are touched."""
