@@ -100,7 +100,8 @@ class Opaque(Node):
 
     def __reduce__(self) -> tuple[Any, ...]:
         ports = self.ports()
-        return Opaque, (self.record, [port.name for port in ports.inputs], ports.outputs)
+        record = replace(self.record, attrs=thaw(self.record.attrs))
+        return Opaque, (record, [port.name for port in ports.inputs], ports.outputs)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Opaque:
         arrays = {n: ArrayRef.of(a.copy()) for n, a in loaded(self.record.arrays).items()}
