@@ -18,7 +18,7 @@ from talon.testing.storage import check_backend
 
 
 def test_hdf5_passes_the_kit() -> None:
-    check_backend("hdf5", ".t1c", deterministic=True)
+    check_backend("hdf5", ".t1c", deterministic=True, lazy=True, checksums=True)
 
 
 def test_everything_comes_back(everything: ir.Graph, tmp_path: Path) -> None:
