@@ -223,7 +223,7 @@ def test_a_missing_step_is_named_and_the_node_kept_on_request(steps: Any, messag
     with installed(steps=steps):
         error = refusal(path)
         assert isinstance(ir.read(path, unknown="keep").nodes["odd"], ir.Opaque)
-    assert (error.code, error.diagnostic.node, error.diagnostic.file) == ("T312", "sub/odd", str(path))
+    assert (error.code, error.diagnostic.node, error.diagnostic.file) == ("T313", "sub/odd", str(path))
     assert message in str(error)
     assert error.found == found
     assert error.expected == "schema 3, or migrations from 1 to it"
@@ -264,9 +264,9 @@ FAULTS = [
 def test_a_migration_that_fails_is_named(step: Callable[..., Any], words: str, path: Path) -> None:
     with installed(steps={1: step, 2: turn}):
         error = refusal(path)
-        assert refusal(path, unknown="keep").code == "T313"
+        assert refusal(path, unknown="keep").code == "T314"
     assert isinstance(error, ir.TalonFormatError)
-    assert error.code == "T313"
+    assert error.code == "T314"
     assert f"{__name__}.{step.__name__}" in str(error)
     assert "from schema 1 to 2" in str(error)
     assert error.diagnostic.node in ("odd", "sub/odd")

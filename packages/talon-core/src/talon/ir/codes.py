@@ -158,12 +158,12 @@ CODES: dict[str, Code] = {
         "The file says its graph twice, and not the same: other HDF5 tools see another one than talon.",
         "Do not use the file; get it from where it came from.",
     ),
-    "T312": Code(
+    "T313": Code(
         "no migration",
         "The file has an older schema of a primitive, and no installed plugin says what its fields mean today.",
         "Upgrade the distribution named, read the file with an older one, or keep the nodes as they are.",
     ),
-    "T313": Code(
+    "T314": Code(
         "migration failed",
         "What takes the fields of an older schema to those of the next one raised an error, or gave no fields.",
         "Report it to the distribution that provides it; the message names the function.",

@@ -28,8 +28,8 @@ Migration = Callable[[dict[str, Any], dict[str, ArrayRef]], None]
 def current(record: NodeRecord, cls: type[Node]) -> NodeRecord:
     """The record as the installed class wants it: itself, or a migrated copy whose arrays are as lazy as they were.
 
-    Raises `TalonFormatError` for a schema that is newer than the class (T307), for a step that nobody gives (T312), and
-    for one that fails (T313).
+    Raises `TalonFormatError` for a schema that is newer than the class (T307), for a step that nobody gives (T313), and
+    for one that fails (T314).
     """
     if record.schema == cls.schema:
         return record
@@ -104,7 +104,7 @@ class Step:
     def failed(self, found: str, error: Exception | None = None) -> NoReturn:
         name = f"{self.function.__module__}.{getattr(self.function, '__qualname__', '?')}"
         raise TalonFormatError(
-            "T313",
+            "T314",
             f"the migration {name}, which takes {self.kind} from schema {self.schema} to {self.schema + 1}, failed",
             node=self.path or None,
             expected=f"the fields of schema {self.schema + 1}",
@@ -155,7 +155,7 @@ def newer(record: NodeRecord, cls: type[Node]) -> TalonError:
 def missing(record: NodeRecord, cls: type[Node], schema: int, steps: Mapping[int, Migration]) -> TalonError:
     given = ", ".join(f"{first} to {first + 1}" for first in sorted(steps))
     return TalonFormatError(
-        "T312",
+        "T313",
         f"no migration takes {record.type} from schema {schema} to {schema + 1}",
         node=record.path or None,
         expected=f"schema {cls.schema}, or migrations from {record.schema} to it",

@@ -77,7 +77,7 @@ def read(
     A file of the published package is read with the meaning that it executed there, spelled out in fields.
     With `lazy` large arrays are fetched when first used, from the file as it was opened; `graph.load()` fetches all.
     Shapes and types are checked now, values by `graph.check()`. Raises `TalonFileError` (T301), `TalonFormatError`
-    (T302 to T307; T304 for a type of which the file does not say who provides it; T312 and T313 for nodes that cannot
+    (T302 to T307; T304 for a type of which the file does not say who provides it; T313 and T314 for nodes that cannot
     be migrated) and `TalonMissingPluginError` (T001) where the distribution of a primitive is not installed.
     """
     source = existing(path)

@@ -163,7 +163,7 @@ report = compared("net.t1c")
 """,
         ends="reports",
     ),
-    "T312": Example(
+    "T313": Example(
         wrong=SCHEMAS
         + """\
 with temporary(primitives={"Fuse": FuseOfToday}):
@@ -175,7 +175,7 @@ with temporary(primitives={"Fuse": FuseOfToday}, migrations={"Fuse": {1: from_1}
     ir.read("net.t1c")
 """,
     ),
-    "T313": Example(
+    "T314": Example(
         wrong=SCHEMAS
         + """\
 with temporary(primitives={"Fuse": FuseOfToday}, migrations={"Fuse": {1: lambda attrs, arrays: arrays["v_blwo"]}}):
