@@ -10,7 +10,7 @@ COUNT ?= 1000000
 TREES ?= 20000
 MINUTES ?= 20
 
-.PHONY: help demo test lint bench bench-files docs fuzz interop train-digits clean
+.PHONY: help demo test lint bench bench-files docs golden fuzz interop train-digits clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -36,6 +36,9 @@ bench-files: .venv/installed .envs/safetensors/installed .envs/nir/installed .en
 
 docs: .venv/installed ## write the pages that follow from tables in the code
 	$(BIN)/python docs/generate.py
+
+golden: .venv/installed ## golden files of the format of today that are not there yet; what is there is never changed
+	$(BIN)/python -m tests.golden.record_formats
 
 fuzz: .venv/installed ## mutated files through the reader, with a fixed seed: COUNT indexes and TREES without, MINUTES each at most
 	$(BIN)/python -m tests.hostile.fuzz --kind index --count $(COUNT) --minutes $(MINUTES) --seed 1

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from talon import ir
 from talon.cli.main import cli
 from talon.engine import EngineSpec, run
+from talon.ir.document import FORMAT, Document, NodeRecord
 from talon.plugins import hookspecs, temporary
 from talon.storage.backend import for_writing
 from talon.storage.hdf5.backend import Hdf5Backend
@@ -81,10 +82,24 @@ def uses_a_command(folder: Path) -> None:
     assert (result.exit_code, result.output) == (0, "hello\n")
 
 
+def uses_a_migration(folder: Path) -> None:
+    """A file with the LIF of a schema before the first."""
+    (folder / "old.t1c").unlink(missing_ok=True)
+    fields = {name: ir.ArrayRef.of(np.array(value)) for name, value in (("t", 2.0), ("r", 1.0), ("v_leak", 0.0))}
+    records = [NodeRecord("", "Graph"), NodeRecord("lif", "LIF", schema=0, attrs={"v_threshold": 1.0}, arrays=fields)]
+    for_writing(folder / "old.t1c", None).write(Document(FORMAT, "", records, []), folder / "old.t1c", None)
+    assert ir.read(folder / "old.t1c").nodes["lif"].same_as(ir.LIF(2.0, 1.0, 0.0, 1.0))
+
+
+def call_it_tau(attrs: dict[str, Any], arrays: dict[str, ir.ArrayRef]) -> None:
+    arrays["tau"] = arrays.pop("t")
+
+
 USES: dict[str, tuple[Any, Callable[[Path], None]]] = {
     "primitives": ({"Twice": Twice}, uses_a_primitive),
     "storage_backends": ({"other": Renamed()}, uses_a_backend),
     "engines": ({"mine": EngineSpec("talon.engine.reference:ReferenceEngine", 99)}, uses_an_engine),
+    "migrations": ({"LIF": {0: call_it_tau}}, uses_a_migration),
     "commands": (
         {"mine": click.Group("mine", [click.Command("hello", callback=lambda: click.echo("hello"))])},
         uses_a_command,

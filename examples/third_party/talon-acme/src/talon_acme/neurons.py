@@ -19,6 +19,8 @@ class Izhikevich(PerNeuron):
     can reach, the neuron spikes, and `v <- c`, `u <- u + d`. The defaults are its regular spiking cell.
     """
 
+    schema = 2
+
     a: Array = per_neuron(doc="rate of the recovery u", unit="1/ms", default=0.02, above=0.0)
     b: Array = per_neuron(doc="how strongly u follows v", unit="1", default=0.2)
     c: Array = per_neuron(doc="v after a spike", unit="mV", default=-65.0)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 from talon import ir
-from talon.ir.document import FORMAT, Document, EdgeRecord, NodeRecord
+from talon.ir.document import Document, EdgeRecord, NodeRecord, check_format
 
 from talon_acme.strict import pack, refusing, strict_json, unpack, want
 
@@ -82,16 +82,7 @@ def opened(path: Path) -> tuple[zipfile.ZipFile, dict[str, Any]]:
     header = strict_json(fetch(archive, HEADER, "|u1", None).tobytes())
     if [member.filename for member in members] != [f"{n}.npy" for n in (HEADER, *range(len(header["arrays"])))]:
         raise ValueError("the members are not those that the header lists")
-    form = want(header["format"], str)
-    if form.partition(".")[0] != FORMAT.partition(".")[0]:
-        raise ir.TalonFormatError(
-            "T307",
-            "the file has another format than this version reads",
-            file=str(path),
-            expected=f"format {FORMAT}",
-            found=f"format {form}",
-            help="pip install --upgrade talon-acme",
-        )
+    check_format(want(header["format"], str), by="talon-acme")
     return archive, header
 
 

@@ -16,6 +16,11 @@ def talon_primitives() -> dict[str, str]:
 
 
 @hookimpl
+def talon_migrations() -> dict[str, str]:
+    return {"Izhikevich": "talon_acme.migrations:izhikevich"}
+
+
+@hookimpl
 def talon_storage_backends() -> dict[str, str]:
     return {"npz": "talon_acme.npz:NpzBackend"}
 

@@ -48,6 +48,15 @@ class ArrayRef:
         """The values, in no need of the file they came from."""
         return self.load()
 
+    def then(
+        self, function: Callable[[np.ndarray], np.ndarray], dtype: Any = None, shape: tuple[int, ...] | None = None
+    ) -> ArrayRef:
+        """A reference to what `function` makes of the values, once somebody asks for it.
+
+        `dtype`, `shape`: those of the outcome, by default those of this array.
+        """
+        return Derived(self, function, self.dtype if dtype is None else dtype, self.shape if shape is None else shape)
+
     @property
     def nbytes(self) -> int:
         return math.prod(self.shape) * int(self.dtype.itemsize)
@@ -57,6 +66,21 @@ class ArrayRef:
 
     def __repr__(self) -> str:
         return f"ArrayRef({self.dtype}, {self.shape})"
+
+
+class Derived(ArrayRef):
+    """What a function makes of the array behind another reference."""
+
+    __slots__ = ("function", "source")
+
+    def __init__(
+        self, source: ArrayRef, function: Callable[[np.ndarray], np.ndarray], dtype: Any, shape: tuple[int, ...]
+    ) -> None:
+        super().__init__(dtype, shape, lambda: function(source.load()))
+        self.source, self.function = source, function
+
+    def detached(self) -> np.ndarray:
+        return ArrayRef(self.dtype, self.shape, lambda: self.function(self.source.detached())).load()
 
 
 def as_array(name: str, value: Any) -> np.ndarray:

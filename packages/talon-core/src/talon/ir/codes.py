@@ -168,6 +168,16 @@ CODES: dict[str, Code] = {
         "The process that parses HDF5 without an index could not be started.",
         "Run talon with an ordinary Python; a file of your own can be read with trusted=True, or --trusted.",
     ),
+    "T313": Code(
+        "no migration",
+        "The file has an older schema of a primitive, and no installed plugin says what its fields mean today.",
+        "Upgrade the distribution named, read the file with an older one, or keep the nodes as they are.",
+    ),
+    "T314": Code(
+        "migration failed",
+        "What takes the fields of an older schema to those of the next one raised an error, or gave no fields.",
+        "Report it to the distribution that provides it; the message names the function.",
+    ),
     "T401": Code("wrong inputs", "The arrays do not fit the graph's Inputs.", "Names and shapes are in the message."),
     "T402": Code("wrong dtype", "The arrays or the run's dtype are of a kind that cannot be run.", "Use real numbers."),
     "T403": Code("wrong state", "The state was made by another graph or batch.", "Start without, or use its own."),

@@ -5,6 +5,7 @@ Graph <-> Document is derived from the declarations here; Document <-> bytes is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,13 +15,38 @@ import numpy as np
 
 from talon.ir.arrays import ArrayRef
 from talon.ir.edges import make_edge
-from talon.ir.errors import TalonError, TalonFormatError, suggest
+from talon.ir.errors import TalonError, TalonFormatError, pip_line, suggest
 from talon.ir.graph import Graph
+from talon.ir.migration import current
 from talon.ir.node import Node, is_stored
 from talon.ir.opaque import Opaque
 from talon.ir.values import as_scalar
 
 FORMAT = "1.0"
+"""What is written. Any `1.x` is read: a newer minor version adds only what a reader may pass over."""
+
+
+def check_format(found: str, by: str = "talon-core") -> None:
+    """Refuse what says a newer major version (T307), naming the distribution `by` that reads it, and what says none of
+    ours (T303)."""
+    major = FORMAT.partition(".")[0]
+    said = re.fullmatch(r"(\d{1,9})(\.\d{1,9}){0,3}", found, re.ASCII)
+    if said is None or int(said[1]) < int(major):
+        raise TalonFormatError(
+            "T303",
+            "the file does not say a version of the format",
+            expected=f"{major}.x",
+            found=f"{found!r:.40}",
+            help="get an undamaged copy",
+        )
+    if int(said[1]) > int(major):
+        raise TalonFormatError(
+            "T307",
+            "the file has a newer format than this version reads",
+            expected=f"format {major}.x",
+            found=f"format {found}",
+            help=pip_line(by, upgrade=True),
+        )
 
 
 @dataclass(slots=True)
@@ -182,16 +208,9 @@ def refuse_strays(members: Mapping[str, Any], edges: Mapping[str, Any]) -> None:
 
 
 def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
-    """The record's values by field name. A field the class does not know is an error: nothing is dropped."""
-    if record.schema > cls.schema:
-        raise TalonFormatError(
-            "T307",
-            f"{record.type} was written with a newer declaration than the one installed",
-            node=record.path,
-            expected=f"schema {cls.schema} or older",
-            found=f"schema {record.schema} of {record.provider} {record.version}",
-            help=f"pip install --upgrade {record.provider or 'the distribution that provides it'}",
-        )
+    """The record's values by field name, of the schema of the class. A field that the class does not know is an error:
+    nothing is dropped."""
+    record = current(record, cls)
     names = cls.keys
     values: dict[str, Any] = {}
     for key, value in (*record.attrs.items(), *record.arrays.items()):
@@ -202,7 +221,7 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
                 node=record.path,
                 expected=", ".join(names),
                 found=key,
-                help=suggest(key, names, f"upgrade {record.provider or 'the distribution that provides the type'}"),
+                help=suggest(key, names, pip_line(record.provider, upgrade=True)),
             )
         name = names[key]
         if cls.fields[name].is_array:

@@ -6,6 +6,7 @@ stand in `talon.ir.codes`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -215,3 +216,13 @@ def suggest(name: str, names: Iterable[object], otherwise: str) -> str:
     """A help line: the nearest match where there is one, `otherwise` where there is none."""
     match = nearest(name, names)
     return f"did you mean {match!r}?" if match else otherwise
+
+
+def pip_line(distribution: str, *, upgrade: bool = False) -> str:
+    """A help line: the command that installs or upgrades a distribution.
+
+    It is there to be copied, and the name may come from a file: what is no name of a distribution is not repeated.
+    """
+    if re.fullmatch(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?", distribution, re.ASCII):
+        return f"pip install {'--upgrade ' if upgrade else ''}{distribution}"
+    return f"{'upgrade' if upgrade else 'install'} the distribution that provides it"

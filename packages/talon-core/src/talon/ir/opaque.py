@@ -8,11 +8,11 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from talon.ir.arrays import ArrayRef
-from talon.ir.errors import Diagnostic
+from talon.ir.errors import Diagnostic, pip_line
 from talon.ir.fields import Shape
 from talon.ir.node import Node
 from talon.ir.ports import InPort, Ports
-from talon.ir.values import same_value
+from talon.ir.values import same_value, thaw
 
 if TYPE_CHECKING:
     from talon.ir.document import NodeRecord
@@ -83,22 +83,29 @@ class Opaque(Node):
 
     def unknown(self, path: str) -> Diagnostic:
         """What `check()` says of it."""
+        from talon.ir.migration import provider_of
+
+        here = f"{' '.join(provider_of(self.stored_type))}".strip()
         return Diagnostic(
             "T117",
             f"nothing is known of {self.stored_type!r}, which is kept as the file has it",
             "warning",
             node=path,
             expected=f"a primitive of {self.distribution}" if self.distribution else "an installed primitive",
-            found="no installed plugin that provides it",
-            help=f"pip install {self.record.provider or 'the distribution that provides it'}",
+            found=f"{here}, which does not read its schema {self.record.schema}"
+            if here
+            else "no installed plugin that provides it",
+            help=pip_line(self.record.provider, upgrade=bool(here)),
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
         ports = self.ports()
-        return Opaque, (self.record, [port.name for port in ports.inputs], ports.outputs)
+        record = replace(self.record, attrs=thaw(self.record.attrs))
+        return Opaque, (record, [port.name for port in ports.inputs], ports.outputs)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Opaque:
-        record = replace(self.record, arrays={n: ArrayRef.of(a.copy()) for n, a in loaded(self.record.arrays).items()})
+        arrays = {n: ArrayRef.of(a.copy()) for n, a in loaded(self.record.arrays).items()}
+        record = replace(self.record, attrs=thaw(self.record.attrs), arrays=arrays)
         ports = self.ports()
         return Opaque(record, [port.name for port in ports.inputs], ports.outputs)
 

@@ -38,6 +38,16 @@ def talon_engines() -> Mapping[str, Any]:  # type: ignore[empty-body]
 
 
 @hookspec
+def talon_migrations() -> Mapping[str, Any]:  # type: ignore[empty-body]
+    """Migrations by type: tables of functions, by the schema that each begins with, for files of older versions.
+
+    `{1: from_1}` says that `from_1(attrs, arrays)` changes the fields of schema 1, in place, into those of schema 2.
+
+    Example: `return {"Izhikevich": "acme.migrations:izhikevich"}`.
+    """
+
+
+@hookspec
 def talon_commands() -> Mapping[str, Any]:  # type: ignore[empty-body]
     """Commands: `{group name: click.Group}`, reached as `talon GROUP COMMAND`.
 

@@ -90,6 +90,12 @@ def is_engine(value: Any) -> bool:
     return isinstance(getattr(value, "target", None), str) and isinstance(getattr(value, "priority", None), int)
 
 
+def is_migrations(value: Any) -> bool:
+    from talon.ir.migration import is_table
+
+    return is_table(value)
+
+
 def is_command(value: Any) -> bool:
     import click
 
@@ -100,6 +106,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "talon_primitives": is_primitive,
     "talon_storage_backends": is_backend,
     "talon_engines": is_engine,
+    "talon_migrations": is_migrations,
     "talon_commands": is_command,
 }
 """What a loaded object must be, by hook."""
@@ -107,6 +114,7 @@ KIND_NAMES = {
     "talon_primitives": "primitive",
     "talon_storage_backends": "storage backend",
     "talon_engines": "engine",
+    "talon_migrations": "migration table",
     "talon_commands": "command group",
 }
 

@@ -60,10 +60,6 @@ def differences(tree: Document, index: Document) -> Iterator[Diagnostic]:
     if tree.edges != index.edges:
         edges = [list(map(tuple, document.edges)) for document in (tree, index)]
         yield differs("the edges or their order", *first_difference(*edges))
-    # The tree says once for each type who provides it.
-    providers: dict[str, set[tuple[str, str, int]]] = {}
-    for record in index.nodes:
-        providers.setdefault(record.type, set()).add((record.provider, record.version, record.schema))
     others = {record.path: record for record in index.nodes}
     for record in tree.nodes:
         other = others.get(record.path)
@@ -71,9 +67,13 @@ def differences(tree: Document, index: Document) -> Iterator[Diagnostic]:
             continue
         if record.type != other.type:
             yield differs("the type", record.type, other.type, record.path)
-        elif (said := (record.provider, record.version, record.schema)) not in providers[record.type]:
-            yield differs("the provider of the type", said, sorted(providers[record.type]), record.path)
+        elif (said := provided(record)) != (theirs := provided(other)):
+            yield differs("the provider of the type", said, theirs, record.path)
         yield from field_differences(record, other)
+
+
+def provided(record: NodeRecord) -> tuple[str, str, int]:
+    return record.provider, record.version, record.schema
 
 
 def field_differences(tree: NodeRecord, index: NodeRecord) -> Iterator[Diagnostic]:

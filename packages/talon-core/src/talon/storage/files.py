@@ -11,9 +11,17 @@ from typing import Any, Literal, Protocol
 
 from talon.ir import __version__
 from talon.ir.document import NodeRecord, from_document, to_document
-from talon.ir.errors import TalonError, TalonFileError, TalonFormatError, TalonMissingPluginError, TalonTypeError
+from talon.ir.errors import (
+    TalonError,
+    TalonFileError,
+    TalonFormatError,
+    TalonMissingPluginError,
+    TalonTypeError,
+    pip_line,
+)
 from talon.ir.graph import Graph
 from talon.ir.known import PRIMITIVES
+from talon.ir.migration import reaches
 from talon.ir.node import Node
 from talon.ir.published import Resolve, as_read
 from talon.plugins import registry
@@ -81,15 +89,16 @@ def read(
 ) -> Graph:
     """Read a graph. The backend is chosen by the file's content.
 
-    `unknown`: what to do with node types that no installed plugin provides. `"error"` names who provides them, `"keep"`
-    makes opaque nodes of them, which can be checked around, drawn and written back.
+    `unknown`: what to do with node types that no installed plugin provides, or not in the schema of the file.
+    `"error"` names who provides them, `"keep"` makes opaque nodes of them, which can be checked around, drawn and
+    written back. Nodes of an older schema are migrated.
     A file of the published package is read with the meaning that it executed there, spelled out in fields.
     With `lazy` large arrays are fetched when first used, from the file as it was opened; `graph.load()` fetches all.
     HDF5 without an index is parsed in a child process that has limits of time and memory; with `trusted` in this one,
     chunks and compression too, which is for files that one made oneself.
     Shapes and types are checked now, values by `graph.check()`. Raises `TalonFileError` (T301), `TalonFormatError`
-    (T302 to T307, T311; T304 for a type of which the file does not say who provides it) and `TalonMissingPluginError`
-    (T001) where the distribution of a primitive is not installed.
+    (T302 to T307, T311; T304 for a type of which the file does not say who provides it; T313 and T314 for nodes that
+    cannot be migrated) and `TalonMissingPluginError` (T001) where the distribution of a primitive is not installed.
     """
     source, backend = located(path, trusted)
     if unknown not in ("error", "keep"):
@@ -218,9 +227,12 @@ def once_each(resolve: Resolve) -> Resolve:
 
 
 def class_or_none(record: NodeRecord) -> type[Node] | None:
-    """The class of a stored node, or None where nobody here provides it (or two do)."""
+    """The class of a stored node, or None where nobody here provides it (or two do), or not for its schema."""
     entry = registry.primitives().get(record.type)
-    return None if entry is None or entry.rivals else class_of(record)
+    if entry is None or entry.rivals:
+        return None
+    cls = class_of(record)
+    return cls if reaches(record, cls) else None
 
 
 def class_of(record: NodeRecord) -> type[Node]:
@@ -235,12 +247,12 @@ def class_of(record: NodeRecord) -> type[Node]:
     by = f"{record.provider} {record.version}".strip()
     missing = bool(record.provider) and not any(p.distribution == record.provider for p in manager().plugins)
     family, code = (TalonMissingPluginError, "T001") if missing else (TalonFormatError, "T304")
-    get = f"pip install {'' if missing else '--upgrade '}{record.provider}"
+    get = pip_line(record.provider, upgrade=not missing) if record.provider else "install what defines it"
     raise family(
         code,
         f"no installed plugin provides the type {record.type!r}",
         node=record.path,
         expected=f"a primitive of {by}" if by else "one of " + ", ".join(sorted(known)[:5]) + ", ...",
         found=repr(record.type),
-        help=f'{get if record.provider else "install what defines it"}, or read with unknown="keep"',
+        help=f'{get}, or read with unknown="keep"',
     )

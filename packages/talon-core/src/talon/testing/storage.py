@@ -3,7 +3,7 @@
 from talon.testing.storage import check_backend
 
 def test_npz():
-    check_backend("npz", ".npz", deterministic=True)
+    check_backend("npz", ".npz", deterministic=True, lazy=True, checksums=True)
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from talon.ir.values import same_value
 from talon.storage.atomic import replacing
 from talon.storage.backend import Backend, backends, for_reading, for_writing, head_of, replaceable
 from talon.storage.files import class_of
+from talon.testing import damage, laziness, telling
 from talon.testing.everything import bit_patterns, everything
 
 WRITER = "talon.testing 1.0"
@@ -48,16 +49,20 @@ FOREIGN_FOLDERS: tuple[dict[str, bytes], ...] = (
     {".zgroup": b'{"zarr_format": 2}'},
 )
 """Content of folders that are no graph of anybody's: files by their paths."""
+NAMES = ("b", "a", "é", "漢", "a.b", "..", ".hidden", " ", "a b", "CON", "-x", "~", "%2F", "\\", "'\"`$(x)", "x" * 255)
+"""Names that nodes may have."""
 
 
 @dataclass
 class Case:
-    """A backend under test and a folder for its files."""
+    """A backend under test, what it claims, and a folder for its files."""
 
     backend: Backend
     suffix: str
     folder: Path
     deterministic: bool
+    lazy: bool
+    checksums: bool
     name: str | None
     numbers: Iterator[int]
 
@@ -160,6 +165,20 @@ def keeps_deep_nesting(case: Case) -> None:
     keeps(case, graph)
 
 
+def keeps_names(case: Case) -> None:
+    """Names that mean something to a file system, a shell, or a format of keys."""
+    nodes = {name: Input([1]) for name in NAMES}
+    keeps(case, Graph({**nodes, "inner": Graph(nodes, [])}, []))
+
+
+def keeps_values_in_any_layout(case: Case) -> None:
+    """Arrays that are transposed, strided, backwards or repeated in memory."""
+    rows = np.arange(60.0).reshape(6, 10)
+    layouts = {"turned": rows.T, "strided": rows[::2, 1::3], "backwards": rows[::-1, ::-1]}
+    layouts |= {"repeated": np.broadcast_to(rows[0], (4, 10)), "Fortran's": np.asfortranarray(rows)}
+    keeps(case, Graph({name: Affine(array) for name, array in layouts.items()}, []))
+
+
 def keeps_values_in_any_byte_order(case: Case) -> None:
     found = case.graph(case.file(Graph({"fc": Affine(np.array([[1, 2]], ">f4"))}, [])), False)
     assert found.nodes["fc"].same_as(Affine(np.array([[1, 2]], "<f4"))), "a big-endian array changed its values"
@@ -179,7 +198,8 @@ def keeps_the_header(case: Case) -> None:
 
 def keeps_unknown_types(case: Case) -> None:
     """Records of a type nobody provides come back value for value: a backend knows no primitives."""
-    attrs = {"number": 1.5, "words": ["a", "b"], "deep": {"k": (1, None)}}
+    attrs = {"number": 1.5, "words": ["a", "b"], "deep": {"k": (1, None)}, "zero": -0.0, "wide": 1 << 70}
+    attrs |= {"text": "", "flag": False, "whole": 1, "array": np.arange(3, dtype=np.int16), "none": [None]}
     arrays = {"table": ArrayRef.of(np.arange(6, dtype=np.int16).reshape(2, 3))}
     records = [
         NodeRecord("", "Graph", "talon-core", "0.1.0"),
@@ -291,6 +311,19 @@ def refuses_newer_formats(case: Case) -> None:
     found = refusal(case, path, True)
     assert not isinstance(found, Graph), "a file of format 999.0 is read"
     assert found.code == "T307", f"a newer format is refused with {found.code}, not T307"
+    assert found.help, "the refusal of a newer format does not say what to install"
+
+
+def reads_newer_minor_formats(case: Case) -> None:
+    """What a minor version adds can be passed over."""
+    later = document(small())
+    later.format = f"{FORMAT.partition('.')[0]}.999"
+    path = case.path()
+    case.backend.write(later, path, None)
+    found = refusal(case, path, True)
+    assert isinstance(found, Graph), f"a file of format {later.format} is refused: {found}"
+    assert found.same_as(small()), f"a file of format {later.format} is read as another graph"
+    assert case.backend.version(path) == later.format, "version() gives another format than the file's"
 
 
 def writes_the_same_bytes(case: Case) -> None:
@@ -322,6 +355,8 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     keeps_bits,
     keeps_nothing,
     keeps_deep_nesting,
+    keeps_names,
+    keeps_values_in_any_layout,
     keeps_values_in_any_byte_order,
     keeps_the_header,
     keeps_unknown_types,
@@ -330,16 +365,23 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     is_chosen,
     refuses_damage,
     refuses_newer_formats,
+    reads_newer_minor_formats,
     writes_the_same_bytes,
     reports_progress,
+    *laziness.CHECKS,
+    *damage.CHECKS,
+    *telling.CHECKS,
 )
 
 
-def check_backend(backend: str | Backend, suffix: str, *, deterministic: bool = False) -> None:
+def check_backend(
+    backend: str | Backend, suffix: str, *, deterministic: bool = False, lazy: bool = False, checksums: bool = False
+) -> None:
     """Run every check; raises AssertionError, or what the backend raised, with a note that names the check.
 
-    `backend`: the name of an installed one, or an object. `deterministic`: whether it claims that the same graph gives
-    the same bytes.
+    `backend`: the name of an installed one, or an object. What it claims: `deterministic`, that the same graph gives
+    the same bytes; `lazy`, that large arrays are left in the file until somebody asks for them; `checksums`, that no
+    changed bit is read as another graph.
     """
     name = backend if isinstance(backend, str) else None
     chosen = for_writing(Path(f"x{suffix}"), backend) if isinstance(backend, str) else backend
@@ -348,7 +390,7 @@ def check_backend(backend: str | Backend, suffix: str, *, deterministic: bool = 
             into = Path(folder, str(number))
             into.mkdir()
             try:
-                check(Case(chosen, suffix, into, deterministic, name, count()))
+                check(Case(chosen, suffix, into, deterministic, lazy, checksums, name, count()))
             except Exception as error:
                 error.add_note(f"in check {check.__name__!r} of the storage backend {backend!r}")
                 raise

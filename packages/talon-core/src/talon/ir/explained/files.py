@@ -24,6 +24,36 @@ with h5py.File("net.t1c", "r+"):
 """
 )
 
+SCHEMAS = """\
+import numpy as np
+from talon import ir
+from talon.ir.declare import Array, per_neuron
+from talon.plugins import temporary
+
+
+class Fuse(ir.IF):
+    v_blow: Array = per_neuron(doc="a spike that exceeds it is the last", default=9.0, kw_only=True)
+
+
+class FuseOfToday(ir.IF):
+    \"\"\"`v_blow` is called `v_melt` now.\"\"\"
+
+    schema = 2
+    v_melt: Array = per_neuron(doc="a spike that exceeds it is the last", default=9.0, kw_only=True)
+
+
+FuseOfToday.__name__ = "Fuse"
+net = ir.Graph.chain(ir.Input([64]), Fuse(1.0, v_blow=5.0), ir.Output([64]))
+with temporary(primitives={"Fuse": Fuse}):  # an older version of its plugin
+    ir.write("net.t1c", net)
+
+
+def from_1(attrs, arrays):
+    arrays["v_melt"] = arrays.pop("v_blow")
+
+
+"""
+
 EXAMPLES: dict[str, Example] = {
     "T301": Example(
         wrong=WRITTEN + 'ir.read("nett.t1c")\n',
@@ -163,5 +193,29 @@ sys.executable = ""  # as where Python is part of another program
 ir.read("net.t1c")
 """,
         right=NO_INDEX + 'ir.read("net.t1c", trusted=True)  # own file\n',
+    ),
+    "T313": Example(
+        wrong=SCHEMAS
+        + """\
+with temporary(primitives={"Fuse": FuseOfToday}):
+    ir.read("net.t1c")
+""",
+        right=SCHEMAS
+        + """\
+with temporary(primitives={"Fuse": FuseOfToday}, migrations={"Fuse": {1: from_1}}):
+    ir.read("net.t1c")
+""",
+    ),
+    "T314": Example(
+        wrong=SCHEMAS
+        + """\
+with temporary(primitives={"Fuse": FuseOfToday}, migrations={"Fuse": {1: lambda attrs, arrays: arrays["v_blwo"]}}):
+    ir.read("net.t1c")
+""",
+        right=SCHEMAS
+        + """\
+with temporary(primitives={"Fuse": FuseOfToday}, migrations={"Fuse": {1: from_1}}):
+    ir.read("net.t1c")
+""",
     ),
 }

@@ -16,7 +16,7 @@ import numpy as np
 from h5py import h5d, h5g, h5l, h5o, h5s
 
 from talon.ir.arrays import ArrayRef
-from talon.ir.document import FORMAT, Document, EdgeRecord, NodeRecord
+from talon.ir.document import Document, EdgeRecord, NodeRecord, check_format
 from talon.ir.errors import TalonError, TalonFormatError
 from talon.ir.values import MAX_DEPTH, as_scalar
 from talon.storage.backend import Progress
@@ -122,14 +122,7 @@ class Reader:
         if "talon" not in root:
             return (self.text(root["version"], "version") if "version" in root else ""), "", True
         found = self.text(self.ours["format"], "talon/format")
-        if found.partition(".")[0] != FORMAT.partition(".")[0]:
-            raise TalonFormatError(
-                "T307",
-                "the file has another format than this version reads",
-                expected=f"format {FORMAT}",
-                found=f"format {found}",
-                help="pip install --upgrade talon-core",
-            )
+        check_format(found)
         return found, self.text(self.ours["writer"], "talon/writer"), False
 
     def document(self, lazy: bool, progress: Progress | None) -> Document:
@@ -140,6 +133,7 @@ class Reader:
             if name in EXTRAS
         }
         self.providers, self.order = said.pop("providers", {}), said.pop("node_order", {})
+        self.others = said.pop("node_providers", {})
         self.arrays = said.pop("arrays", {})  # which fields are arrays; of a 0-d one the tree alone cannot tell
         self.exact: dict[str, dict[str, Any]] = {}
         for name in DATASETS:
@@ -185,8 +179,7 @@ class Reader:
                 progress(number + 1, len(names))
 
     def record(self, fields: dict[str, Any], kind: str, path: str) -> NodeRecord:
-        provider, version, schema = self.providers.get(kind, ("", "", 1))
-        record = NodeRecord(path, kind, provider, version, schema)
+        record = NodeRecord(path, kind, *self.provided(kind, path))
         arrays = self.arrays.get(kind, ())
         for name, item in fields.items():
             if name == "type":
@@ -205,6 +198,20 @@ class Reader:
             elif value is not None:
                 record.attrs[name] = value
         return record
+
+    def provided(self, kind: str, path: str) -> tuple[str, str, int]:
+        """Distribution, version and schema: what is said of the node, else of its type, else those of a file of the
+        published package."""
+        said = self.others.get(path, self.providers.get(kind, ["", "", 1]))
+        if not isinstance(said, list) or list(map(type, said)) != [str, str, int] or said[2] < 0:
+            raise TalonFormatError(
+                "T303",
+                f"/talon does not say who provides {kind!r}",
+                node=path or None,
+                expected="[distribution, version, schema]",
+                found=f"{said!r:.80}",
+            )
+        return said[0], said[1], said[2]
 
     def members(self, group: Any, path: str) -> dict[str, Any]:
         """The objects of a group by name, behind hard links only; any other link could lead out of the file."""
@@ -309,4 +316,4 @@ def decoded(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-EXTRAS = ("providers", "arrays", "node_order", *DATASETS)
+EXTRAS = ("providers", "node_providers", "arrays", "node_order", *DATASETS)

@@ -101,7 +101,12 @@ class _Tree:
         """The group that marks the file as ours."""
         self.text(group, "format", document.format)
         self.text(group, "writer", document.writer)
-        providers = {r.type: [r.provider, r.version, r.schema] for r in document.nodes}
+        providers: dict[str, list[Any]] = {}
+        others: dict[str, list[Any]] = {}  # opaque nodes may be of other versions than those of their type before
+        for record in document.nodes:
+            by = [record.provider, record.version, record.schema]
+            if providers.setdefault(record.type, by) != by:
+                others[record.path] = by
         said: dict[str, dict[str, Any]] = {name: {} for name in DATASETS}
         for path, different in exact.items():
             for name, form in different.items():
@@ -110,7 +115,8 @@ class _Tree:
         for record in document.nodes:
             known = arrays.setdefault(record.type, [])
             known += [name for name in record.arrays if name not in known]
-        for name, value in (("providers", providers), ("arrays", arrays), ("node_order", order), *said.items()):
+        named = {"providers": providers, "arrays": arrays, "node_order": order, **said}
+        for name, value in (named | {"node_providers": others} if others else named).items():
             self.text(group, name, json.dumps(value, allow_nan=False, sort_keys=True))
 
     def node(

@@ -44,9 +44,7 @@ class StoredArray(ArrayRef):
             array = np.ndarray(self.shape, self.dtype, tables["data.byte"], inside)
         else:
             place = tables["array.place"].item(row)
-            # Other tools put arrays at any offset; unaligned ones would be slow to compute with.
-            mapped = lazy and self.nbytes > MAPPED and place % self.dtype.itemsize == 0
-            get = self.source.map if mapped else self.source.fetch
+            get = self.source.map if lazy and self.nbytes > MAPPED else self.source.fetch
             array = get(place, self.dtype, self.shape, self.where())
         found, expected = zlib.crc32(array.data), tables["array.crc32"].item(row)
         if found != expected:

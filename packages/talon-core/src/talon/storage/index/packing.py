@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from talon.ir.document import FORMAT
-from talon.ir.errors import TalonFormatError
+from talon.ir.document import FORMAT, check_format
+from talon.ir.errors import TalonFormatError, pip_line
 from talon.storage.index.checking import damaged
 from talon.storage.index.layout import COLUMNS, MOST_COLUMNS, MOST_HEADER_BYTES, VERSION, aligned
 from talon.storage.tagged import strict_json
@@ -75,14 +75,15 @@ def header_of(index: bytes) -> Header:
 
 
 def refuse_other_formats(version: int, form: str) -> None:
-    """Raise for a version of the index or a format that this version of talon does not read (T307)."""
-    if version != VERSION or form.partition(".")[0] != FORMAT.partition(".")[0]:
+    """Raise for a version of the index or a format that this version of talon does not read (T303, T307)."""
+    check_format(form)
+    if version != VERSION:
         raise TalonFormatError(
             "T307",
-            "the file has another format than this version reads",
+            "the file has another index than this version reads",
             expected=f"format {FORMAT} with index {VERSION}",
-            found=f"format {form!r:.40} with index {version}",
-            help="pip install --upgrade talon-core",
+            found=f"format {form} with index {version}",
+            help=pip_line("talon-core", upgrade=True),
         )
 
 
@@ -97,7 +98,7 @@ def unpack(index: bytes, header: Header) -> dict[str, np.ndarray]:
     for name, dtype, offset, count in header.columns:
         column = known.get(name)
         if column is None and header.format == FORMAT:
-            raise damaged("it has a column that is not known", "one of format 1.0", repr(name)[:80])
+            raise damaged("it has a column that is not known", f"one of format {FORMAT}", repr(name)[:80])
         if (column is not None and dtype != column.dtype) or dtype not in _TYPES:
             raise damaged(f"the column {name!r:.40} has another type", column and column.dtype, repr(dtype)[:40])
         size = _TYPES[dtype].itemsize
