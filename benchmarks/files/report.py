@@ -93,8 +93,8 @@ def shown(value: float, unit: str) -> str:
 def tables(results: Mapping[str, Sequence[Result]]) -> Iterator[str]:
     yield "## Every figure"
     yield ""
-    yield "Median of the turns, the fastest and the slowest, the ratio to the first line, and by how much the process grew"
-    yield "at its largest, in megabytes."
+    yield "Median of the turns, the fastest and the slowest, the ratio to the first line, and by how much"
+    yield "the process grew at its largest, in megabytes."
     for name, found in results.items():
         yield ""
         yield f"### {name}"

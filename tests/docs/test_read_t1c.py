@@ -23,9 +23,9 @@ from talon.plugins import registry
 from talon.storage.files import class_of
 from talon.testing.everything import bit_patterns, everything
 from talon.testing.graphs import graphs
+from talon.testing.kept import notes
 from talon.testing.strategies import primitives, samples
 from tests.hostile import forged
-from tests.storage.test_round_trip import VALUES
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "examples" / "read_t1c.py"
@@ -122,7 +122,7 @@ def test_every_primitive_is_read(cls: type[ir.Node], data: st.DataObject, tmp_pa
 
 
 @ALLOWED
-@given(value=VALUES)
+@given(value=notes())
 def test_any_metadata_is_read(value: Any, tmp_path: Path) -> None:
     ir.write(tmp_path / "g.t1c", ir.Graph({}, [], metadata={"v": value}, quantization_config=value))
     same_as_talon(tmp_path / "g.t1c")

@@ -21,7 +21,7 @@ from talon.plugins import temporary
 from talon.storage import compared
 from talon.storage.files import class_of
 from talon.storage.hdf5.backend import Hdf5Backend
-from talon.storage.index.arrays import OpenFile
+from talon.storage.source import OpenFile
 from talon.testing.storage import document
 
 WEIGHT = np.arange(64 * 400, dtype=np.float32).reshape(64, 400)
