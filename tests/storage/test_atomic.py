@@ -47,7 +47,7 @@ class Failing:
 
 
 def temporary(given: Any, *_: Any) -> bool:
-    return str(given).endswith(".talon-tmp")
+    return os.path.basename(given).startswith(".talon-tmp.")
 
 
 def is_folder(handle: int, *_: Any) -> bool:
@@ -121,22 +121,22 @@ def aged(path: Path, content: str = "x") -> Path:
 def test_what_lies_beside(path: Path) -> None:
     """Stale temporaries of the same target go; fresh ones, those of others, and what looks like them stay."""
     name = path.name
-    stale = aged(path.with_name(f".{name}.0123456789ab.talon-tmp"))
-    fresh = path.with_name(f".{name}.ba9876543210.talon-tmp")
+    stale = aged(path.with_name(f".talon-tmp.0123456789ab.{name}"))
+    fresh = path.with_name(f".talon-tmp.ba9876543210.{name}")
     fresh.write_text("x")
     others = [
-        f".x{name}.0123456789ab.talon-tmp",
-        f".{name}.x.0123456789ab.talon-tmp",
-        f".{name}.backup.talon-tmp",
-        f".{name}.0123456789AB.talon-tmp",
-        f".{name}.0123456789ab.talon-tmp~",
-        f"{name}.0123456789ab.talon-tmp",
+        f".talon-tmp.0123456789ab.x{name}",
+        f".talon-tmp.0123456789ab.x.{name}",
+        f".talon-tmp.backup.{name}",
+        f".talon-tmp.0123456789AB.{name}",
+        f".talon-tmp.0123456789ab.{name}~",
+        f"talon-tmp.0123456789ab.{name}",
         "notes.txt",
     ]
     for other in others:
         aged(path.with_name(other))
     elsewhere = aged(path.parent.parent / "elsewhere")
-    link = path.with_name(f".{name}.aaaaaaaaaaaa.talon-tmp")
+    link = path.with_name(f".talon-tmp.aaaaaaaaaaaa.{name}")
     link.symlink_to(elsewhere)
     ir.write(path, NEW)
     assert not stale.exists()
@@ -150,8 +150,8 @@ def test_names(path: Path, stem: str) -> None:
     target = path.with_name(stem + path.suffix)
     ir.write(target, OLD)
     if len(os.fsencode(target.name)) < 200:
-        stale = aged(path.with_name(f".{target.name}.0123456789ab.talon-tmp"))
-        other = aged(path.with_name(f".ab{path.suffix}.0123456789ab.talon-tmp"))
+        stale = aged(path.with_name(f".talon-tmp.0123456789ab.{target.name}"))
+        other = aged(path.with_name(f".talon-tmp.0123456789ab.ab{path.suffix}"))
         ir.write(target, NEW)
         assert not stale.exists()
         assert other.exists()

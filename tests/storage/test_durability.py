@@ -77,7 +77,7 @@ def writers(target: tuple[Path, str]) -> Iterator[Writers]:
 
 def left(path: Path) -> list[Path]:
     """Temporaries beside a target."""
-    return list(path.parent.glob(".*.talon-tmp"))
+    return list(path.parent.glob(".talon-tmp.*"))
 
 
 def test_a_killed_writer_leaves_the_old_file_or_the_new_one(target: tuple[Path, str], writers: Writers) -> None:
