@@ -84,7 +84,11 @@ def untagged(form: Any, where: str = "/talon/exact", depth: int = 0) -> Any:
 
 def malformed(form: Any, where: str) -> TalonFormatError:
     return TalonFormatError(
-        "T303", f"{where} holds a malformed value", expected="a value in tagged form", found=f"{form!r:.80}"
+        "T303",
+        f"{where} holds a malformed value",
+        expected="a value in tagged form",
+        found=f"{form!r:.80}",
+        help="get an undamaged copy",
     )
 
 

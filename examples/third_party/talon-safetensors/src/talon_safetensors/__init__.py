@@ -1,0 +1,1 @@
+"""Graphs of TALON IR in safetensors files."""
