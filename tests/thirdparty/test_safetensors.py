@@ -1,4 +1,4 @@
-"""A third party's storage backend, on a library that talon knows nothing of, and the faults that the kit finds in it."""
+"""A third party's backend, on a library that talon knows nothing of, and the faults that the kit finds in it."""
 
 from __future__ import annotations
 
