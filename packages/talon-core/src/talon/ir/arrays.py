@@ -26,12 +26,10 @@ class ArrayRef:
         self.shape = tuple(int(n) for n in shape)
         self._load = load
 
-    @classmethod
-    def of(cls, array: np.ndarray) -> ArrayRef:
+    @staticmethod
+    def of(array: np.ndarray) -> ArrayRef:
         """A reference to an array that is already there."""
-        ref = cls.__new__(cls)
-        ref.dtype, ref.shape, ref._load = array.dtype, array.shape, lambda: array
-        return ref
+        return Held(array)
 
     def load(self) -> np.ndarray:
         array = self._load()
@@ -81,6 +79,19 @@ class Derived(ArrayRef):
 
     def detached(self) -> np.ndarray:
         return ArrayRef(self.dtype, self.shape, lambda: self.function(self.source.detached())).load()
+
+
+class Held(ArrayRef):
+    """A reference to an array that is in memory."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+        self.dtype, self.shape = array.dtype, array.shape
+
+    def load(self) -> np.ndarray:
+        return read_only(self.array)
 
 
 def as_array(name: str, value: Any) -> np.ndarray:

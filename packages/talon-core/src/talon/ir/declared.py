@@ -59,6 +59,8 @@ class Declared:
     """The fields that may be given by position, in order."""
     needed: ClassVar[tuple[str, ...]] = ()
     """The fields that must be given."""
+    arrayed: ClassVar[tuple[tuple[str, ArrayField], ...]] = ()
+    """The fields that are arrays."""
     keys: ClassVar[Mapping[str, str]] = {}
     """The fields by the names under which files hold them."""
     __signature__: ClassVar[Signature]
@@ -87,6 +89,7 @@ class Declared:
         cls.checked = tuple((n, f) for n, f in cls.fields.items() if type(f).check is not Field.check)
         cls.positional = tuple(n for n, f in cls.fields.items() if not f.kw_only)
         cls.needed = tuple(n for n, f in cls.fields.items() if f.required)
+        cls.arrayed = tuple((n, f) for n, f in cls.fields.items() if isinstance(f, ArrayField))
         cls.keys = {f.key: n for n, f in cls.fields.items()}
         if "__init__" not in vars(cls):
             cls.__signature__ = signature_of(cls.fields)

@@ -104,6 +104,7 @@ def to_document(graph: Graph, provider: Callable[[type], tuple[str, str]], write
     nodes: list[NodeRecord] = []
     edges: list[EdgeRecord] = []
     providers: dict[type, tuple[str, str]] = {}
+    free: dict[type, frozenset[str]] = {}
     for path, node, owner in walk(graph):
         if isinstance(node, Opaque):
             nodes.append(replace(node.record, path=path))
@@ -111,6 +112,7 @@ def to_document(graph: Graph, provider: Callable[[type], tuple[str, str]], write
         cls = type(node)
         if cls not in providers:
             providers[cls] = provider(cls)
+            free[cls] = frozenset(f.key for f in cls.fields.values() if f.free)
         record = NodeRecord(path, cls.__name__, *providers[cls], cls.schema)
         for name, declared in node.fields.items():
             value = node.stored(name)
@@ -120,7 +122,7 @@ def to_document(graph: Graph, provider: Callable[[type], tuple[str, str]], write
                 record.arrays[declared.key] = value if isinstance(value, ArrayRef) else ArrayRef.of(value)
             else:
                 record.attrs[declared.key] = declared.plain(value)
-        record.free = frozenset(f.key for f in node.fields.values() if f.free)
+        record.free = free[cls]
         record.published = {node.fields[n].key: value for n, value in node.published_values(owner).items()}
         nodes.append(record)
         if isinstance(node, Graph):

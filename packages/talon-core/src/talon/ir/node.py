@@ -231,12 +231,11 @@ class Node(Declared):
         `input_shapes()` infers the sample shapes that arrive; call it only where the answer depends on them.
         """
         forms: dict[str, Any] = {}
-        for name, field in self.fields.items():
-            if isinstance(field, ArrayField):
-                raw = self.raw(name)
-                form = field.published(raw, self.dims)
-                if form is not None and (raw is None or is_stored(field, raw)):
-                    forms[name] = form
+        for name, field in self.arrayed:
+            raw = self.raw(name)
+            form = field.published(raw, self.dims)
+            if form is not None and (raw is None or is_stored(field, raw)):
+                forms[name] = form
         return forms
 
     def published_meaning(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:
@@ -303,7 +302,7 @@ def is_default(field: Field, value: Any) -> bool:
     """Whether a value is what the field would have without it."""
     if field.default is MISSING:
         return False
-    return field.same(value, field.absent)
+    return value is field.absent or field.same(value, field.absent)
 
 
 def is_stored(field: Field, value: Any) -> bool:

@@ -31,6 +31,8 @@ from talon.storage.tagged import tagged
 PUBLISHED_VERSION = "0.0.1"
 COMPACT = 1024
 ALIGNMENT = 64
+SHORT = 64
+"""Texts of up to this many bytes are made ready once, however often they are written: names of types, above all."""
 OURS_ALONE = {"dt": "dt", "input_type": "types", "output_type": "types", "execution_schedule": "execution_schedule"}
 """Attributes that the published layout has no place for, and the dataset of `/talon` that holds each."""
 DATASETS = tuple(dict.fromkeys([*OURS_ALONE.values(), "exact"]))
@@ -68,8 +70,9 @@ class _Tree:
             plan.set_alloc_time(h5d.ALLOC_TIME_EARLY)
         # Types and spaces are made once each: for a small array, making them takes as long as writing it.
         self.spaces: dict[tuple[int, ...], Any] = {(): h5s.create(h5s.SCALAR)}
-        self.types: dict[np.dtype[Any], Any] = {}
+        self.types: dict[np.dtype[Any], tuple[np.dtype[Any], Any]] = {}
         self.texts_of: dict[int, Any] = {}
+        self.said: dict[str, tuple[Any, np.ndarray]] = {}
 
     def write(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
         placed: dict[tuple[int, str], Placed] = {}
@@ -169,8 +172,13 @@ class _Tree:
             self.array(group, name, form)
 
     def text(self, group: Any, name: str, value: str) -> None:
-        data = value.encode()
-        self.dataset(group, name, self.text_type(len(data)), np.array(data, f"S{max(1, len(data))}"))
+        ready = self.said.get(value)
+        if ready is None:
+            data = value.encode()
+            ready = self.text_type(len(data)), np.array(data, f"S{max(1, len(data))}")
+            if len(data) <= SHORT:
+                self.said[value] = ready
+        self.dataset(group, name, *ready)
 
     def texts(self, group: Any, name: str, values: list[str]) -> None:
         data = [value.encode() for value in values]
@@ -179,10 +187,11 @@ class _Tree:
 
     def array(self, group: Any, name: str, value: np.ndarray) -> Placed | None:
         """Returns where it stands, if that is not in its header."""
-        data = np.asarray(value, value.dtype.newbyteorder("<"), order="C")
-        kind = self.types.get(data.dtype)
-        if kind is None:
-            kind = self.types[data.dtype] = h5t.py_create(data.dtype, logical=True)
+        if value.dtype not in self.types:
+            little = value.dtype.newbyteorder("<")
+            self.types[value.dtype] = little, h5t.py_create(little, logical=True)
+        dtype, kind = self.types[value.dtype]
+        data = np.asarray(value, dtype, order="C")
         into = self.dataset(group, name, kind, data)
         return None if data.nbytes <= COMPACT else Placed(into.get_offset(), zlib.crc32(data.data))
 

@@ -50,54 +50,46 @@ class Interned:
 
 class _Builder:
     def __init__(self) -> None:
-        self.lists: dict[str, list[Any]] = {column.name: [] for column in COLUMNS}
+        self.tables: dict[str, list[tuple[int, ...]]] = {t: [] for t in ("type", "node", "attr", "array", "edge")}
+        """Rows with the columns of each table in the order of the layout, heaps apart."""
+        self.lengths: list[int] = []
+        self.heaps: dict[str, tuple[list[int], bytes]] = {}
         self.words, self.texts = Interned(""), Interned()
         self.types: dict[tuple[str, str, str, int], int] = {}
         self.rows: dict[str, int] = {}
         self.inside: list[bytes] = []
 
-    def row(self, table: str, **values: int) -> None:
-        for name, value in values.items():
-            self.lists[f"{table}.{name}"].append(value)
-
     def add(self, document: Document, placed: Mapping[tuple[int, str], Placed]) -> None:
         names = []
+        types, nodes, attrs, arrays, edges = self.tables.values()
+        dtypes: dict[np.dtype[Any], int] = {}
         for number, record in enumerate(document.nodes):
             parent, _, name = record.path.rpartition("/")
             names.append(name.encode())
             kind = (record.type, record.provider, record.version, record.schema)
             if kind not in self.types:
                 self.types[kind] = len(self.types)
-                who = map(self.words.number, kind[:3])
-                self.row("type", **dict(zip(("name", "provider", "version"), who, strict=True)), schema=record.schema)
-            self.row("node", parent=self.rows[parent] if record.path else 0, type=self.types[kind])
+                types.append((*map(self.words.number, kind[:3]), record.schema))
+            nodes.append((self.rows[parent] if record.path else 0, self.types[kind]))
             self.rows[record.path] = number
             for key, value in record.attrs.items():
-                sort, content = self.value(value)
-                self.row("attr", node=number, name=self.words.number(key), kind=sort, value=content)
+                attrs.append((number, self.words.number(key), *self.value(value)))
             for key, ref in record.arrays.items():
+                if ref.dtype not in dtypes:
+                    dtypes[ref.dtype] = DTYPES.index(ref.dtype.newbyteorder("<"))
+                dtype = dtypes[ref.dtype]
                 there = placed.get((number, key))
                 if there is None:
-                    array = np.ascontiguousarray(ref.load(), ref.dtype.newbyteorder("<"))
-                    data = array.tobytes()
+                    data = np.asarray(ref.load(), DTYPES[dtype]).tobytes()
                     self.inside.append(data.ljust(aligned(len(data)), b"\0"))
                     there = Placed(0, zlib.crc32(data))
-                self.row(
-                    "array",
-                    node=number,
-                    field=self.words.number(key),
-                    dtype=DTYPES.index(ref.dtype.newbyteorder("<")),
-                    rank=len(ref.shape),
-                    crc32=there.crc32,
-                    place=there.place,
-                )
-                self.lists["axis.length"] += ref.shape
+                arrays.append((number, self.words.number(key), dtype, len(ref.shape), there.crc32, there.place))
+                self.lengths += ref.shape
         self.heap("node.name", names)
         for level, src, dst, delay in sorted(document.edges, key=lambda edge: self.rows[edge.level]):
             (src_row, src_port), (dst_row, dst_port) = self.end(level, src), self.end(level, dst)
             stated = -1 if delay is None else delay
-            self.row("edge", level=self.rows[level], src=src_row, src_port=src_port)
-            self.row("edge", dst=dst_row, dst_port=dst_port, delay=stated)
+            edges.append((self.rows[level], src_row, src_port, dst_row, dst_port, stated))
         self.heap("word.end", self.words.data)
         self.heap("text.end", self.texts.data)
 
@@ -106,9 +98,7 @@ class _Builder:
         return self.rows[f"{level}/{name}" if level else name], self.words.number(port)
 
     def heap(self, name: str, parts: list[bytes]) -> None:
-        column = next(column for column in COLUMNS if column.name == name)
-        self.lists[name] = np.cumsum([len(part) for part in parts], dtype=np.int64).tolist()
-        self.lists[f"{column.ends}.byte"] = [b"".join(parts)]
+        self.heaps[name] = np.cumsum([len(part) for part in parts], dtype=np.int64).tolist(), b"".join(parts)
 
     def value(self, value: Any) -> tuple[int, int]:
         """Kind and content of an attribute."""
@@ -128,15 +118,18 @@ class _Builder:
         return layout.VALUE, self.texts.number(text) if shared else self.texts.add(text)
 
     def columns(self) -> dict[str, np.ndarray]:
-        self.lists["data.byte"] = [b"".join(self.inside)]
-        found = {}
+        found: dict[str, Any] = {
+            "axis.length": self.lengths,
+            "data.byte": np.frombuffer(b"".join(self.inside), np.uint8),
+        }
         for column in COLUMNS:
-            values = self.lists[column.name]
-            if column.dtype == "|u1" and values and isinstance(values[0], bytes):
-                found[column.name] = np.frombuffer(values[0], np.uint8)
-            else:
-                found[column.name] = np.array(values, column.dtype)
-        return found
+            if column.ends is not None:
+                found[column.name], data = self.heaps[column.name]
+                found[f"{column.ends}.byte"] = np.frombuffer(data, np.uint8)
+        for table, rows in self.tables.items():
+            names = [column.name for column in COLUMNS if column.table == table and column.ends is None]
+            found |= zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True)
+        return {column.name: np.array(found[column.name], column.dtype) for column in COLUMNS}
 
 
 def columns_of(document: Document, placed: Mapping[tuple[int, str], Placed]) -> dict[str, np.ndarray]:
