@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import struct
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
@@ -17,15 +14,13 @@ from talon.ir.arrays import ArrayRef
 from talon.ir.document import Document, EdgeRecord, NodeRecord
 from talon.storage.backend import Progress
 from talon.storage.index import layout
-from talon.storage.index.arrays import MAPPED, NATIVE, StoredArray
+from talon.storage.index.arrays import StoredArray
 from talon.storage.index.checking import Tables, Texts
 from talon.storage.index.packing import Header
 from talon.storage.source import Source
 from talon.storage.summary import ArrayInfo, FileInfo, NodeInfo, told_of_graph
 
 T = TypeVar("T")
-THREADS = min(8, os.cpu_count() or 1)
-"""Reading and checksums go on without Python, so that several large arrays can be loaded at once."""
 
 
 class Rows(Sequence[T], Generic[T]):
@@ -142,37 +137,17 @@ def document(header: Header, tables: Tables, source: Source, lazy: bool, progres
     """All records. With `lazy` arrays are references into the open file, else they are there, and proved."""
     records = Records(tables, source)
     nodes = []
-    with contextlib.nullcontext() if lazy else loading(records) as load:
+    with contextlib.ExitStack() as stack:
+        load = None
+        if not lazy:
+            from talon.storage.index.loading import loading
+
+            load = stack.enter_context(loading(records))
         for row in range(len(records.type)):
             nodes.append(records.node(row, load))
             if progress is not None:
                 progress(row + 1, len(records.type))
     return Document(header.format, header.writer, nodes, records.edges())
-
-
-@contextlib.contextmanager
-def loading(records: Records) -> Iterator[Callable[[int], np.ndarray]]:
-    """Gives a function for the values of a row of the table of arrays. The large ones are read and proved from now on,
-    by several threads."""
-    tables, pool = records.tables, ThreadPoolExecutor(THREADS)
-    data, crc32 = tables["data.byte"], tables["array.crc32"].tolist()
-    plain = (tables.arrays.inside >= 0) & (tables["array.dtype"] != layout.BOOL)
-    inside = np.where(plain & NATIVE, tables.arrays.inside, -1).tolist()
-
-    def load(i: int) -> np.ndarray:
-        if inside[i] >= 0:
-            # What `StoredArray` does, with less around it for each of many arrays. It says what is wrong, too.
-            array = np.ndarray(records.shape(i), layout.DTYPES[records.dtype[i]], data, inside[i])
-            if zlib.crc32(array.data) == crc32[i]:
-                return array
-        return ahead.pop(i).result() if i in ahead else records.stored(i).detached()
-
-    try:
-        large = np.flatnonzero(tables.arrays.nbytes > MAPPED).tolist()
-        ahead = {i: pool.submit(records.stored(i).detached) for i in large}
-        yield load
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 class Lazily:
