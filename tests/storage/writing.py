@@ -24,8 +24,6 @@ from talon import ir
 
 FORMATS = [
     ("hdf5", ".t1c"),
-    ("zarr", ".zarr"),
-    ("zarr", ".zarr.zip"),
 ]
 """Backend and suffix of everything that files are written as."""
 
