@@ -81,7 +81,8 @@ static void NAME(affine_block)(const talon_affine *c, ptrdiff_t row, ptrdiff_t r
         for (ptrdiff_t o = 0; o < count; o++) c->y[(row + r) * c->out + from + o] = total[r][o];
 }
 
-static void NAME(affine)(const talon_affine *c) {
+static int NAME(affine)(const talon_affine *c) {
+    int64_t all = 0;
     for (ptrdiff_t row = 0; row < c->rows; row++) {
         const float *restrict x = c->x + row * c->in;
         int64_t active = 0, other = 0;
@@ -90,15 +91,17 @@ static void NAME(affine)(const talon_affine *c) {
             other += (x[i] != 0.0f) & (x[i] != 1.0f);
         }
         c->active[row] = active;
+        all += active;
         c->binary[row] = other == 0;
     }
-    if (c->mode == TALON_EVENT) {
+    if ((double)all < c->crossover * (double)c->rows * (double)c->in) {
         for (ptrdiff_t row = 0; row < c->rows; row++) NAME(affine_events)(c, row);
-        return;
+        return TALON_EVENT;
     }
     for (ptrdiff_t from = 0; from < c->out; from += AFFINE_LANES) {
         const ptrdiff_t count = c->out - from < AFFINE_LANES ? c->out - from : AFFINE_LANES;
         for (ptrdiff_t row = 0; row < c->rows; row += AFFINE_ROWS)
             NAME(affine_block)(c, row, c->rows - row < AFFINE_ROWS ? c->rows - row : AFFINE_ROWS, from, count);
     }
+    return TALON_DENSE;
 }

@@ -160,41 +160,46 @@ static void NAME(conv_planes)(const talon_conv *c, const float *restrict x, cons
     }
 }
 
-static void NAME(conv_count)(const talon_conv *c, ptrdiff_t row) {
+static int64_t NAME(conv_count)(const talon_conv *c, ptrdiff_t row) {
     const ptrdiff_t places = c->size[0] * c->size[1], channels = c->groups * c->in;
     const float *x = c->x + row * channels * places;
-    int64_t synops = 0, other = 0;
+    int64_t synops = 0, other = 0, active = 0;
     for (ptrdiff_t i = 0; i < channels; i++)
         for (ptrdiff_t p = 0; p < places; p++) {
             const float value = x[i * places + p];
+            active += value != 0.0f;
             synops += value != 0.0f ? c->fan[p] : 0;
             other += (value != 0.0f) & (value != 1.0f);
         }
     c->synops[row] = synops;
     c->binary[row] = other == 0;
+    return active;
 }
 
-static void NAME(conv)(const talon_conv *c) {
+static int NAME(conv)(const talon_conv *c) {
     const ptrdiff_t places = c->size[0] * c->size[1], oplaces = c->osize[0] * c->osize[1];
     const ptrdiff_t weights = c->kernel[0] * c->kernel[1] * c->in * c->out;
-    if (c->mode == TALON_EVENT) {
+    int64_t active = 0;
+    for (ptrdiff_t row = 0; row < c->rows; row++) active += NAME(conv_count)(c, row);
+    const double share = (double)active / ((double)c->rows * (double)(c->groups * c->in * places));
+    const int mode = share < c->crossover ? TALON_EVENT : c->mode;
+    if (mode == TALON_EVENT) {
         NAME(taps)(c->taps, c->size[0], c->kernel[0], c->stride[0], c->pad[0], c->dilation[0], c->osize[0]);
         NAME(taps)(c->taps + c->size[0] * (1 + 2 * c->kernel[0]), c->size[1], c->kernel[1], c->stride[1], c->pad[1],
                    c->dilation[1], c->osize[1]);
     }
     float *turned = c->scratch, *total = c->scratch + c->in * places;
     for (ptrdiff_t row = 0; row < c->rows; row++) {
-        NAME(conv_count)(c, row);
         for (ptrdiff_t g = 0; g < c->groups; g++) {
             const float *x = c->x + (row * c->groups + g) * c->in * places;
             const float *weight = c->weight + g * weights, *bias = c->bias == NULL ? NULL : c->bias + g * c->out;
             float *y = c->y + (row * c->groups + g) * c->out * oplaces;
-            if (c->mode == TALON_PLANE) {
+            if (mode == TALON_PLANE) {
                 NAME(conv_planes)(c, x, weight, bias, y);
                 continue;
             }
             NAME(turn)(turned, x, c->in, places);
-            if (c->mode == TALON_EVENT) {
+            if (mode == TALON_EVENT) {
                 NAME(begin_places)(total, bias, oplaces, c->out);
                 NAME(conv_events)(c, turned, c->runs + g * weights, total);
             } else {
@@ -203,4 +208,5 @@ static void NAME(conv)(const talon_conv *c) {
             NAME(turn_back)(y, total, c->out, oplaces);
         }
     }
+    return mode;
 }

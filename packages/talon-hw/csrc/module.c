@@ -41,18 +41,18 @@ static void *memory(buffers *held, PyObject *object, const char *name, Py_ssize_
 #define FLOATS_OR_NONE(object, name, items) memory(&held, object, name, items, sizeof(float), 0, 1)
 #define INTO(object, name, items, type) memory(&held, object, name, items, sizeof(type), 1, 0)
 
-static PyObject *done(buffers *held) {
+static PyObject *done(buffers *held, int mode) {
     release(held);
-    if (PyErr_Occurred()) return NULL;
-    Py_RETURN_NONE;
+    return PyErr_Occurred() ? NULL : PyLong_FromLong(mode);
 }
 
 static PyObject *affine(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *x, *weight, *bias, *y, *active, *binary, *index;
     talon_affine c = {0};
+    int mode = 0;
     Py_ssize_t rows, in, out;
-    if (!PyArg_ParseTuple(args, "nnniOOOOOOO", &rows, &in, &out, &c.mode, &x, &weight, &bias, &y, &active, &binary,
+    if (!PyArg_ParseTuple(args, "nnndOOOOOOO", &rows, &in, &out, &c.crossover, &x, &weight, &bias, &y, &active, &binary,
                           &index))
         return NULL;
     buffers held = {.count = 0};
@@ -66,23 +66,28 @@ static PyObject *affine(PyObject *self, PyObject *args) {
     if (!PyErr_Occurred()) c.index = INTO(index, "index", in, int32_t);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
-        kernels->affine(&c);
+        mode = kernels->affine(&c);
         Py_END_ALLOW_THREADS
     }
-    return done(&held);
+    return done(&held, mode);
 }
 
 static PyObject *conv(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *x, *weight, *runs, *bias, *y, *fan, *synops, *binary, *scratch, *taps;
     talon_conv c = {0};
+    int mode = 0;
     Py_ssize_t rows, groups, in, out, n[12];
-    if (!PyArg_ParseTuple(args, "nnnni(nn)(nn)(nn)(nn)(nn)(nn)OOOOOOOOOO", &rows, &groups, &in, &out, &c.mode, &n[0],
+    if (!PyArg_ParseTuple(args, "nnnndi(nn)(nn)(nn)(nn)(nn)(nn)OOOOOOOOOO", &rows, &groups, &in, &out, &c.crossover, &c.mode, &n[0],
                           &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &n[10], &n[11], &x, &weight,
                           &runs, &bias, &y, &fan, &synops, &binary, &scratch, &taps))
         return NULL;
     buffers held = {.count = 0};
     c.rows = rows, c.groups = groups, c.in = in, c.out = out;
+    if (c.mode != TALON_DENSE && c.mode != TALON_PLANE) {
+        PyErr_Format(PyExc_ValueError, "there is no mode %d", c.mode);
+        return NULL;
+    }
     for (int axis = 0; axis < 2; axis++) {
         c.size[axis] = n[axis];
         c.kernel[axis] = n[2 + axis];
@@ -109,16 +114,17 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     if (!PyErr_Occurred()) c.taps = INTO(taps, "taps", n[0] * (1 + 2 * n[2]) + n[1] * (1 + 2 * n[3]), int32_t);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
-        kernels->conv(&c);
+        mode = kernels->conv(&c);
         Py_END_ALLOW_THREADS
     }
-    return done(&held);
+    return done(&held, mode);
 }
 
 static PyObject *neuron(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *x, *y, *v, *trace, *spikes, *beta, *gain, *leak, *r, *threshold, *reset;
     talon_neuron c = {0};
+    int mode = 0;
     Py_ssize_t steps, batch, size;
     long long first;
     if (!PyArg_ParseTuple(args, "nnniiLOOOOOOOOOOO", &steps, &batch, &size, &c.rule, &c.per_neuron, &first, &x, &y, &v,
@@ -128,7 +134,7 @@ static PyObject *neuron(PyObject *self, PyObject *args) {
     c.steps = steps, c.batch = batch, c.size = size, c.first = first;
     const Py_ssize_t all = steps * batch * size, own = c.per_neuron ? size : 1;
     const int delayed = c.rule & ~(TALON_GREATER | TALON_LEAKS);
-    if (c.rule & ~31 || delayed == (TALON_SUBTRACT | TALON_NO_RESET) || delayed > (TALON_LATE | TALON_SUBTRACT)) {
+    if ((c.rule & ~31) != 0 || delayed == (TALON_SUBTRACT | TALON_NO_RESET) || delayed > (TALON_LATE | TALON_SUBTRACT)) {
         PyErr_Format(PyExc_ValueError, "there is no rule %d", c.rule);
         return NULL;
     }
@@ -148,7 +154,7 @@ static PyObject *neuron(PyObject *self, PyObject *args) {
         kernels->neuron(&c);
         Py_END_ALLOW_THREADS
     }
-    return done(&held);
+    return done(&held, mode);
 }
 
 /* The name of the instruction set that is used; given one, that one from now on, or ValueError. */
@@ -165,9 +171,9 @@ static PyObject *isa(PyObject *self, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
-    {"affine", affine, METH_VARARGS, "rows, in, out, mode, x, weight, bias, y, active, binary, index"},
+    {"affine", affine, METH_VARARGS, "rows, in, out, crossover, x, weight, bias, y, active, binary, index"},
     {"conv", conv, METH_VARARGS,
-     "rows, groups, in, out, mode, size, kernel, stride, pad, dilation, osize, x, weight, runs, bias, y, fan, synops, "
+     "rows, groups, in, out, crossover, mode, size, kernel, stride, pad, dilation, osize, x, weight, runs, bias, y, fan, synops, "
      "binary, scratch, taps"},
     {"neuron", neuron, METH_VARARGS,
      "steps, batch, size, rule, per_neuron, first, x, y, v, trace, spikes, beta, gain, leak, r, threshold, reset"},

@@ -11,6 +11,9 @@
 /* How a layer with weights goes through its inputs. All of them add in the same order and agree to the bit. */
 enum { TALON_EVENT = 0, TALON_DENSE = 1, TALON_PLANE = 2 };
 
+/* `crossover`: by events where a smaller share of the inputs than this is not zero (2: always, 0: never). What was
+   chosen is returned. */
+
 typedef struct {
     ptrdiff_t rows, in, out;
     const float *x;      /* (rows, in) */
@@ -20,7 +23,7 @@ typedef struct {
     int64_t *active;     /* (rows): inputs that are not zero */
     uint8_t *binary;     /* (rows): whether all inputs are 0 or 1 */
     int32_t *index;      /* scratch: (in) */
-    int mode;
+    double crossover;
 } talon_affine;
 
 typedef struct {
@@ -36,7 +39,8 @@ typedef struct {
     uint8_t *binary;      /* (rows) */
     float *scratch;       /* of talon_conv_scratch floats */
     int32_t *taps;        /* scratch: size[0] * (1 + 2 kernel[0]) + size[1] * (1 + 2 kernel[1]) */
-    int mode;
+    double crossover;
+    int mode; /* without events: TALON_DENSE or TALON_PLANE */
 } talon_conv;
 
 /* Reset, comparison and delay as bits of `rule`. */
@@ -58,8 +62,8 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    void (*affine)(const talon_affine *);
-    void (*conv)(const talon_conv *);
+    int (*affine)(const talon_affine *);
+    int (*conv)(const talon_conv *);
     void (*neuron)(const talon_neuron *);
 } talon_kernels;
 

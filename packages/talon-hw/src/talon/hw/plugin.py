@@ -1,7 +1,8 @@
-"""talon-hw as a plugin: its commands form the group `talon hw`."""
+"""talon-hw as a plugin: its commands form the group `talon hw`; the native engine comes before the reference."""
 
 from __future__ import annotations
 
+from talon.engine.choice import EngineSpec
 from talon.plugins import hookimpl
 
 TALON_API = 1
@@ -10,3 +11,8 @@ TALON_API = 1
 @hookimpl
 def talon_commands() -> dict[str, str]:
     return {"hw": "talon.hw.commands:group"}
+
+
+@hookimpl
+def talon_engines() -> dict[str, EngineSpec]:
+    return {"native": EngineSpec("talon.hw.native.engine:NativeEngine", priority=10)}
