@@ -17,7 +17,7 @@ FLAGS = {
 }
 WISH = os.environ.get("TALON_NATIVE", "auto")
 """auto: without a compiler the package installs all the same; require: then it fails; skip: nothing is built."""
-REASON = Path("src/talon/hw/native/unbuilt.txt")
+REASON = Path("native/unbuilt.txt")
 """Why there is no library, for `talon doctor`."""
 
 
@@ -39,28 +39,31 @@ class Build(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         ext.extra_compile_args += FLAGS.get(self.compiler.compiler_type, FLAGS["unix"])
-        REASON.unlink(missing_ok=True)
         super().build_extension(ext)
+        self.reason().unlink(missing_ok=True)
 
     def get_outputs(self) -> list[str]:
         return [path for path in super().get_outputs() if Path(path).exists()]
 
     def copy_extensions_to_source(self) -> None:
-        if not REASON.exists():
+        if not self.reason().exists():
             super().copy_extensions_to_source()
+
+    def folder(self) -> Path:
+        """Where talon.hw is built: its source for an editable install."""
+        editable = self.inplace or getattr(self, "editable_mode", False)
+        return Path("src/talon/hw") if editable else Path(self.build_lib) / "talon" / "hw"
+
+    def reason(self) -> Path:
+        return self.folder() / REASON
 
     def unbuilt(self, reason: str) -> None:
         """Write the reason, and remove what an earlier build has left."""
         print(f"talon-hw: the native engine is not built: {reason}")
-        REASON.write_text(reason + "\n", encoding="utf-8")
-        places = [Path("src/talon/hw"), Path(self.build_lib or "build/lib") / "talon" / "hw"]
-        for place in places:
-            for stale in [*place.glob("_native*.so"), *place.glob("_native*.pyd")]:
-                stale.unlink()
-        if not self.inplace:
-            target = Path(self.build_lib) / REASON.relative_to("src")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(reason + "\n", encoding="utf-8")
+        for stale in [*self.folder().glob("_native*.so"), *self.folder().glob("_native*.pyd")]:
+            stale.unlink()
+        self.reason().parent.mkdir(parents=True, exist_ok=True)
+        self.reason().write_text(reason + "\n", encoding="utf-8")
 
 
 setup(

@@ -230,7 +230,7 @@ def test_it_says_what_ran_how() -> None:
     graph = ir.Graph.chain(
         input=ir.Input([4]),
         fc=ir.Affine(weights(4, 4)),
-        act=ir.GELU(),
+        act=ir.GELU(4),
         lif=ir.LIF(2.0, 1.0, 0.0, 1.0),
         output=ir.Output([4]),
     )

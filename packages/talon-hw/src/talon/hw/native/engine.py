@@ -24,6 +24,10 @@ class NativeEngine:
 
     options = frozenset(field.name for field in fields(Options))
 
+    def condition(self) -> tuple[bool, str]:
+        module, said = load()
+        return (False, said) if module is None else (True, f"C kernels, instruction set {said}")
+
     def refuses(self, graph: Graph, dtype: str) -> str | None:
         module, reason = load()
         if module is None:

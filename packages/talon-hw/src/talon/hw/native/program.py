@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import networkx
 
@@ -41,11 +42,10 @@ def lower(wiring: Wiring, options: Options) -> list[Op]:
 def groups(wiring: Wiring) -> list[list[int]]:
     """The nodes in an order in which every group has all it needs from earlier ones, at all steps. A group of several
     is a cycle, in the order of one step; so is one node that feeds itself."""
-    graph = networkx.DiGraph()
+    graph: Any = networkx.DiGraph()
     graph.add_nodes_from(wiring.order)
     graph.add_edges_from((link.src, link.dst) for link in wiring.task.graph.links)
     place = {number: at for at, number in enumerate(wiring.order)}
-    condensed = networkx.condensation(graph)
-    members = {at: sorted(found, key=place.__getitem__) for at, found in condensed.nodes(data="members")}
-    order = networkx.lexicographical_topological_sort(condensed, key=lambda at: place[members[at][0]])
-    return [members[at] for at in order]
+    condensed: Any = networkx.condensation(graph)
+    members: dict[int, set[int]] = dict(condensed.nodes(data="members"))
+    return [sorted(members[at], key=lambda number: place[number]) for at in networkx.topological_sort(condensed)]
