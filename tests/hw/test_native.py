@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from talon import ir
+from talon import hw, ir
 from talon.engine import Result, run
 from talon.hw.native import library
 from talon.testing.graphs import feeds, graphs, random_graph
@@ -274,3 +275,58 @@ def test_buffers_that_do_not_fit_are_refused() -> None:
         module.affine(2, 3, 4, 0.5, x, w, None, y, counts, binary, index)
     with pytest.raises(ValueError, match="instruction set"):
         module.isa("v9")
+
+
+SPIKING = ir.Graph.chain(
+    input=ir.Input([6]), fc=ir.Affine(weights(5, 6)), lif=ir.LIF(3.0, 1.0, 0.0, 0.7), output=ir.Output([5])
+)
+
+
+def test_a_program_runs_as_the_graph_does() -> None:
+    program = hw.compile(SPIKING, kernels="event")
+    x = some(9, 4, 6)
+    expected = run(SPIKING, x, engine="reference", record="*")
+    for threads in (1, 3):
+        same_result(program.run(x, record="*", threads=threads), expected)
+    first = program.run(x[:4])
+    same(program.run(x[4:], state=first.state).state.nodes["lif"], expected.state.nodes["lif"])
+
+
+def test_a_program_is_shared_by_threads() -> None:
+    program, x = hw.compile(SPIKING), some(50, 3, 6)
+    expected = program.run(x)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: program.run(x), range(12)):
+            same_result(found, expected)
+
+
+def test_a_session_goes_on_step_by_step() -> None:
+    x = some(9, 4, 6)
+    expected = run(SPIKING, x, engine="reference")
+    session = hw.compile(SPIKING).session(batch=4)
+    outputs = [session.step(x[t])["output"] for t in range(4)]
+    middle = session.run(x[4:6])
+    kept = np.array(middle.state.nodes["lif"]["v"])
+    outputs += list(middle.outputs["output"])
+    last = session.run(x[6:])
+    outputs += list(last.outputs["output"])
+    same({"output": np.stack(outputs)}, expected.outputs)
+    same_counts = {"lif": {"spikes": expected.counts["lif"]["spikes"][6:]}}
+    same({"spikes": last.counts["lif"]["spikes"]}, same_counts["lif"])
+    same(last.state.nodes["lif"], expected.state.nodes["lif"])
+    assert last.state.step == 9
+    assert np.array_equal(middle.state.nodes["lif"]["v"], kept)
+
+
+def test_programs_and_sessions_say_what_is_wrong() -> None:
+    with pytest.raises(ir.TalonGraphError, match="declare the shape of one sample"):
+        hw.compile(ir.Graph.chain(input=ir.Input(None), output=ir.Output(None)))
+    with pytest.raises(ir.TalonTypeError, match="compile takes a graph"):
+        hw.compile("net.t1c")  # type: ignore[arg-type]
+    program = hw.compile(SPIKING)
+    with pytest.raises(ir.TalonRunError, match="found 2"):
+        program.session(batch=4).run(some(1, 2, 6))
+    with pytest.raises(ir.TalonRunError, match="number of samples"):
+        program.session(batch=0)
+    with pytest.raises(ir.TalonRunError, match="wrong shape"):
+        program.run(some(1, 2, 7))

@@ -46,7 +46,7 @@ class _Run(Wiring):
         return total
 
     def execute(self) -> Result:
-        task = self.task
+        task, inputs = self.task, self.inputs
         records, places = self.wanted()
         tallies = Tallies(task.steps, task.batch)
         outputs = {
@@ -56,7 +56,7 @@ class _Run(Wiring):
         for step in range(task.steps):
             for number in self.order:
                 unit = self.units[number]
-                entering = self.inputs.get(number)
+                entering = inputs.get(number)
                 if entering is not None:
                     self.values[number] = (entering[step],)
                     continue

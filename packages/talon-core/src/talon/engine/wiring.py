@@ -5,7 +5,7 @@ What engines share: they differ in the order in which they go through steps and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -82,15 +82,19 @@ class Tallies:
 
 class Wiring:
     """The units of a task by number, which is their place in the flat graph; `order`: of one step. `depths`: the
-    longest delay of every delayed port. `held`: the values still to be delivered when the run begins, oldest first."""
+    longest delay of every delayed port. `held`: the values still to be delivered when the run begins, oldest first.
 
-    def __init__(self, task: Task) -> None:
+    `own`: copies of nodes that were cast already, by flat name; nobody may change their arrays.
+    """
+
+    def __init__(self, task: Task, own: Mapping[str, Primitive] | None = None) -> None:
         self.task = task
+        self.own = own or {}
         self.names = list(task.graph.nodes)
         self.units = [self.unit(name) for name in self.names]
         number = {name: place for place, name in enumerate(self.names)}
         self.order = [number[name] for name in task.graph.order()]
-        self.inputs = {number[name]: read_only(array) for name, array in task.inputs.items()}
+        self.number = number
         self.exits = {number[name]: name for name in task.graph.outputs}
         self.depths: dict[tuple[int, int], int] = {}
         self.held: dict[tuple[int, int], list[np.ndarray]] = {}
@@ -102,7 +106,7 @@ class Wiring:
     def unit(self, name: str) -> Unit:
         task, node = self.task, self.task.graph.nodes[name]
         path = task.paths[name]
-        own = cast(node, path, task.dtype)
+        own = self.own.get(name) or cast(node, path, task.dtype)
         ports = node.ports()
         arguments: list[list[Source]] = [[] for port in ports.inputs if not port.ordered]
         shapes = task.out_shapes[name]
@@ -128,6 +132,11 @@ class Wiring:
                 key = (link.src, link.src_port)
                 self.depths[key] = max(delay, self.depths.get(key, 0))
                 self.held[key] = []
+
+    @property
+    def inputs(self) -> dict[int, np.ndarray]:
+        """The arrays of the Inputs by number."""
+        return {self.number[name]: read_only(array) for name, array in self.task.inputs.items()}
 
     def zeros(self, node: int, port: int) -> np.ndarray:
         """What a delayed port gives before anything has reached its end."""
@@ -196,11 +205,15 @@ class Wiring:
             records[key] = np.empty((task.steps, *shape), task.dtype)
         return records, {key: places[key] for key in keys}
 
-    def state(self) -> State:
-        """After the run: what the units hold, and `held`."""
+    def state(self, copied: bool = False) -> State:
+        """After the run: what the units hold, and `held`. `copied` where they go on and change it in place."""
         return State(
             self.first + self.task.steps,
-            {unit.path: dict(unit.state) for unit in self.units if unit.state},
+            {
+                unit.path: {n: np.array(a) if copied else a for n, a in unit.state.items()}
+                for unit in self.units
+                if unit.state
+            },
             {self.port_name(*key): np.stack(values) for key, values in self.held.items() if values},
         )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from talon.engine.choice import EngineSpec
+from typing import Any
+
 from talon.plugins import hookimpl
 
 TALON_API = 1
@@ -14,5 +15,7 @@ def talon_commands() -> dict[str, str]:
 
 
 @hookimpl
-def talon_engines() -> dict[str, EngineSpec]:
+def talon_engines() -> dict[str, Any]:
+    from talon.engine.choice import EngineSpec
+
     return {"native": EngineSpec("talon.hw.native.engine:NativeEngine", priority=10)}

@@ -15,8 +15,9 @@ from talon.engine.state import State
 from talon.engine.task import Task
 from talon.hw.native.library import load
 from talon.hw.native.options import Options
-from talon.hw.native.session import Session
+from talon.hw.native.sweep import Sweep
 from talon.ir.graph import Graph
+from talon.ir.primitive import Primitive
 
 
 class NativeEngine:
@@ -35,15 +36,19 @@ class NativeEngine:
         return None if dtype == "float32" else f"it computes in float32, not {dtype}"
 
     def execute(self, task: Task) -> Result:
-        options = Options.of(task.options)
-        threads = min(task.threads, task.batch)
-        if threads == 1:
-            return Session(task, options).run()
-        bounds = np.linspace(0, task.batch, threads + 1).astype(int).tolist()
-        parts = [slice(a, b) for a, b in pairwise(bounds)]
-        sessions = [Session(share(task, part), options) for part in parts]
-        with ThreadPoolExecutor(threads) as pool:
-            return joined([future.result() for future in [pool.submit(session.run) for session in sessions]])
+        return execute(task, Options.of(task.options))
+
+
+def execute(task: Task, options: Options, own: Mapping[str, Primitive] | None = None) -> Result:
+    """Run a task, its samples shared among threads. `own`: copies of the nodes that were cast already."""
+    threads = min(task.threads, task.batch)
+    if threads == 1:
+        return Sweep(task, options, own).run()
+    bounds = np.linspace(0, task.batch, threads + 1).astype(int).tolist()
+    parts = [slice(a, b) for a, b in pairwise(bounds)]
+    sweeps = [Sweep(share(task, part), options, own) for part in parts]
+    with ThreadPoolExecutor(threads) as pool:
+        return joined([future.result() for future in [pool.submit(sweep.run) for sweep in sweeps]])
 
 
 def share(task: Task, part: slice) -> Task:

@@ -1,6 +1,8 @@
-"""A run of a program: layer by layer over a chunk of steps, and step by step inside cycles."""
+"""A task gone through: layer by layer over a chunk of steps, and step by step inside cycles."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -8,16 +10,19 @@ from talon.engine.counts import Counts
 from talon.engine.result import EngineUse, Result
 from talon.engine.task import Task
 from talon.engine.wiring import Source, Tallies, Wiring, read_only
+from talon.hw.native.lowering import groups, lower
 from talon.hw.native.options import Options
-from talon.hw.native.program import groups, lower
+from talon.ir.primitive import Primitive
 
 CHUNK_BYTES = 4 << 20
 """What the values of a chunk of steps may take, so that a layer finds its input in a cache."""
 
 
-class Session:
-    def __init__(self, task: Task, options: Options) -> None:
-        self.task, self.wiring = task, Wiring(task)
+class Sweep:
+    """`own`: copies of the nodes that were cast already."""
+
+    def __init__(self, task: Task, options: Options, own: Mapping[str, Primitive] | None = None) -> None:
+        self.wiring = Wiring(task, own)
         self.ops = lower(self.wiring, options)
         self.groups = groups(self.wiring)
         units = self.wiring.units
@@ -26,8 +31,16 @@ class Session:
         self.before = {key: self.wiring.zeros(*key) for key in self.wiring.depths}
         self.values: dict[tuple[int, int], np.ndarray] = {}
 
+    def go_on(self, task: Task) -> Result:
+        """The same graph and batch with further inputs, from where the last run stopped."""
+        self.wiring.first += self.wiring.task.steps
+        self.wiring.task = task
+        return self.run()
+
     def run(self) -> Result:
-        task, wiring = self.task, self.wiring
+        """The task from its state; what is given back is not changed by going on."""
+        wiring, task = self.wiring, self.wiring.task
+        self.inputs = wiring.inputs
         self.records, self.places = wiring.wanted()
         self.tallies = Tallies(task.steps, task.batch)
         self.outputs = {
@@ -40,15 +53,15 @@ class Session:
             if task.progress is not None:
                 task.progress(start + steps, task.steps)
         use = EngineUse("native", "", {op.unit.path: op.how for op in self.ops})
-        return Result(self.outputs, wiring.state(), Counts(self.tallies.found), self.records, use)
+        return Result(self.outputs, wiring.state(copied=True), Counts(self.tallies.found), self.records, use)
 
     def advance(self, start: int, steps: int) -> None:
         """All nodes over a chunk of steps."""
         self.values = {}
         for group in self.groups:
             number = group[0]
-            if number in self.wiring.inputs:
-                self.values[number, 0] = self.wiring.inputs[number][start : start + steps]
+            if number in self.inputs:
+                self.values[number, 0] = self.inputs[number][start : start + steps]
             elif len(group) == 1 and not any(s.node == number for a in self.wiring.units[number].arguments for s in a):
                 self.compute(number, start, 0, steps, steps)
             else:
