@@ -12,7 +12,7 @@ MODULE = "talon.hw._native"
 SOURCES = ["module.c", "choose.c", "isa_base.c", "isa_v3.c", "isa_v4.c"]
 # Contraction off: a fused multiply-add rounds once where the written meaning rounds twice.
 FLAGS = {
-    "unix": ["-std=c11", "-O3", "-ffp-contract=off", "-fvisibility=hidden"],
+    "unix": ["-std=c11", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fvisibility=hidden"],
     "msvc": ["/std:c11", "/O2", "/fp:precise"],
 }
 WISH = os.environ.get("TALON_NATIVE", "auto")

@@ -2,6 +2,7 @@
 #ifndef TALON_NATIVE_H
 #define TALON_NATIVE_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -4,7 +4,7 @@
 #define NEURON_TINY 1.17549435e-38f
 
 static inline float NAME(settle)(float v) {
-    return (v < 0.0f ? -v : v) < NEURON_TINY ? 0.0f : v;
+    return fabsf(v) < NEURON_TINY ? 0.0f : v;
 }
 
 /* `p`: 1 where every neuron has parameters of its own, else 0. Constant arguments make each call a loop of its own. */
@@ -13,19 +13,21 @@ static inline __attribute__((always_inline)) int64_t NAME(neuron_row)(const talo
                                                                       int rule, int pending) {
     int32_t spikes = 0;
     for (ptrdiff_t j = 0; j < c->size; j++) {
-        const float threshold = c->threshold[j * p];
+        /* Both sides of every choice are computed: a loop without branches is vectorised. */
+        const float threshold = c->threshold[j * p], reset = c->reset[j * p];
         float u = v[j];
-        const int before = (rule & TALON_GREATER) ? u > threshold : u >= threshold;
-        const int late = pending && before;
-        if ((rule & TALON_LATE) && !(rule & TALON_SUBTRACT)) u = late ? c->reset[j * p] : u;
+        const int late = pending & ((rule & TALON_GREATER) ? u > threshold : u >= threshold);
+        if ((rule & TALON_LATE) && !(rule & TALON_SUBTRACT)) u = late ? reset : u;
         if (rule & TALON_LEAKS)
             u = c->beta[j * p] * u + c->gain[j * p] * (c->leak[j * p] + c->r[j * p] * x[j]);
         else
             u = u + c->r[j * p] * x[j];
-        if ((rule & TALON_LATE) && (rule & TALON_SUBTRACT)) u = late ? u - threshold : u;
+        const float lower = u - threshold;
+        if ((rule & TALON_LATE) && (rule & TALON_SUBTRACT)) u = late ? lower : u;
         u = NAME(settle)(u);
         const int fires = (rule & TALON_GREATER) ? u > threshold : u >= threshold;
-        if (!(rule & (TALON_LATE | TALON_NO_RESET))) u = fires ? ((rule & TALON_SUBTRACT) ? u - threshold : c->reset[j * p]) : u;
+        const float less = u - threshold;
+        if (!(rule & (TALON_LATE | TALON_NO_RESET))) u = fires ? ((rule & TALON_SUBTRACT) ? less : reset) : u;
         v[j] = NAME(settle)(u);
         y[j] = fires ? 1.0f : 0.0f;
         spikes += fires;
