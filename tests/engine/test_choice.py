@@ -28,7 +28,7 @@ class Picky(ReferenceEngine):
 def picky(monkeypatch: pytest.MonkeyPatch) -> None:
     known = dict(registry.collected("talon_engines"))
     known["picky"] = Entry(
-        "picky", EngineSpec(f"{__name__}:Picky", 10), Plugin("test", "test", "1", __name__), "talon_engines"
+        "picky", EngineSpec(f"{__name__}:Picky", 20), Plugin("test", "test", "1", __name__), "talon_engines"
     )
     monkeypatch.setattr(registry, "collected", lambda hook: known)
     monkeypatch.setattr(EngineSpec, "load", lambda self: Picky() if "Picky" in self.target else ReferenceEngine())
@@ -37,10 +37,10 @@ def picky(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("picky")
 def test_auto_takes_the_first_that_accepts() -> None:
     x: Any = np.zeros((1, 1, 1))
-    assert list_engines() == ["picky", "reference"]
+    assert list_engines() == ["picky", "native", "reference"]
     assert run(GRAPH, x, dtype="float64").engine.name == "picky"
     chosen = run(GRAPH, x).engine
-    assert chosen.name == "reference"
+    assert chosen.name == "native"
     assert "float64 only" in chosen.why
 
 

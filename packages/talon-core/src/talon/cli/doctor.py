@@ -39,7 +39,6 @@ def doctor(out: Output) -> Exit:
 
 def examination() -> dict[str, dict[str, str]]:
     """Versions and what is installed, as plain values."""
-    from talon.engine import list_engines
     from talon.plugins import registry
 
     system = {"python": platform.python_version(), "platform": platform.platform()}
@@ -49,7 +48,7 @@ def examination() -> dict[str, dict[str, str]]:
         "libraries": {name: version(name) for name in LIBRARIES},
         "installed": {
             "primitives": str(len(registry.list_primitives())),
-            "engines": ", ".join(list_engines()),
+            "engines": ", ".join(f"{name} ({text})" if text else name for name, (_, text) in conditions().items()),
             "backends": ", ".join(registry.collected("talon_storage_backends")),
         },
     }
@@ -60,6 +59,21 @@ def version(name: str) -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
+
+
+def conditions() -> dict[str, tuple[bool, str]]:
+    """Of every engine whether it can run here, and by what or why not; nothing of one that needs nothing."""
+    from talon.engine.choice import Conditional, specs
+    from talon.plugins.manager import described
+
+    found = {}
+    for name, spec in specs().items():
+        try:
+            engine = spec.load()
+            found[name] = engine.condition() if isinstance(engine, Conditional) else (True, "")
+        except Exception as error:  # noqa: BLE001 - a stranger's engine must not stop the doctor
+            found[name] = (False, described(error))
+    return found
 
 
 def troubles() -> list[Diagnostic]:
@@ -96,7 +110,18 @@ def troubles() -> list[Diagnostic]:
         for plugin in manager().plugins
         if plugin.error
     ]
-    return [*namespace_troubles(), *version_troubles(), *unusable, *clashes, *in_the_way]
+    missing = [
+        Diagnostic(
+            "T405",
+            f"the engine {name!r} cannot run here; another one does its work, more slowly",
+            "warning",
+            found=reason,
+            help="mend what it names and install its distribution again",
+        )
+        for name, (good, reason) in conditions().items()
+        if not good
+    ]
+    return [*namespace_troubles(), *version_troubles(), *unusable, *clashes, *in_the_way, *missing]
 
 
 def namespace_troubles() -> list[Diagnostic]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from talon.ir.errors import TalonRunError, suggest
 from talon.plugins.lazy import load
@@ -26,6 +26,15 @@ class Engine(Protocol):
 
     def execute(self, task: Task) -> Result:
         """Run a checked task."""
+        ...
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """What an engine may offer besides, if it needs something that may be missing."""
+
+    def condition(self) -> tuple[bool, str]:
+        """Whether it can run anything here, and by what it runs or why it cannot; `talon doctor` shows it."""
         ...
 
 

@@ -36,7 +36,8 @@ def run(
     `(B, *shape)`, held for T steps. `dtype`: `"float32"` or `"float64"`; inputs and parameters are cast to it once.
     `state`: a former `Result.state`, to go on from. `record`: names such as `"lif1.spikes"`, `"lif1.v"`, `"*.spikes"`,
     `"conv1.out"`, each giving `(T, B, *shape)`; what is inside others by its path, `"block/if.spikes"`, and a block's
-    output by its port, `"block.out"`. `progress(done, total)` is called after every step.
+    output by its port, `"block.out"`. `progress(done, total)` is told how many steps are done, from
+    time to time and at the end.
 
     Raises `TalonGraphError` for a graph that `check()` refuses, `TalonRunError` (T4xx) for inputs, state and options
     that do not fit it.

@@ -92,35 +92,29 @@ def outlets(graph: Graph, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from outlets(inner, f"{path}/")
 
 
-def make_task(
-    graph: Graph,
-    inputs: Any,
-    *,
-    dtype: str,
-    state: State | None,
-    record: str | Iterable[str],
-    repeat: int | None,
-    threads: int,
-    options: Mapping[str, Any],
-    progress: Progress | None,
-) -> Task:
-    """Check everything and flatten the graph."""
-    if dtype not in DTYPES:
-        raise TalonRunError("T402", "graphs run in float32 or float64", expected=" or ".join(DTYPES), found=repr(dtype))
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise TalonRunError("T401", "threads is a whole number", expected=">= 1", found=repr(threads))
-    if state is not None and not isinstance(state, State):
-        raise TalonRunError("T403", "state is no State", expected="Result.state or State.load(path)", found=repr(state))
+@dataclass(frozen=True)
+class Prepared:
+    """A graph that can run, flattened: `flat` with the sample shapes of every node's inputs and outputs."""
+
+    flat: Graph
+    in_shapes: Mapping[str, tuple[Shape, ...]]
+    out_shapes: Mapping[str, tuple[Shape, ...]]
+
+
+def prepare(graph: Graph, samples: Callable[[], tuple[Shape, ...]]) -> Prepared:
+    """Validate and flatten a graph for inputs of these sample shapes, which are asked for when it has been validated.
+
+    Raises `TalonGraphError` or `TalonRunError` where it cannot run.
+    """
     graph.validate()
     refuse_opaque(graph)
-    arrays, steps, batch = batches(graph, inputs, np.dtype(dtype), repeat)
+    given = samples()
     flat = graph.flatten()
-    shapes = infer_shapes(flat, tuple(array.shape[2:] for array in arrays.values()))
+    shapes = infer_shapes(flat, given)
     for problem in shapes.problems:
         error = TalonGraphError(problem.code, problem.message)
         error.diagnostic = problem
         raise error
-    wanted = (record,) if isinstance(record, str) else tuple(record)
     known: dict[str, tuple[Shape, ...]] = {}
     for name, found in zip(flat.nodes, shapes.outputs, strict=True):
         complete = tuple(shape for shape in found if shape is not None)
@@ -132,19 +126,56 @@ def make_task(
                 help="declare input_type or output_type on a node of the cycle",
             )
         known[name] = complete
+    entering = {n: tuple(s for s in found if s is not None) for n, found in zip(flat.nodes, shapes.inputs, strict=True)}
+    return Prepared(flat, entering, known)
+
+
+def make_task(
+    graph: Graph,
+    inputs: Any,
+    *,
+    dtype: str = "float32",
+    state: State | None = None,
+    record: str | Iterable[str] = (),
+    repeat: int | None = None,
+    threads: int = 1,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    prepared: Prepared | None = None,
+) -> Task:
+    """Check everything and flatten the graph, unless it is `prepared` for these shapes already."""
+    if dtype not in DTYPES:
+        raise TalonRunError("T402", "graphs run in float32 or float64", expected=" or ".join(DTYPES), found=repr(dtype))
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise TalonRunError("T401", "threads is a whole number", expected=">= 1", found=repr(threads))
+    if state is not None and not isinstance(state, State):
+        raise TalonRunError("T403", "state is no State", expected="Result.state or State.load(path)", found=repr(state))
+    kind = np.dtype(dtype)
+    if prepared is None:
+        found: list[tuple[dict[str, np.ndarray], int, int]] = []
+
+        def samples() -> tuple[Shape, ...]:
+            found.append(batches(graph, inputs, kind, repeat))
+            return tuple(array.shape[2:] for array in found[0][0].values())
+
+        prepared = prepare(graph, samples)
+        arrays, steps, batch = found[0]
+    else:
+        arrays, steps, batch = batches(graph, inputs, kind, repeat)
+    wanted = (record,) if isinstance(record, str) else tuple(record)
     return Task(
-        flat,
+        prepared.flat,
         arrays,
         steps,
         batch,
-        np.dtype(dtype),
-        flat.provenance,
-        {n: tuple(s for s in found if s is not None) for n, found in zip(flat.nodes, shapes.inputs, strict=True)},
-        known,
+        kind,
+        prepared.flat.provenance,
+        prepared.in_shapes,
+        prepared.out_shapes,
         state,
         wanted,
         threads,
-        dict(options),
+        dict(options or {}),
         progress,
         dict(outlets(graph)) if wanted else {},
     )

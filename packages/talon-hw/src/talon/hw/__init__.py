@@ -1,7 +1,7 @@
 """Hardware targets: what a chip offers, and whether a graph fits on it.
 
 `from talon import hw`, then `hw.target("generic-mesh")`, `hw.check(graph, target)`, `hw.targets()`. Every name is
-loaded on first use. `hw.run` is `talon.engine.run`.
+loaded on first use. `hw.run` is `talon.engine.run`; `hw.compile(graph)` gives a program to run often.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from talon.hw.description import target as target
     from talon.hw.description import targets as targets
     from talon.hw.fit import check as check
+    from talon.hw.native.program import Program as Program
+    from talon.hw.native.program import Session as Session
+    from talon.hw.native.program import compile as compile
     from talon.hw.report import Finding as Finding
     from talon.hw.report import FitReport as FitReport
 else:
@@ -31,5 +34,8 @@ else:
             "check": "talon.hw.fit:check",
             "Finding": "talon.hw.report:Finding",
             "FitReport": "talon.hw.report:FitReport",
+            "compile": "talon.hw.native.program:compile",
+            "Program": "talon.hw.native.program:Program",
+            "Session": "talon.hw.native.program:Session",
         },
     )

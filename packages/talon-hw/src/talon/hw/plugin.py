@@ -1,6 +1,8 @@
-"""talon-hw as a plugin: its commands form the group `talon hw`."""
+"""talon-hw as a plugin: its commands form the group `talon hw`; the native engine comes before the reference."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from talon.plugins import hookimpl
 
@@ -10,3 +12,10 @@ TALON_API = 1
 @hookimpl
 def talon_commands() -> dict[str, str]:
     return {"hw": "talon.hw.commands:group"}
+
+
+@hookimpl
+def talon_engines() -> dict[str, Any]:
+    from talon.engine.choice import EngineSpec
+
+    return {"native": EngineSpec("talon.hw.native.engine:NativeEngine", priority=10)}

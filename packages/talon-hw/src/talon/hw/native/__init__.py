@@ -1,0 +1,1 @@
+"""The native engine: the C library, programs made of its kernels, and sessions that run them."""

@@ -1,0 +1,84 @@
+"""The native engine as talon-core's `run` asks for it: float32 by the C library, samples shared among threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
+from itertools import pairwise
+
+import numpy as np
+
+from talon.engine.counts import Counts
+from talon.engine.result import Result
+from talon.engine.state import State
+from talon.engine.task import Task
+from talon.hw.native.library import load
+from talon.hw.native.options import Options
+from talon.hw.native.sweep import Sweep
+from talon.ir.graph import Graph
+from talon.ir.primitive import Primitive
+
+
+class NativeEngine:
+    """Every graph in float32; nodes without a kernel run by their own step."""
+
+    options = frozenset(field.name for field in fields(Options))
+
+    def condition(self) -> tuple[bool, str]:
+        module, said = load()
+        return (False, said) if module is None else (True, f"C kernels, instruction set {said}")
+
+    def refuses(self, graph: Graph, dtype: str) -> str | None:
+        module, reason = load()
+        if module is None:
+            return reason
+        return None if dtype == "float32" else f"it computes in float32, not {dtype}"
+
+    def execute(self, task: Task) -> Result:
+        return execute(task, Options.of(task.options))
+
+
+def execute(task: Task, options: Options, own: Mapping[str, Primitive] | None = None) -> Result:
+    """Run a task, its samples shared among threads. `own`: copies of the nodes that were cast already."""
+    threads = min(task.threads, task.batch)
+    if threads == 1:
+        return Sweep(task, options, own).run()
+    bounds = np.linspace(0, task.batch, threads + 1).astype(int).tolist()
+    parts = [slice(a, b) for a, b in pairwise(bounds)]
+    sweeps = [Sweep(share(task, part), options, own) for part in parts]
+    with ThreadPoolExecutor(threads) as pool:
+        return joined([future.result() for future in [pool.submit(sweep.run) for sweep in sweeps]])
+
+
+def share(task: Task, part: slice) -> Task:
+    """The same task for some of the samples; only the first tells of its progress."""
+    state = task.state
+    if state is not None:
+        state = State(
+            state.step,
+            {path: {name: a[part] for name, a in values.items()} for path, values in state.nodes.items()},
+            {port: values[:, part] for port, values in state.delays.items()},
+        )
+    return replace(
+        task,
+        inputs={name: array[:, part] for name, array in task.inputs.items()},
+        batch=part.stop - part.start,
+        state=state,
+        progress=task.progress if part.start == 0 else None,
+    )
+
+
+def joined(results: list[Result]) -> Result:
+    """The samples together again."""
+    first = results[0]
+
+    def along(axis: int, each: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        return {name: np.concatenate([found[name] for found in each], axis) for name in each[0]}
+
+    nodes = {path: along(0, [r.state.nodes[path] for r in results]) for path in first.state.nodes}
+    state = State(first.state.step, nodes, along(1, [r.state.delays for r in results]))
+    counts = Counts({path: along(1, [r.counts[path] for r in results]) for path in first.counts})
+    used = {path: max((r.engine.nodes[path] for r in results), key=len) for path in first.engine.nodes}
+    outputs, records = along(1, [r.outputs for r in results]), along(1, [r.records for r in results])
+    return Result(outputs, state, counts, records, replace(first.engine, nodes=used))

@@ -1,0 +1,113 @@
+"""A graph compiled once and run often, and sessions that take one step after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from talon.engine.result import Result
+from talon.engine.state import State
+from talon.engine.task import Task, make_task, prepare
+from talon.engine.wiring import cast
+from talon.hw.native.engine import NativeEngine, execute
+from talon.hw.native.options import Options
+from talon.hw.native.sweep import Sweep
+from talon.ir.errors import TalonRunError, TalonTypeError
+from talon.ir.fields import Shape
+from talon.ir.graph import Graph
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+FLOAT32 = np.dtype(np.float32)
+
+
+def compile(graph: Graph, **engine_options: Any) -> Program:
+    """A program of the native engine, in float32. The graph is checked, flattened and copied now; every Input must
+    declare its shape. `engine_options` as for `run`: `kernels`, `chunk`.
+
+    Raises `TalonGraphError` for a graph that cannot run and `TalonRunError` (T405) where the engine cannot run here.
+    """
+    if not isinstance(graph, Graph):
+        raise TalonTypeError("T206", "compile takes a graph", expected="ir.Graph", found=type(graph).__name__)
+    return Program(graph, engine_options)
+
+
+class Program:
+    """A compiled graph. It never changes, so that threads may share it; made by `talon.hw.compile`."""
+
+    def __init__(self, graph: Graph, engine_options: Mapping[str, Any]) -> None:
+        self._graph, self._options = graph, Options.of(engine_options)
+        self._prepared = prepare(graph, self._samples)
+        flat = self._prepared.flat
+        if (reason := NativeEngine().refuses(flat, FLOAT32.name)) is not None:
+            raise TalonRunError(
+                "T405",
+                "engine 'native' cannot run here",
+                found=reason,
+                help="run the graph with talon.engine.run, or install talon-hw again where there is a C compiler",
+            )
+        self._own = {name: cast(node, flat.provenance[name], FLOAT32) for name, node in flat.nodes.items()}
+
+    def _samples(self) -> tuple[Shape, ...]:
+        # Validation refuses a graph with an Input whose shape is open.
+        return tuple(node.shape for node in self._graph.inputs.values() if node.shape is not None)
+
+    def run(
+        self,
+        inputs: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        state: State | None = None,
+        record: str | Iterable[str] = (),
+        repeat: int | None = None,
+        threads: int = 1,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Result:
+        """As `talon.engine.run`, without checking and copying the graph again."""
+        task = self._task(inputs, state=state, record=record, repeat=repeat, threads=threads, progress=progress)
+        return execute(task, self._options, self._own)
+
+    def session(self, batch: int = 1, state: State | None = None) -> Session:
+        """What remembers the state of `batch` samples between calls."""
+        return Session(self, batch, state)
+
+    def _task(self, inputs: Any, **given: Any) -> Task:
+        return make_task(self._graph, inputs, prepared=self._prepared, **given)
+
+    def __repr__(self) -> str:
+        return f"<Program of {len(self._prepared.flat.nodes)} nodes>"
+
+
+class Session:
+    """Samples that go on step by step. One thread at a time may use it; made by `Program.session`."""
+
+    def __init__(self, program: Program, batch: int, state: State | None) -> None:
+        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+            raise TalonRunError("T401", "batch is a number of samples", expected=">= 1", found=repr(batch))
+        self._program, self.batch, self._state = program, batch, state
+        self._sweep: Sweep | None = None
+
+    def run(
+        self,
+        inputs: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        record: str | Iterable[str] = (),
+        repeat: int | None = None,
+    ) -> Result:
+        """Further steps `(T, B, *shape)`, from where the last call stopped."""
+        program = self._program
+        task = program._task(inputs, state=self._state, record=record, repeat=repeat)
+        if task.batch != self.batch:
+            raise TalonRunError(
+                "T401", "the session has other samples", expected=f"{self.batch} in the batch", found=str(task.batch)
+            )
+        if self._sweep is None:
+            self._sweep = Sweep(task, program._options, program._own)
+            return self._sweep.run()
+        return self._sweep.go_on(task)
+
+    def step(self, inputs: ArrayLike | Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
+        """One step, `(B, *shape)` in and `(B, *shape)` out by Output name."""
+        return {name: array[0] for name, array in self.run(inputs, repeat=1).outputs.items()}
