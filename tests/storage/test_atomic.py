@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from talon import ir
+from talon.storage import atomic
 from tests.storage.writing import FORMATS
 
 OLD, NEW = (ir.Graph({"in": ir.Input([size])}, []) for size in (1, 2))
@@ -47,19 +48,29 @@ class Failing:
 
 
 def temporary(given: Any, *_: Any) -> bool:
-    return os.path.basename(given).startswith(".talon-tmp.")
+    return str(given).endswith(".talon-tmp")
 
 
 def is_folder(handle: int, *_: Any) -> bool:
     return stat.S_ISDIR(os.fstat(handle).st_mode)
 
 
-STEPS: dict[str, tuple[str, Callable[..., bool]]] = {
-    "permissions": ("chmod", temporary),
-    "sync": ("fsync", lambda handle: not is_folder(handle)),
-    "replace": ("replace", temporary),
-    "sync of the folder": ("fsync", is_folder),
-}
+def is_folder_of(path: Path) -> Callable[..., bool]:
+    return lambda handle: os.path.samestat(os.fstat(handle), path.parent.stat())
+
+
+def step_of(name: str, path: Path) -> tuple[Any, str, Callable[..., bool]]:
+    """What does a step, as an attribute of something, and whether a call of it is that step."""
+    steps: dict[str, tuple[Any, str, Callable[..., bool]]] = {
+        "permissions": (os, "chmod", temporary),
+        "sync": (os, "fsync", lambda handle: not is_folder(handle)),
+        "replace": (atomic, "exchange", temporary) if path.is_dir() else (os, "replace", temporary),
+        "sync of the folder": (os, "fsync", is_folder_of(path)),
+    }
+    return steps[name]
+
+
+STEPS = ("permissions", "sync", "replace", "sync of the folder")
 ERRORS = [
     OSError(errno.ENOSPC, "No space left on device"),
     OSError(errno.EIO, "Input/output error"),
@@ -73,9 +84,9 @@ ERRORS = [
 def test_every_step_may_fail(
     path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException, after: bool
 ) -> None:
-    name, when = STEPS[step]
+    owner, name, when = step_of(step, path)
     with monkeypatch.context() as patched:
-        patched.setattr(os, name, Failing(getattr(os, name), error, when, after))
+        patched.setattr(owner, name, Failing(getattr(owner, name), error, when, after))
         with pytest.raises(ir.TalonFileError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
             ir.write(path, NEW)
     replaced = step == "sync of the folder" or (step == "replace" and after)
@@ -89,12 +100,12 @@ def test_every_step_may_fail(
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=["full", "broken", "interrupt"])
-@pytest.mark.parametrize("number", [1, 2])
-def test_the_backend_may_fail(path: Path, error: BaseException, number: int) -> None:
-    """While it writes, at the first node or the last."""
+@pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
+def test_the_backend_may_fail(path: Path, error: BaseException, last: bool) -> None:
+    """While it writes, when it first tells of progress or when it tells of the last node."""
 
     def progress(done: int, total: int) -> None:
-        if done == number:
+        if not last or done == total:
             raise error
 
     with pytest.raises(ir.TalonFileError if isinstance(error, OSError) else KeyboardInterrupt):
@@ -106,8 +117,7 @@ def test_the_backend_may_fail(path: Path, error: BaseException, number: int) -> 
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EACCES])
 def test_a_folder_that_cannot_be_synced(path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """Some file systems do not know what it means; some folders may be written but not read."""
-    name, when = STEPS["sync of the folder"]
-    monkeypatch.setattr(os, name, Failing(os.fsync, OSError(code, os.strerror(code)), when, False))
+    monkeypatch.setattr(os, "fsync", Failing(os.fsync, OSError(code, os.strerror(code)), is_folder, False))
     ir.write(path, NEW)
     assert ir.read(path).same_as(NEW)
 
@@ -121,22 +131,22 @@ def aged(path: Path, content: str = "x") -> Path:
 def test_what_lies_beside(path: Path) -> None:
     """Stale temporaries of the same target go; fresh ones, those of others, and what looks like them stay."""
     name = path.name
-    stale = aged(path.with_name(f".talon-tmp.0123456789ab.{name}"))
-    fresh = path.with_name(f".talon-tmp.ba9876543210.{name}")
+    stale = aged(path.with_name(f".{name}.0123456789ab.talon-tmp"))
+    fresh = path.with_name(f".{name}.ba9876543210.talon-tmp")
     fresh.write_text("x")
     others = [
-        f".talon-tmp.0123456789ab.x{name}",
-        f".talon-tmp.0123456789ab.x.{name}",
-        f".talon-tmp.backup.{name}",
-        f".talon-tmp.0123456789AB.{name}",
-        f".talon-tmp.0123456789ab.{name}~",
-        f"talon-tmp.0123456789ab.{name}",
+        f".x{name}.0123456789ab.talon-tmp",
+        f".{name}.x.0123456789ab.talon-tmp",
+        f".{name}.backup.talon-tmp",
+        f".{name}.0123456789AB.talon-tmp",
+        f".{name}.0123456789ab.talon-tmp~",
+        f"{name}.0123456789ab.talon-tmp",
         "notes.txt",
     ]
     for other in others:
         aged(path.with_name(other))
     elsewhere = aged(path.parent.parent / "elsewhere")
-    link = path.with_name(f".talon-tmp.aaaaaaaaaaaa.{name}")
+    link = path.with_name(f".{name}.aaaaaaaaaaaa.talon-tmp")
     link.symlink_to(elsewhere)
     ir.write(path, NEW)
     assert not stale.exists()
@@ -150,8 +160,8 @@ def test_names(path: Path, stem: str) -> None:
     target = path.with_name(stem + path.suffix)
     ir.write(target, OLD)
     if len(os.fsencode(target.name)) < 200:
-        stale = aged(path.with_name(f".talon-tmp.0123456789ab.{target.name}"))
-        other = aged(path.with_name(f".talon-tmp.0123456789ab.ab{path.suffix}"))
+        stale = aged(path.with_name(f".{target.name}.0123456789ab.talon-tmp"))
+        other = aged(path.with_name(f".ab{path.suffix}.0123456789ab.talon-tmp"))
         ir.write(target, NEW)
         assert not stale.exists()
         assert other.exists()

@@ -77,7 +77,7 @@ def writers(target: tuple[Path, str]) -> Iterator[Writers]:
 
 def left(path: Path) -> list[Path]:
     """Temporaries beside a target."""
-    return list(path.parent.glob(".talon-tmp.*"))
+    return list(path.parent.glob(".*.talon-tmp"))
 
 
 def test_a_killed_writer_leaves_the_old_file_or_the_new_one(target: tuple[Path, str], writers: Writers) -> None:
@@ -95,7 +95,8 @@ def test_a_killed_writer_leaves_the_old_file_or_the_new_one(target: tuple[Path, 
     ir.write(path, GRAPHS[0], backend=backend)
     assert set(left(path)) == set(temporaries), "those of writers that may be alive were swept"
     for temporary in temporaries:
-        os.utime(temporary, (time.time() - 7200,) * 2)
+        for inside in (*temporary.rglob("*"), temporary):
+            os.utime(inside, (time.time() - 7200,) * 2)
     ir.write(path, GRAPHS[0], backend=backend)
     assert left(path) == []
 

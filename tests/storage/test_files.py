@@ -99,7 +99,7 @@ def test_the_new_file_is_synced_before_it_takes_the_place(path: Path, monkeypatc
 
 
 def test_stale_temporaries_are_swept_and_fresh_ones_left(path: Path) -> None:
-    stale, fresh = path.with_name(f".talon-tmp.{12 * 'a'}.g.t1c"), path.with_name(f".talon-tmp.{12 * 'b'}.g.t1c")
+    stale, fresh = path.with_name(".g.t1c.0123456789ab.talon-tmp"), path.with_name(".g.t1c.ba9876543210.talon-tmp")
     for left in (stale, fresh):
         left.write_text("x")
     os.utime(stale, (time.time() - 7200,) * 2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import mmap
 import os
 import pickle
@@ -65,6 +67,17 @@ def test_plain_zarr_opens_it(path: Path) -> None:
     for array in root["columns"].array_values():
         assert [type(codec).__name__ for codec in array.metadata.codecs] == ["BytesCodec", "Crc32cCodec"]
     assert root.attrs["talon"]["format"] == "1.0"
+
+
+def test_the_hash_of_the_root_is_the_one_that_is_described(folder: Path) -> None:
+    """As `docs/format.md` says it, by zarr alone."""
+    root = zarr.open_group(str(folder), mode="r")
+    said = root.attrs["talon"]
+    columns = {name: array[...] for name, array in sorted(root["columns"].arrays())}
+    listed = [[name, array.dtype.str, len(array)] for name, array in columns.items()]
+    text = json.dumps([said["index"], said["format"], said["writer"], listed], separators=(",", ":"))
+    found = hashlib.sha256(text.encode("ascii") + b"".join(array.tobytes() for array in columns.values()))
+    assert found.hexdigest() == said["sha256"]
 
 
 @pytest.mark.filterwarnings("ignore:Consolidated metadata")

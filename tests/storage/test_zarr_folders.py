@@ -102,7 +102,7 @@ def test_a_failed_write_leaves_the_old_folder(folder: Path, monkeypatch: pytest.
 
 
 def test_stale_temporary_folders_are_swept_and_fresh_ones_left(folder: Path) -> None:
-    stale, fresh = (folder.with_name(f".talon-tmp.{12 * letter}.g.zarr") for letter in "ab")
+    stale, fresh = (folder.with_name(f".g.zarr.{12 * letter}.talon-tmp") for letter in "ab")
     for left in (stale, fresh):
         (left / "arrays").mkdir(parents=True)
         (left / "arrays" / "x").write_text("x")

@@ -24,6 +24,8 @@ from talon import ir
 
 FORMATS = [
     ("hdf5", ".t1c"),
+    ("zarr", ".zarr"),
+    ("zarr", ".zarr.zip"),
 ]
 """Backend and suffix of everything that files are written as."""
 
@@ -75,18 +77,21 @@ def attempt(target: Path, backend: str, graph: ir.Graph) -> dict[str, Any]:
     }
 
 
-def tries(target: Path, backend: str, with_room: Callable[[int], Any]) -> Iterator[dict[str, Any]]:
-    """Writes over an old file with room for some bytes of the new one only, then with enough of it."""
+def tries(
+    target: Path, backend: str, with_room: Callable[[int], Any], measure: Callable[[Iterator[int]], int]
+) -> Iterator[dict[str, Any]]:
+    """Writes over an old file with room for some bytes of the new one only, then with enough of it. `measure` tells
+    from the sizes of its files how much it takes."""
     ir.write(target, GRAPHS[1], backend=backend)
-    size = used(target)
+    size = measure(sizes(target))
     ir.write(target, GRAPHS[0], backend=backend)
     for room in (0, 1, 4096, size // 3, size // 2, size * 9 // 10, size - 4096, 4 * size):
         with with_room(room):
             yield {"room": room, "size": size} | attempt(target, backend, GRAPHS[1])
 
 
-def used(target: Path) -> int:
-    return sum(path.stat().st_size for path in (target, *target.rglob("*")) if path.is_file())
+def sizes(target: Path) -> Iterator[int]:
+    return (path.stat().st_size for path in (target, *target.rglob("*")) if path.is_file())
 
 
 def limited(target: Path, backend: str) -> list[dict[str, Any]]:
@@ -100,7 +105,7 @@ def limited(target: Path, backend: str) -> list[dict[str, Any]]:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
 
-    return list(tries(target, backend, limit))
+    return list(tries(target, backend, limit, max))
 
 
 def full(target: Path, backend: str) -> list[dict[str, Any]]:
@@ -117,7 +122,7 @@ def full(target: Path, backend: str) -> list[dict[str, Any]]:
         finally:
             filler.unlink()
 
-    return list(tries(target, backend, fill))
+    return list(tries(target, backend, fill, sum))
 
 
 def once(target: Path, backend: str) -> list[dict[str, Any]]:

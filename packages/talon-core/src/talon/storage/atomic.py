@@ -27,14 +27,16 @@ SYNCS_AT_ONCE = 16
 
 
 @contextlib.contextmanager
-def replacing(target: str | os.PathLike[str], replaceable: Callable[[Path], bool] | None = None) -> Iterator[Path]:
+def replacing(
+    target: str | os.PathLike[str], *, folder: bool = False, replaceable: Callable[[Path], bool] | None = None
+) -> Iterator[Path]:
     """Give a temporary path beside `target`; when the block ends well, make it durable and put it in target's place.
 
-    The block makes a file there, or a folder. The temporary ends with the name of the target. `replaceable` says of a
-    folder that is the target whether it may be replaced; without it none may. Parent folders are made. A symbolic link
-    is followed, so that what it points to is replaced. Raises `TalonFileError` (T301) where the folder cannot be
-    written, (T308) where what is there cannot be replaced; on any error the target is left as it was, and an interrupt
-    leaves no temporary either.
+    With `folder` the temporary is an empty folder, else there is nothing yet. `replaceable` says of a folder that is
+    the target whether it may be replaced; without it none may. Parent folders are made. A symbolic link is followed,
+    so that what it points to is replaced. Raises `TalonFileError` (T301) where the folder cannot be written, (T308)
+    where what is there cannot be replaced; on any error the target is left as it was, and an interrupt leaves no
+    temporary either.
     """
     path = Path(os.path.realpath(target))
     try:
@@ -45,12 +47,14 @@ def replacing(target: str | os.PathLike[str], replaceable: Callable[[Path], bool
         raise
     except OSError as error:
         raise cannot_write(path, error) from error
-    temporary = path.with_name(f".talon-tmp.{secrets.token_hex(6)}.{ends(path)}")
+    temporary = path.with_name(f"{begins(path)}{secrets.token_hex(6)}.talon-tmp")
     try:
+        if folder:
+            temporary.mkdir()
         yield temporary
         sync_all(temporary)
         keep_mode(path, temporary)
-        if os.path.lexists(path) and (path.is_dir() or temporary.is_dir()):
+        if os.path.lexists(path) and (folder or path.is_dir()):
             exchange(temporary, path)
         else:
             os.replace(temporary, path)
@@ -64,48 +68,61 @@ def replacing(target: str | os.PathLike[str], replaceable: Callable[[Path], bool
 
 
 def refuse_others(path: Path, replaceable: Callable[[Path], bool] | None) -> None:
-    """Only a regular file is replaced, or a folder that the caller would have replaced (T308)."""
+    """Only a regular file is replaced, or a folder of which the caller says so, where the system can (T308)."""
     try:
         mode = path.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return
-    if stat.S_ISDIR(mode):
-        refuse_folder(path, replaceable)
+    if stat.S_ISDIR(mode) and replaceable is not None:
+        if not replaceable(path):
+            raise TalonFileError(
+                "T308",
+                "a folder is in the way",
+                file=str(path),
+                expected="a path that is free, or what talon has written there",
+                found="a folder with other content",
+                help="give another name; talon removes no folder that is not its own",
+            )
+        if not can_exchange():
+            raise no_exchange(path, "a system without renameat2")
     elif not stat.S_ISREG(mode):
+        kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISLNK, "a link that leads back to itself"))
         raise TalonFileError(
             "T308",
             "only a file can be replaced",
             file=str(path),
             expected="a path that is free, or a regular file",
-            found="a link that leads back to itself" if stat.S_ISLNK(mode) else "a device, pipe or socket",
+            found=next((name for is_kind, name in kinds if is_kind(mode)), "a device, pipe or socket"),
             help="give the name of a file",
         )
 
 
-def ends(path: Path) -> str:
-    """What the names of a target's temporaries end with."""
+def begins(path: Path) -> str:
+    """What the names of a target's temporaries begin with."""
     name = os.fsencode(path.name)
-    return path.name if len(name) <= NAMED_BYTES else name[-NAMED_BYTES:].decode(errors="ignore")
+    return f".{path.name if len(name) <= NAMED_BYTES else name[:NAMED_BYTES].decode(errors='ignore')}."
 
 
-def refuse_folder(path: Path, replaceable: Callable[[Path], bool] | None) -> None:
-    """A folder that the caller would not have replaced, or the system cannot replace at once (T308)."""
-    if replaceable is None or not replaceable(path):
-        raise TalonFileError(
-            "T308",
-            "a folder is in the way",
-            file=str(path),
-            expected="a path that is free, or what talon has written there" if replaceable else "the path of a file",
-            found="a folder with other content",
-            help="give another name; talon removes no folder that is not its own",
-        )
-    if not can_exchange():
-        raise no_exchange(path, "a system without renameat2")
+def sweep(path: Path) -> None:
+    """Remove temporaries that writers of the same target left behind when they died."""
+    name = re.compile(re.escape(begins(path)) + r"[0-9a-f]{12}\.talon-tmp")
+    now = time.time()
+    with contextlib.suppress(PermissionError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if name.fullmatch(entry.name):
+                with contextlib.suppress(OSError):
+                    if now - touched(Path(entry)) > STALE_SECONDS:
+                        remove(Path(entry))
+
+
+def touched(path: Path) -> float:
+    """When a file, or anything in a folder, was last changed."""
+    return max(inside.lstat().st_mtime for inside in below(path))
 
 
 def below(path: Path) -> Iterator[Path]:
     """A file, or a folder after everything in it."""
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         for folder, _, files in os.walk(path, topdown=False):
             yield from (Path(folder, name) for name in files)
             yield Path(folder)
@@ -114,24 +131,12 @@ def below(path: Path) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a temporary, whatever it is."""
+    """Remove a temporary, whatever it is, as far as that is possible."""
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-
-
-def sweep(path: Path) -> None:
-    """Remove temporaries that writers of the same target left behind when they died."""
-    name = re.compile(rf"\.talon-tmp\.[0-9a-f]{{12}}\.{re.escape(ends(path))}")
-    left: list[Path] = []
-    with contextlib.suppress(PermissionError), os.scandir(path.parent) as entries:
-        left = [Path(entry) for entry in entries if name.fullmatch(entry.name)]
-    for temporary in left:
-        with contextlib.suppress(OSError):
-            if time.time() - max(inside.lstat().st_mtime for inside in below(temporary)) > STALE_SECONDS:
-                remove(temporary)
 
 
 def keep_mode(path: Path, temporary: Path) -> None:
@@ -155,6 +160,25 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def sync_all(path: Path) -> None:
+    """Force a file, or a folder with everything in it, to the disk."""
+    if not path.is_dir():
+        return sync(path)
+    # One after the other each would wait for the disk; asked at the same time, they share its work.
+    from concurrent.futures import ThreadPoolExecutor
+
+    def sync_inside(inside: Path) -> None:
+        try:
+            sync(inside)
+        except OSError as error:
+            if error.errno not in NO_SYNC or not inside.is_dir():
+                raise
+
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+        for _ in pool.map(sync_inside, below(path)):
+            pass
+
+
 def sync_folder(path: Path) -> None:
     """Make it last that a target was replaced. Raises (T301) where that is not sure, though the file is there."""
     try:
@@ -168,18 +192,6 @@ def sync_folder(path: Path) -> None:
                 found=f"{type(error).__name__}: {error.strerror or error}",
                 help="the new file is in its place; if the power fails now, the old one may come back",
             ) from error
-
-
-def sync_all(path: Path) -> None:
-    """Force a file, or a folder with everything in it, to the disk."""
-    if not path.is_dir():
-        return sync(path)
-    # One after the other each would wait for the disk; asked at the same time, they share its work.
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
-        for _ in pool.map(sync, below(path)):
-            pass
 
 
 def cannot_write(path: Path, error: OSError) -> TalonFileError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,6 +11,7 @@ from talon.ir.document import Document
 from talon.ir.errors import TalonFileError, TalonFormatError, TalonPluginError, suggest
 from talon.plugins import registry
 from talon.plugins.manager import described
+from talon.storage.atomic import replacing
 from talon.storage.source import OpenFile
 from talon.storage.summary import FileInfo
 
@@ -67,8 +69,12 @@ class Tells(Protocol):
 
 
 @runtime_checkable
-class Replaces(Protocol):
-    """What a backend may offer whose `write` makes a folder."""
+class Folders(Protocol):
+    """What a backend may offer that writes folders. Its `write` is given an empty one where `folder` says so."""
+
+    def folder(self, target: Path) -> bool:
+        """Whether a folder is to be written at a target, and no file."""
+        ...
 
     def replaceable(self, folder: Path) -> bool:
         """Whether a folder is one of this format and holds nothing else, so that a new one may take its place."""
@@ -121,9 +127,11 @@ def at_fault(name: str, error: Exception) -> None:
     registry.complain(entry, f"provides the storage backend {name!r}, which failed: {described(error)}")
 
 
-def replaceable(backend: Backend) -> Callable[[Path], bool] | None:
-    """Which folders a backend may replace; None for one that writes files."""
-    return backend.replaceable if isinstance(backend, Replaces) else None
+def in_place_of(target: Path, backend: Backend) -> AbstractContextManager[Path]:
+    """`replacing` a target by what a backend writes, be it a file or a folder."""
+    if isinstance(backend, Folders):
+        return replacing(target, folder=backend.folder(target), replaceable=backend.replaceable)
+    return replacing(target)
 
 
 def for_writing(path: Path, name: str | None) -> Backend:

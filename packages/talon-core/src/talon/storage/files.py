@@ -26,8 +26,7 @@ from talon.ir.node import Node
 from talon.ir.published import Resolve, as_read
 from talon.plugins import registry
 from talon.plugins.manager import manager
-from talon.storage.atomic import replacing
-from talon.storage.backend import Accepts, Backend, Tells, accepting, for_reading, for_writing, replaceable
+from talon.storage.backend import Accepts, Backend, Tells, accepting, for_reading, for_writing, in_place_of
 from talon.storage.summary import FileInfo, summarise
 
 Progress = Callable[[int, int], None]
@@ -72,7 +71,7 @@ def write(
         if taker is not None:
             taker.write(to_document(graph, registry.provider, f"talon-core {__version__}"), target, progress)
             return
-        with uncollected(), replacing(target, replaceable(chosen)) as temporary:
+        with uncollected(), in_place_of(target, chosen) as temporary:
             document = to_document(graph, registry.provider, f"talon-core {__version__}")
             chosen.write(document, temporary, progress)
     except TalonError as error:

@@ -24,8 +24,7 @@ from talon.ir.node import Node
 from talon.ir.primitives.boundary import Input, Output
 from talon.ir.primitives.linear import Affine
 from talon.ir.values import same_value
-from talon.storage.atomic import replacing
-from talon.storage.backend import Backend, backends, for_reading, for_writing, head_of, replaceable
+from talon.storage.backend import Backend, backends, for_reading, for_writing, head_of, in_place_of
 from talon.storage.files import class_of
 from talon.testing import damage, laziness, telling
 from talon.testing.everything import bit_patterns, everything
@@ -222,7 +221,7 @@ def reads_the_file_as_it_was(case: Case) -> None:
     path = case.file(graph)
     lazy = case.graph(path, True)
     other = graph.replace("fc", Affine(np.zeros((64, 64))))
-    with replacing(path, replaceable(case.backend)) as temporary:
+    with in_place_of(path, case.backend) as temporary:
         case.backend.write(document(other), temporary, None)
     assert lazy.same_as(graph), "a lazy graph gives the values of the file that took the place of its own"
     assert case.graph(path, True).same_as(other)

@@ -42,6 +42,10 @@ class ZarrBackend:
             head.startswith(archive.SIGNATURE) and mark in archive.root_of(path, layout.METADATA)
         )
 
+    def folder(self, target: Path) -> bool:
+        """Under any other name than `*.zarr` a single file is written."""
+        return target.name.endswith(self.suffixes[0])
+
     def replaceable(self, folder: Path) -> bool:
         """Whether a folder is a store of ours and holds nothing else."""
         from talon.storage.zarr import layout
@@ -69,15 +73,15 @@ class ZarrBackend:
             sink = ObjectSink(path)
             write_document(document, sink, progress)
             sink.finish()
-        elif path.name.endswith(".zip"):
+        elif path.is_dir() or self.folder(path):
+            from talon.storage.zarr.folder import FolderSink
+
+            write_document(document, FolderSink(path), progress)
+        else:
             from talon.storage.zarr.archiving import ArchiveSink
 
             with ArchiveSink(path) as archive:
                 write_document(document, archive, progress)
-        else:
-            from talon.storage.zarr.folder import FolderSink
-
-            write_document(document, FolderSink(path), progress)
 
     def read(self, path: Path | Store, lazy: bool, progress: Progress | None) -> Document:
         from talon.storage.index import records

@@ -123,11 +123,11 @@ def open_files() -> int:
 
 
 class FolderSink:
-    """A new folder, with a file for each key."""
+    """A new folder, or one that is empty, with a file for each key."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.mkdir()
+        path.mkdir(exist_ok=True)
 
     def put(self, key: str, parts: Iterable[bytes | memoryview], size: int, crc32: int | None = None) -> None:
         path = self.path / key
