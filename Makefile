@@ -31,7 +31,7 @@ lint: .venv/installed ## ruff, mypy --strict and pyright
 bench: .venv/installed ## speed of the core, as pytest-benchmark tables
 	$(BIN)/python -m pytest benchmarks --benchmark-only
 
-bench-files: .venv/installed .envs/safetensors/installed .envs/nir/installed .envs/published/installed ## files beside other products', as docs/performance-files.md (15 minutes)
+bench-files: .venv/installed .envs/safetensors/installed .envs/nir/installed .envs/published/installed ## speed of files beside other products, written to docs/performance-files.md
 	$(BIN)/python benchmarks/files/run.py
 
 docs: .venv/installed ## write the pages that follow from tables in the code

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 from contests import Goal, goals
 
 if TYPE_CHECKING:
+    from contests import Contest
     from run import Result
+
+    Results = Mapping[Contest, Sequence[Result]]
 
 HEAD = """\
 # Speed of files
@@ -28,11 +31,11 @@ They take part only at sizes that they finish in reasonable time.
 """
 
 
-def page(results: Mapping[str, Sequence[Result]], folder: Path) -> str:
+def page(results: Results, folder: Path) -> str:
     return "\n".join([HEAD, *machine(results, folder), *goal_table(results), *tables(results)])
 
 
-def machine(results: Mapping[str, Sequence[Result]], folder: Path) -> Iterator[str]:
+def machine(results: Results, folder: Path) -> Iterator[str]:
     versions: dict[str, str] = {}
     for found in results.values():
         for one in found:
@@ -57,13 +60,17 @@ def file_system(folder: Path) -> str:
     return done.stdout.strip() or "unknown file system"
 
 
-def goal_table(results: Mapping[str, Sequence[Result]]) -> Iterator[str]:
+def goal_table(results: Results) -> Iterator[str]:
     yield "## What is wanted"
     yield ""
     yield "| what | against | wanted | found | |"
     yield "|---|---|---|---|---|"
+    measured = {
+        contest.name: {one.candidate.label: one for one in found if not one.failure}
+        for contest, found in results.items()
+    }
     for goal in goals():
-        found = figure(goal, {one.candidate.label: one for one in results.get(goal.contest, ())})
+        found = figure(goal, measured.get(goal.contest, {}))
         against = goal.against or "-"
         if found is None:
             yield f"| {goal.what} | {against} | <= {shown(goal.most, goal.unit)} | not measured | |"
@@ -90,19 +97,25 @@ def shown(value: float, unit: str) -> str:
     return digits + ("x" if unit == "x" else f" {unit}")
 
 
-def tables(results: Mapping[str, Sequence[Result]]) -> Iterator[str]:
+def tables(results: Results) -> Iterator[str]:
     yield "## Every figure"
     yield ""
-    yield "Median of the turns, the fastest and the slowest, the ratio to the first line, and by how much"
-    yield "the process grew at its largest, in megabytes."
-    for name, found in results.items():
+    yield "Median of the turns, the fastest and the slowest, the ratio to the first line, and by how many megabytes the"
+    yield "process grew at most in any turn."
+    for contest, found in results.items():
         yield ""
-        yield f"### {name}"
+        yield f"### {contest.name}"
         yield ""
         yield "| | median | turns | ratio | memory |"
         yield "|---|---|---|---|---|"
         for one in found:
+            if one.failure:
+                yield f"| {one.candidate.label} | {one.failure} | | | |"
+                continue
             span = f"{len(one.seconds)}: {shown(min(one.seconds), 's')} to {shown(max(one.seconds), 's')}"
             ratio = shown(one.median / found[0].median, "x")
             yield f"| {one.candidate.label} | {shown(one.median, 's')} | {span} | {ratio} | {one.grown / 1e6:.1f} |"
+        if contest.left_out:
+            yield ""
+            yield f"Left out: {contest.left_out}."
     yield ""

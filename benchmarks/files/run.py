@@ -7,6 +7,7 @@ machine does besides hits all of them alike, so ratios of medians can be compare
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 import statistics
@@ -17,15 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contests import ENVIRONMENTS, T1C, ZARR, Candidate, Contest, contests
+from contests import ENVIRONMENTS, OURS, T1C, ZARR, Candidate, Contest, contests
 from report import page
 
 from talon.storage.backend import backends
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-PATIENCE = 1800.0
-"""Seconds after which a candidate that does not answer is given up."""
 
 
 @dataclass
@@ -37,10 +36,15 @@ class Result:
     grown: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     failure: str = ""
+    """Why nothing was measured."""
 
     @property
     def median(self) -> float:
         return statistics.median(self.seconds)
+
+
+class EndedError(Exception):
+    """A candidate's process is gone; what it said is in the log."""
 
 
 class Worker:
@@ -48,32 +52,44 @@ class Worker:
 
     def __init__(self, candidate: Candidate, workload: str, folder: Path, log: Any) -> None:
         self.result = Result(candidate)
-        python = ROOT / ENVIRONMENTS[candidate.module] / "bin" / "python"
+        environment = ENVIRONMENTS[candidate.module]
+        python = sys.executable if environment == OURS else ROOT / environment / "bin" / "python"
         script = HERE / f"{candidate.module}.py"
         words = [python, "-E", script, candidate.action, workload, candidate.suffix, folder]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
 
     def __enter__(self) -> Worker:
-        self.result.versions = self.answer()
+        try:
+            self.result.versions = self.answer()
+        except EndedError as error:
+            self.result.failure = str(error)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                assert pipe is not None
+                pipe.close()
 
     def answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.result.candidate.label} ended without an answer; see the log")
+            raise EndedError(f"ended with status {self.process.wait()}")
         found: dict[str, Any] = json.loads(line)
         return found
 
     def turn(self, counts: bool) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        found = self.answer()
+        try:
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+            found = self.answer()
+        except (EndedError, BrokenPipeError) as error:
+            self.result.failure = self.result.failure or str(error)
+            return
         self.result.grown = max(self.result.grown, found["grown"])
         if counts:
             self.result.seconds.append(found["seconds"])
@@ -90,7 +106,8 @@ def held(contest: Contest, folder: Path) -> list[Result]:
             ]
             for number in range(contest.rounds + 1):
                 for worker in workers if number % 2 else reversed(workers):
-                    worker.turn(counts=number > 0)
+                    if not worker.result.failure:
+                        worker.turn(counts=number > 0)
             return [worker.result for worker in workers]
     finally:
         shutil.rmtree(folder)
@@ -103,13 +120,13 @@ def main() -> None:
     arguments = parser.parse_args()
     known = {suffix for backend in backends().values() for suffix in backend.suffixes}
     shutil.rmtree(arguments.folder, ignore_errors=True)
-    results: dict[str, list[Result]] = {}
+    results: dict[Contest, list[Result]] = {}
     for contest in contests(tuple(suffix for suffix in (T1C, ZARR) if suffix in known)):
         if arguments.only in contest.name:
-            results[contest.name] = held(contest, arguments.folder / "now")
-            for one in results[contest.name]:
-                print(f"{contest.name:45} {one.candidate.label:40} {one.median:9.4f} s {one.grown / 1e6:8.1f} MB")
-            sys.stdout.flush()
+            results[contest] = held(contest, arguments.folder / "now")
+            for one in results[contest]:
+                found = one.failure or f"{one.median:9.4f} s {one.grown / 1e6:8.1f} MB"
+                print(f"{contest.name:45} {one.candidate.label:40} {found}", flush=True)
     text = page(results, arguments.folder)
     print(text)
     if not arguments.only:
