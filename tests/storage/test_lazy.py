@@ -72,10 +72,12 @@ def weights(graph: ir.Graph) -> list[np.ndarray]:
 
 
 def gone(path: Path) -> None:
-    """Nothing is left of a file, wherever it is still open."""
+    """Nothing is left of a file, wherever it is still open. Its length stays: one that is mapped and becomes shorter
+    ends the process."""
     for file in [f for f in path.rglob("*") if f.is_file()] if path.is_dir() else [path]:
         with file.open("r+b") as opened:
-            opened.truncate(0)
+            opened.write(bytes(file.stat().st_size))
+        os.utime(file, (0, 0))
         file.unlink()
 
 

@@ -285,7 +285,7 @@ class Node(Declared):
         return rebuild, (type(self), thaw(self.given()))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        values = {n: v.load().copy() if isinstance(v, ArrayRef) else v for n, v in self.given().items()}
+        values = {n: v.load() if isinstance(v, ArrayRef) else v for n, v in self.given().items()}
         return rebuild(type(self), {n: v.copy() if isinstance(v, np.ndarray) else v for n, v in values.items()})
 
     def __repr__(self) -> str:
