@@ -13,6 +13,7 @@ import numpy as np
 from talon.ir.arrays import ArrayRef
 from talon.ir.document import Document, EdgeRecord, NodeRecord
 from talon.storage.backend import Progress
+from talon.storage.collector import uncollected
 from talon.storage.index import layout
 from talon.storage.index.arrays import StoredArray
 from talon.storage.index.checking import Tables, Texts
@@ -135,10 +136,10 @@ class Records:
 
 def document(header: Header, tables: Tables, source: Source, lazy: bool, progress: Progress | None) -> Document:
     """All records. With `lazy` arrays are references into the open file, else they are there, and proved."""
-    records = Records(tables, source)
     nodes = []
     with contextlib.ExitStack() as stack:
-        load = None
+        stack.enter_context(uncollected())
+        records, load = Records(tables, source), None
         if not lazy:
             from talon.storage.index.loading import loading
 
