@@ -373,14 +373,6 @@ def test_every_column_that_lies_is_refused_or_harmless(column: Any, lie: str, tm
         assert error is not None
 
 
-def test_info_tells_of_no_store_that_lacks_an_array(tmp_path: Path) -> None:
-    store = files()
-    without(OWN)(store)
-    stores.as_folder(store, tmp_path / "forged")
-    with pytest.raises(ir.TalonFormatError, match="lacks 'arrays/1/'"):
-        ir.info(tmp_path / "forged")
-
-
 def test_a_newer_minor_format_may_add_columns(tmp_path: Path) -> None:
     store = files()
     found = stores.columns(store) | {"node.colour": np.arange(3, dtype="<u2")}

@@ -26,14 +26,17 @@ class ArrayRef:
         self.shape = tuple(int(n) for n in shape)
         self._load = load
 
-    @staticmethod
-    def of(array: np.ndarray) -> ArrayRef:
+    @classmethod
+    def of(cls, array: np.ndarray) -> ArrayRef:
         """A reference to an array that is already there."""
-        return Held(array)
+        ref = cls.__new__(cls)
+        ref.dtype, ref.shape, ref._load = array.dtype, array.shape, lambda: array
+        return ref
 
     def load(self) -> np.ndarray:
         array = self._load()
-        if array.dtype.newbyteorder("=") != self.dtype.newbyteorder("=") or array.shape != self.shape:
+        same = array.dtype is self.dtype or array.dtype.newbyteorder("=") == self.dtype.newbyteorder("=")
+        if not same or array.shape != self.shape:
             raise TalonValueError(
                 "T305",
                 "an array changed behind its reference",
@@ -79,19 +82,6 @@ class Derived(ArrayRef):
 
     def detached(self) -> np.ndarray:
         return ArrayRef(self.dtype, self.shape, lambda: self.function(self.source.detached())).load()
-
-
-class Held(ArrayRef):
-    """A reference to an array that is in memory."""
-
-    __slots__ = ("array",)
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.array = array
-        self.dtype, self.shape = array.dtype, array.shape
-
-    def load(self) -> np.ndarray:
-        return read_only(self.array)
 
 
 def as_array(name: str, value: Any) -> np.ndarray:

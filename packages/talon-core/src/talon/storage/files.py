@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -27,6 +25,7 @@ from talon.ir.published import Resolve, as_read
 from talon.plugins import registry
 from talon.plugins.manager import manager
 from talon.storage.backend import Accepts, Backend, Tells, accepting, for_reading, for_writing, in_place_of
+from talon.storage.collector import uncollected
 from talon.storage.summary import FileInfo, summarise
 
 Progress = Callable[[int, int], None]
@@ -67,12 +66,13 @@ def write(
             "T306", "the file exists already", file=str(target), help="pass overwrite=True, or --force to a command"
         )
     chosen = taker or for_writing(target, backend)
+    with uncollected():
+        document = to_document(graph, registry.provider, f"talon-core {__version__}")
     try:
         if taker is not None:
-            taker.write(to_document(graph, registry.provider, f"talon-core {__version__}"), target, progress)
+            taker.write(document, target, progress)
             return
-        with uncollected(), in_place_of(target, chosen) as temporary:
-            document = to_document(graph, registry.provider, f"talon-core {__version__}")
+        with in_place_of(target, chosen) as temporary:
             chosen.write(document, temporary, progress)
     except TalonError as error:
         raise error.at(file=str(target)) from error.__cause__
@@ -103,9 +103,9 @@ def read(
     if unknown not in ("error", "keep"):
         raise TalonTypeError("T206", "unknown is a word", expected="'error' or 'keep'", found=repr(unknown))
     try:
+        document = backend.read(source, lazy, progress)
+        resolve = once_each(class_of if unknown == "error" else class_or_none)
         with uncollected():
-            document = backend.read(source, lazy, progress)
-            resolve = once_each(class_of if unknown == "error" else class_or_none)
             return as_read(document, resolve) if document.legacy else from_document(document, resolve)
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
@@ -192,24 +192,6 @@ def existing(path: Any) -> Path:
     if not os.access(source, os.R_OK):
         raise TalonFileError("T301", "the file may not be read", file=str(source), help="check its permissions")
     return source
-
-
-@contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Hold the garbage collector off: it would go through all nodes again and again while they are made, and none is
-    garbage. That takes as long as making them."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        if not gc.get_freeze_count():
-            # What was made is as if it had been looked at often: the next look at young objects leaves it out.
-            gc.freeze()
-            gc.unfreeze()
-        gc.enable()
 
 
 def once_each(resolve: Resolve) -> Resolve:

@@ -95,8 +95,7 @@ class OpenFile:
         return array
 
     def read(self, offset: int, into: memoryview) -> int:
-        """Read some bytes into a buffer; gives how many. Where the system can, neither position nor lock is used:
-        threads do not wait for each other, and processes that were forked from this one share both."""
+        """Read some bytes into a buffer; gives how many. Where the system can, threads do not wait for each other."""
         if hasattr(os, "preadv"):
             return os.preadv(self.file.fileno(), [into], offset)
         with self.lock:
