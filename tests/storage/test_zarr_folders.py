@@ -48,6 +48,7 @@ def test_files_and_folders_replace_each_other(tmp_path: Path) -> None:
     path.chmod(0o640)
     ir.write(path, GRAPH)
     assert path.is_dir()
+    assert path.stat().st_mode & 0o700 == 0o700, "a folder has the permissions of a file"
     path.chmod(0o750)
     ir.write(path, OTHER)
     assert path.stat().st_mode & 0o777 == 0o750

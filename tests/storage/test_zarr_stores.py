@@ -39,12 +39,14 @@ class Asked(WrapperStore[MemoryStore]):
         super().__init__(MemoryStore())
         self.got: list[tuple[str, Any]] = []
         self.fails: Callable[[str, str], bool] = lambda what, key: False
+        self.cuts = ""
 
     async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
         if self.fails("get", key):
             raise RuntimeError("the connection broke")
         self.got.append((key, byte_range))
-        return await super().get(key, prototype, byte_range)
+        found = await super().get(key, prototype, byte_range)
+        return found[:-1] if key == self.cuts and found is not None else found
 
     async def getsize(self, key: str) -> int:
         return await self._store.getsize(key)
@@ -176,6 +178,17 @@ def test_a_write_that_fails_leaves_no_store_that_is_read() -> None:
     store.fails = lambda what, key: False
     ir.write(store, OTHER)
     assert ir.read(store).same_as(OTHER)
+
+
+@pytest.mark.parametrize("where", ["zarr.json", "columns/node.type/c/0", "arrays/1/c/0/0", "arrays/pool/c/0"])
+def test_an_object_that_is_shorter_than_it_was_said_is_refused(where: str) -> None:
+    store = Asked()
+    ir.write(store, GRAPH)
+    store.cuts = where
+    with pytest.raises(ir.TalonFormatError, match="has changed") as caught:
+        ir.read(store).load()
+    assert caught.value.code == "T303"
+    assert caught.value.diagnostic.file == str(store)
 
 
 def test_an_object_that_changes_is_refused() -> None:

@@ -226,23 +226,24 @@ class Arrays(Source):
         return self.array(offset, dtype, shape, where, True)
 
     def array(self, place: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str, lazy: bool) -> np.ndarray:
-        if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize < layout.OWN:
-            assert self.pool is not None  # the places were checked: the pool holds the array
-            return self.pool.source.fetch(self.pool.start + place - 1, dtype, shape, where)
-        span = self.held.get(place) or self.own(place, dtype, shape, where)
-        get = span.source.map if lazy and span.start % dtype.itemsize == 0 else span.source.fetch
-        data, expected = split(get(span.start, BYTE, (span.size,), where))
-        if (found := crc32c_of(data)) != expected:
-            node, _, field = where.rpartition(".")
-            raise TalonFormatError(
-                "T305",
-                f"the array {field!r} is not what was written",
-                file=self.path,
-                node=node or None,
-                expected=f"crc32c {expected:08x}",
-                found=f"crc32c {found:08x}",
-                help="get an undamaged copy of the file",
-            )
+        node, _, field = where.rpartition(".")
+        try:
+            if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize < layout.OWN:
+                assert self.pool is not None  # the places were checked: the pool holds the array
+                return self.pool.source.fetch(self.pool.start + place - 1, dtype, shape, where)
+            span = self.held.get(place) or self.own(place, dtype, shape, where)
+            get = span.source.map if lazy and span.start % dtype.itemsize == 0 else span.source.fetch
+            data, expected = split(get(span.start, BYTE, (span.size,), where))
+            if (found := crc32c_of(data)) != expected:
+                raise TalonFormatError(
+                    "T305",
+                    f"the array {field!r} is not what was written",
+                    expected=f"crc32c {expected:08x}",
+                    found=f"crc32c {found:08x}",
+                    help="get an undamaged copy of the file",
+                )
+        except TalonError as error:
+            raise error.at(file=self.path, node=node or None) from error.__cause__
         return data.view(dtype).reshape(shape)
 
     def own(self, place: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> Span:
@@ -253,15 +254,15 @@ class Arrays(Source):
                 expect(metadata(self.container, path), layout.own_metadata(dtype, shape, where), path)
                 found = chunk(self.container, path, dtype, shape)
         except TalonError as error:
-            if self.container.replaced():
-                error = TalonFormatError(
-                    "T305",
-                    "the store was replaced after it was opened",
-                    expected="the store as it was",
-                    found=error.diagnostic.message,
-                    help="read it again, or use graph.load() before the store may change",
-                )
-            raise error.at(file=self.path, node=where.rpartition(".")[0] or None) from error.__cause__
+            if not self.container.replaced():
+                raise
+            raise TalonFormatError(
+                "T305",
+                "the store was replaced after it was opened",
+                expected="the store as it was",
+                found=error.diagnostic.message,
+                help="read it again, or use graph.load() before the store may change",
+            ) from error
         assert found is not None  # arrays without elements are not that large
         return found
 
