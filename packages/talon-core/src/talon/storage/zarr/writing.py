@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -27,13 +27,8 @@ class Sink(Protocol):
         ...
 
 
-class Row(NamedTuple):
-    """An array of the document: the number of its record, its field, its values, and what it is called."""
-
-    number: int
-    field: str
-    ref: ArrayRef
-    where: str
+Row = tuple[int, str, ArrayRef]
+"""An array of the document: the number of its record, its field, its values."""
 
 
 def write_document(document: Document, sink: Sink, progress: Progress | None) -> None:
@@ -45,11 +40,9 @@ class _Writer:
     def __init__(self, document: Document, sink: Sink, progress: Progress | None) -> None:
         self.document, self.sink, self.progress = document, sink, progress
         self.rows = [
-            Row(number, field, ref, f"{record.path}.{field}")
-            for number, record in enumerate(document.nodes)
-            for field, ref in record.arrays.items()
+            (number, field, ref) for number, record in enumerate(document.nodes) for field, ref in record.arrays.items()
         ]
-        self.nbytes = np.array([row.ref.nbytes for row in self.rows], np.int64)
+        self.nbytes = np.array([ref.nbytes for _, _, ref in self.rows], np.int64)
         self.places = layout.places(self.nbytes).tolist()
         self.placed: dict[tuple[int, str], Placed] = {}
         self.total, self.done = int(self.nbytes.sum()), 0
@@ -75,25 +68,27 @@ class _Writer:
 
     def own(self, row: Row, place: int) -> None:
         """An array of its own."""
-        path, dtype, shape = f"{layout.ARRAYS}/{place}", row.ref.dtype.newbyteorder("<"), row.ref.shape
-        data = content(row.ref)
+        number, field, ref = row
+        path, dtype, shape = f"{layout.ARRAYS}/{place}", ref.dtype.newbyteorder("<"), ref.shape
+        data = content(ref)
         crc32 = self.note(row, place, data)
         check = trailer(crc32c(data))
         size = data.nbytes + len(check)
         self.sink.put(layout.chunk_key(path, len(shape)), [data.data, check], size, zlib.crc32(check, crc32))
-        self.metadata(path, layout.own_metadata(dtype, shape, row.where))
+        self.metadata(path, layout.own_metadata(dtype, shape, f"{self.document.nodes[number].path}.{field}"))
 
     def pooled(self, rows: list[int]) -> Iterator[np.ndarray]:
         """The parts of the pool, in the order of their places."""
         for row in rows:
-            data = content(self.rows[row].ref)
+            data = content(self.rows[row][2])
             self.note(self.rows[row], self.places[row], data)
             yield data
             yield np.zeros(aligned(data.nbytes, ALIGNMENT) - data.nbytes, np.uint8)
 
     def note(self, row: Row, place: int, data: np.ndarray) -> int:
         crc32 = zlib.crc32(data.data)
-        self.placed[row.number, row.field] = Placed(place, crc32)
+        number, field, _ = row
+        self.placed[number, field] = Placed(place, crc32)
         self.done += data.nbytes
         if self.progress is not None:
             nodes = len(self.document.nodes)
