@@ -18,7 +18,7 @@ from talon.ir.edges import make_edge
 from talon.ir.errors import TalonError, TalonFormatError, pip_line, suggest
 from talon.ir.graph import Graph
 from talon.ir.migration import current
-from talon.ir.node import Node, is_stored
+from talon.ir.node import Node
 from talon.ir.opaque import Opaque
 from talon.ir.values import as_scalar
 
@@ -114,10 +114,7 @@ def to_document(graph: Graph, provider: Callable[[type], tuple[str, str]], write
             providers[cls] = provider(cls)
             free[cls] = frozenset(f.key for f in cls.fields.values() if f.free)
         record = NodeRecord(path, cls.__name__, *providers[cls], cls.schema)
-        for name, declared in node.fields.items():
-            value = node.stored(name)
-            if not is_stored(declared, value):
-                continue
+        for declared, value in node.stored_fields():
             if declared.is_array:
                 record.arrays[declared.key] = value if isinstance(value, ArrayRef) else ArrayRef.of(value)
             else:

@@ -142,6 +142,15 @@ class Node(Declared):
             return self.raw(name)
         return self.__dict__.get(name) if isinstance(field, TypeField) else self.__dict__[name]
 
+    def stored_fields(self) -> Iterator[tuple[Field, Any]]:
+        """The fields that files hold, with their values as `stored` gives them."""
+        values = self.__dict__
+        lazy = values.get("_lazy", {})
+        for name, field in self.fields.items():
+            value = values[name] if name in values else lazy.get(name)
+            if value is not None and is_stored(field, value):
+                yield field, value
+
     def raw(self, name: str) -> np.ndarray | ArrayRef | None:
         """An array field without loading it: the array where it is there, else its reference."""
         if name in self.__dict__:

@@ -47,28 +47,23 @@ class Field:
         self.unit = unit
         # Our keyword-only additions are written only when set, so that files keep the published layout.
         self.always_stored = (not kw_only) if always_stored is None else always_stored
+        self.required = default is MISSING
         self._stored_as = stored_as
         self.name = ""
+        self.key = ""
+        """The name under which files hold the field."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+        self.key = self._stored_as or name
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else instance.load_field(self)
-
-    @property
-    def required(self) -> bool:
-        return self.default is MISSING
 
     @cached_property
     def absent(self) -> Any:
         """The value of a field that was not given."""
         return self.coerce(self.default)
-
-    @property
-    def key(self) -> str:
-        """The name under which files hold the field."""
-        return self._stored_as or self.name
 
     def coerce(self, value: Any) -> Any:
         """Bring a legal value into its one form; raise `TalonTypeError` for another type."""

@@ -6,6 +6,7 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,6 +64,7 @@ class _Builder:
         names = []
         types, nodes, attrs, arrays, edges = self.tables.values()
         dtypes: dict[np.dtype[Any], int] = {}
+        word = self.words.number
         for number, record in enumerate(document.nodes):
             parent, _, name = record.path.rpartition("/")
             names.append(name.encode())
@@ -73,7 +75,7 @@ class _Builder:
             nodes.append((self.rows[parent] if record.path else 0, self.types[kind]))
             self.rows[record.path] = number
             for key, value in record.attrs.items():
-                attrs.append((number, self.words.number(key), *self.value(value)))
+                attrs.append((number, word(key), *self.value(value)))
             for key, ref in record.arrays.items():
                 if ref.dtype not in dtypes:
                     dtypes[ref.dtype] = DTYPES.index(ref.dtype.newbyteorder("<"))
@@ -83,7 +85,7 @@ class _Builder:
                     data = np.asarray(ref.load(), DTYPES[dtype]).tobytes()
                     self.inside.append(data.ljust(aligned(len(data)), b"\0"))
                     there = Placed(0, zlib.crc32(data))
-                arrays.append((number, self.words.number(key), dtype, len(ref.shape), there.crc32, there.place))
+                arrays.append((number, word(key), dtype, len(ref.shape), there.crc32, there.place))
                 self.lengths += ref.shape
         self.heap("node.name", names)
         for level, src, dst, delay in sorted(document.edges, key=lambda edge: self.rows[edge.level]):
@@ -128,7 +130,7 @@ class _Builder:
                 found[f"{column.ends}.byte"] = np.frombuffer(data, np.uint8)
         for table, rows in self.tables.items():
             names = [column.name for column in COLUMNS if column.table == table and column.ends is None]
-            found |= zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True)
+            found |= {name: list(map(itemgetter(place), rows)) for place, name in enumerate(names)}
         return {column.name: np.array(found[column.name], column.dtype) for column in COLUMNS}
 
 
