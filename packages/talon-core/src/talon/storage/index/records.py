@@ -148,7 +148,7 @@ def document(header: Header, tables: Tables, source: Source, lazy: bool, progres
             nodes.append(records.node(row, load))
             if progress is not None:
                 progress(row + 1, len(records.type))
-    return Document(header.format, header.writer, nodes, records.edges())
+        return Document(header.format, header.writer, nodes, records.edges())
 
 
 class Lazily:
