@@ -37,8 +37,10 @@ def resident(line: str) -> int:
 
 
 def restart() -> None:
-    """Give free memory back, or the next turn has it for nothing, and forget how large the process was. Where the
-    system cannot do that, memory is told only when a new peak is reached."""
+    """Begin anew: nothing waits to be written to the disk, free memory is given back, or the next turn would have it
+    for nothing, and it is forgotten how large the process was. Where the system cannot do that, memory is told only
+    when a new peak is reached."""
+    os.sync()
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

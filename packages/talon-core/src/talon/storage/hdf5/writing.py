@@ -13,6 +13,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from talon.storage.tagged import tagged
 PUBLISHED_VERSION = "0.0.1"
 COMPACT = 1024
 ALIGNMENT = 64
+LARGE = 1 << 20
+"""The checksums of larger arrays are made by another thread, while HDF5 writes them."""
 SHORT = 64
 """Texts of up to this many bytes are made ready once, however often they are written: names of types, above all."""
 OURS_ALONE = {"dt": "dt", "input_type": "types", "output_type": "types", "execution_schedule": "execution_schedule"}
@@ -76,7 +79,7 @@ class _Tree:
 
     def write(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
         placed: dict[tuple[int, str], Placed] = {}
-        with self.file:
+        with self.file, ThreadPoolExecutor(1) as self.beside:
             root = self.file.id
             self.text(root, "version", PUBLISHED_VERSION)
             levels: dict[str, list[EdgeRecord]] = {r.path: [] for r in document.nodes if r.type == "Graph"}
@@ -192,8 +195,12 @@ class _Tree:
             self.types[value.dtype] = little, h5t.py_create(little, logical=True)
         dtype, kind = self.types[value.dtype]
         data = np.asarray(value, dtype, order="C")
+        if data.nbytes <= LARGE:
+            into = self.dataset(group, name, kind, data)
+            return None if data.nbytes <= COMPACT else Placed(into.get_offset(), zlib.crc32(data.data))
+        crc32 = self.beside.submit(zlib.crc32, data.data)
         into = self.dataset(group, name, kind, data)
-        return None if data.nbytes <= COMPACT else Placed(into.get_offset(), zlib.crc32(data.data))
+        return Placed(into.get_offset(), crc32.result())
 
     def dataset(self, group: Any, name: str, kind: Any, data: np.ndarray) -> Any:
         space = self.spaces.get(data.shape)
