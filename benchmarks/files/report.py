@@ -22,7 +22,8 @@ HEAD = """\
 
 How fast talon writes, lists and reads its files, beside what else holds weights: safetensors, NIR, the published
 `talon-ir`, and bare arrays. Written by `make bench-files`, which installs each product in an environment of its own and
-lets the candidates take turns in one run. Compare ratios; the times are those of one machine on one day.
+lets the candidates take turns in one run, each with nothing left to write to the disk. Compare ratios; the times are
+those of one machine on one day.
 
 What they do is not the same. talon proves every array by a checksum when it is read, and a write returns when the new
 file is on the disk and in its place, with the old one whole until then. safetensors has neither checksums nor `fsync`

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from talon import ir
+from talon.ir.declare import Array, array
 
 # The published order of positional fields, "name" or "name=default".
 PUBLISHED = {
@@ -210,3 +211,15 @@ def test_boundary_types_in_every_form() -> None:
         assert node.output_type["output"].tolist() == [3, 4]
     assert ir.Output((7,)).output_type["output"].tolist() == [7]
     assert ir.Input([]).shape == ()
+
+
+def test_a_field_may_be_called_what_the_machinery_calls_its_tables() -> None:
+    class Lookup(ir.Primitive):
+        keys: Array = array("keys", doc="what is looked for")
+        needed: Array = array("keys", doc="how often")
+        names: Array = array("keys", doc="where it is", default=None)
+
+    node = Lookup(np.arange(3.0), np.ones(3))
+    assert (list(node.keys), list(node.needed), node.names, node.dims) == ([0, 1, 2], [1, 1, 1], None, {"keys": 3})
+    with pytest.raises(ir.TalonTypeError, match="needs needed"):
+        Lookup(np.arange(3.0))

@@ -37,7 +37,7 @@ def test_all_values_are_there_without_the_file(path: Path, collecting: bool) -> 
     for name, node in GRAPHS[0].nodes.items():
         assert graph.nodes[name].same_as(node)
         assert not any(
-            getattr(graph.nodes[name], n).flags.writeable for n, _ in node.arrayed if node.raw(n) is not None
+            getattr(graph.nodes[name], n).flags.writeable for n, _ in node._tables.arrays if node.raw(n) is not None
         )
     assert graph.nodes["mask"].weight.tolist() == np.eye(4, dtype=bool).tolist()
 

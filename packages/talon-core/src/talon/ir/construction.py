@@ -24,7 +24,7 @@ def bind(
         given = kwargs
     else:
         given = matched(cls, common, args, kwargs)
-    missing = [name for name in cls.needed if name not in given]
+    missing = [name for name in cls._tables.needed if name not in given]
     if missing:
         raise TalonTypeError(
             "T206",
@@ -40,7 +40,7 @@ def matched(
     cls: type[Declared], common: Mapping[str, Field], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> dict[str, Any]:
     """The arguments by name; raises for those that are too many, given twice or unknown."""
-    positional = cls.positional
+    positional = cls._tables.positional
     if len(args) > len(positional):
         raise TalonTypeError(
             "T206",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import Parameter, Signature
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 from talon.ir.declare import (
     array,
@@ -25,6 +25,30 @@ from talon.ir.fields import ArrayField, Field, IntField
 
 RESERVED = ("type", "nodes", "edges")
 """Keys that files use for themselves, beside the fields of a node."""
+
+
+class Tables(NamedTuple):
+    """What is asked of the fields for every node, and is the same for all of a class.
+
+    `positional`: those that may be given by position, in order. `needed`: those that must be given. `nullable`: those
+    of them that may be given as None. `arrays`: those that are arrays. `names`: all, by the keys of files.
+    """
+
+    positional: tuple[str, ...]
+    needed: tuple[str, ...]
+    nullable: tuple[str, ...]
+    arrays: tuple[tuple[str, ArrayField], ...]
+    names: Mapping[str, str]
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Field]) -> Tables:
+        return cls(
+            tuple(n for n, f in fields.items() if not f.kw_only),
+            tuple(n for n, f in fields.items() if f.required),
+            tuple(n for n, f in fields.items() if f.required and f.optional),
+            tuple((n, f) for n, f in fields.items() if isinstance(f, ArrayField)),
+            {f.key: n for n, f in fields.items()},
+        )
 
 
 # Type checkers want the specifiers as a literal. Not frozen_default: mypy then gives inherited fields the type that the
@@ -55,14 +79,7 @@ class Declared:
     """The fields whose lengths are unified: arrays with named axes, and whole numbers tied to one."""
     checked: ClassVar[tuple[tuple[str, Field], ...]] = ()
     """The fields that have a legal range of values."""
-    positional: ClassVar[tuple[str, ...]] = ()
-    """The fields that may be given by position, in order."""
-    needed: ClassVar[tuple[str, ...]] = ()
-    """The fields that must be given."""
-    arrayed: ClassVar[tuple[tuple[str, ArrayField], ...]] = ()
-    """The fields that are arrays."""
-    keys: ClassVar[Mapping[str, str]] = {}
-    """The fields by the names under which files hold them."""
+    _tables: ClassVar[Tables]
     __signature__: ClassVar[Signature]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -87,10 +104,7 @@ class Declared:
             if (isinstance(f, ArrayField) and f.axes) or (isinstance(f, IntField) and f.dim)
         )
         cls.checked = tuple((n, f) for n, f in cls.fields.items() if type(f).check is not Field.check)
-        cls.positional = tuple(n for n, f in cls.fields.items() if not f.kw_only)
-        cls.needed = tuple(n for n, f in cls.fields.items() if f.required)
-        cls.arrayed = tuple((n, f) for n, f in cls.fields.items() if isinstance(f, ArrayField))
-        cls.keys = {f.key: n for n, f in cls.fields.items()}
+        cls._tables = Tables.of(cls.fields)
         if "__init__" not in vars(cls):
             cls.__signature__ = signature_of(cls.fields)
 

@@ -210,8 +210,9 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
     """The record's values by field name, of the schema of the class. A field that the class does not know is an error:
     nothing is dropped."""
     record = current(record, cls)
-    names = cls.keys
-    values: dict[str, Any] = {}
+    names = cls._tables.names
+    # Files have no None: a field that must be given and is not there was given as None.
+    values: dict[str, Any] = dict.fromkeys(cls._tables.nullable)
     for key, value in (*record.attrs.items(), *record.arrays.items()):
         if key not in names:
             raise TalonFormatError(
@@ -231,5 +232,4 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
         elif isinstance(value, ArrayRef):
             value = as_scalar(value.load())
         values[name] = value
-    # Files have no None: a field that must be given and is not there was given as None.
-    return {name: None for name in cls.needed if cls.fields[name].optional} | values
+    return values

@@ -240,7 +240,7 @@ class Node(Declared):
         `input_shapes()` infers the sample shapes that arrive; call it only where the answer depends on them.
         """
         forms: dict[str, Any] = {}
-        for name, field in self.arrayed:
+        for name, field in self._tables.arrays:
             raw = self.raw(name)
             form = field.published(raw, self.dims)
             if form is not None and (raw is None or is_stored(field, raw)):

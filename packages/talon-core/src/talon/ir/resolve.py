@@ -84,8 +84,9 @@ def resolved(nodes: Mapping[str, Node], ports: Sequence[Ports], edges: Sequence[
                 raise bad_port(edge, src_name, nodes[src_name], said, outputs, "output")
         else:
             out = port_number(edge, src_name, nodes, src_port, outputs, "out")
-        names = tuple([p.name for p in ports[dst].inputs])
-        into = 0 if len(names) == 1 and not dst_port else port_number(edge, dst_name, nodes, dst_port, names, "in")
+        inputs, into = ports[dst].inputs, 0
+        if dst_port or len(inputs) != 1:
+            into = port_number(edge, dst_name, nodes, dst_port, tuple([port.name for port in inputs]), "in")
         key = (src, out, dst, into, edge.delay)
         if key in seen:
             raise TalonGraphError(
