@@ -80,7 +80,7 @@ def contests(suffixes: tuple[str, ...]) -> list[Contest]:
     return [
         weights(
             "write",
-            7,
+            15,
             *ours(WRITE),
             SAFETENSORS._replace(action=WRITE),
             SAFETENSORS._replace(action="write and sync", label="safetensors, then fsync"),
@@ -89,7 +89,7 @@ def contests(suffixes: tuple[str, ...]) -> list[Contest]:
             PUBLISHED._replace(action=WRITE),
         ),
         weights("write, NIR with its default", 1, *ours(WRITE), NIR._replace(action="write compressed")),
-        weights("read and verify", 7, *ours(READ), SAFETENSORS, NUMPY, NIR, PUBLISHED),
+        weights("read and verify", 15, *ours(READ), SAFETENSORS, NUMPY, NIR, PUBLISHED),
         weights(
             "open and list",
             25,
@@ -100,12 +100,12 @@ def contests(suffixes: tuple[str, ...]) -> list[Contest]:
         Contest(
             f"{SMALL}: write",
             "weights 20",
-            15,
+            25,
             (*ours(WRITE)[:1], *ours("write unsafely", ", straight into the target")[:1]),
         ),
         *nodes(1_000, 5, SAFETENSORS, PUBLISHED, NIR),
         *nodes(10_000, 5, SAFETENSORS, PUBLISHED, left_out="NIR, which takes minutes"),
-        *nodes(100_000, 3, SAFETENSORS, left_out="the published talon-ir and NIR, which take many minutes"),
+        *nodes(100_000, 5, SAFETENSORS, left_out="the published talon-ir and NIR, which take many minutes"),
     ]
 
 
