@@ -71,7 +71,7 @@ setup(
         Extension(
             MODULE,
             [f"csrc/{name}" for name in SOURCES],
-            depends=[f"csrc/{name}" for name in ("native.h", "affine.h", "conv.h", "neuron.h")],
+            depends=[f"csrc/{name}" for name in ("native.h", "isa.h", "affine.h", "conv.h", "neuron.h")],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             py_limited_api=True,
         )

@@ -3,14 +3,8 @@
 
 #ifdef TALON_X86
 #pragma GCC target("avx2,fma,bmi,bmi2,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,prefer-vector-width=512")
-
-#define NAME(function) function##_v4
-#include "affine.h"
-#include "conv.h"
-#include "neuron.h"
-
-const talon_kernels talon_v4 = {"v4", affine_v4, conv_v4, neuron_v4};
-
+#define ISA v4
+#include "isa.h"
 #else
 typedef int talon_empty; /* a file of C must hold something */
 #endif

@@ -19,10 +19,11 @@ static void release(buffers *held) {
     while (held->count > 0) PyBuffer_Release(&held->view[--held->count]);
 }
 
-/* The memory of an object with `items` items of `size` bytes; NULL with an error set, or for None where `optional`. */
+/* The memory of an object with `items` items of `size` bytes; NULL with an error set, also by an earlier one, or for
+   None where `optional`. */
 static void *memory(buffers *held, PyObject *object, const char *name, Py_ssize_t items, Py_ssize_t size, int writable,
                     int optional) {
-    if (optional && object == Py_None) return NULL;
+    if (PyErr_Occurred() || (optional && object == Py_None)) return NULL;
     Py_buffer *view = &held->view[held->count];
     if (PyObject_GetBuffer(object, view, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) < 0) return NULL;
     held->count++;
@@ -58,12 +59,12 @@ static PyObject *affine(PyObject *self, PyObject *args) {
     buffers held = {.count = 0};
     c.rows = rows, c.in = in, c.out = out;
     c.x = FLOATS(x, "x", rows * in);
-    if (!PyErr_Occurred()) c.weight = FLOATS(weight, "weight", in * out);
-    if (!PyErr_Occurred()) c.bias = FLOATS_OR_NONE(bias, "bias", out);
-    if (!PyErr_Occurred()) c.y = INTO(y, "y", rows * out, float);
-    if (!PyErr_Occurred()) c.active = INTO(active, "active", rows, int64_t);
-    if (!PyErr_Occurred()) c.binary = INTO(binary, "binary", rows, uint8_t);
-    if (!PyErr_Occurred()) c.index = INTO(index, "index", in, int32_t);
+    c.weight = FLOATS(weight, "weight", in * out);
+    c.bias = FLOATS_OR_NONE(bias, "bias", out);
+    c.y = INTO(y, "y", rows * out, float);
+    c.active = INTO(active, "active", rows, int64_t);
+    c.binary = INTO(binary, "binary", rows, uint8_t);
+    c.index = INTO(index, "index", in, int32_t);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         mode = kernels->affine(&c);
@@ -103,15 +104,15 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     }
     const Py_ssize_t places = n[0] * n[1], oplaces = n[10] * n[11], taken = n[2] * n[3] * in * out * groups;
     c.x = FLOATS(x, "x", rows * groups * in * places);
-    if (!PyErr_Occurred()) c.weight = FLOATS(weight, "weight", taken);
-    if (!PyErr_Occurred()) c.runs = FLOATS(runs, "runs", taken);
-    if (!PyErr_Occurred()) c.bias = FLOATS_OR_NONE(bias, "bias", groups * out);
-    if (!PyErr_Occurred()) c.y = INTO(y, "y", rows * groups * out * oplaces, float);
-    if (!PyErr_Occurred()) c.fan = memory(&held, fan, "fan", places, sizeof(int64_t), 0, 0);
-    if (!PyErr_Occurred()) c.synops = INTO(synops, "synops", rows, int64_t);
-    if (!PyErr_Occurred()) c.binary = INTO(binary, "binary", rows, uint8_t);
-    if (!PyErr_Occurred()) c.scratch = INTO(scratch, "scratch", talon_conv_scratch(&c), float);
-    if (!PyErr_Occurred()) c.taps = INTO(taps, "taps", n[0] * (1 + 2 * n[2]) + n[1] * (1 + 2 * n[3]), int32_t);
+    c.weight = FLOATS(weight, "weight", taken);
+    c.runs = FLOATS(runs, "runs", taken);
+    c.bias = FLOATS_OR_NONE(bias, "bias", groups * out);
+    c.y = INTO(y, "y", rows * groups * out * oplaces, float);
+    c.fan = memory(&held, fan, "fan", places, sizeof(int64_t), 0, 0);
+    c.synops = INTO(synops, "synops", rows, int64_t);
+    c.binary = INTO(binary, "binary", rows, uint8_t);
+    c.scratch = INTO(scratch, "scratch", talon_conv_scratch(&c), float);
+    c.taps = INTO(taps, "taps", n[0] * (1 + 2 * n[2]) + n[1] * (1 + 2 * n[3]), int32_t);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         mode = kernels->conv(&c);
@@ -139,16 +140,16 @@ static PyObject *neuron(PyObject *self, PyObject *args) {
         return NULL;
     }
     c.x = FLOATS(x, "x", all);
-    if (!PyErr_Occurred()) c.y = INTO(y, "y", all, float);
-    if (!PyErr_Occurred()) c.v = INTO(v, "v", batch * size, float);
-    if (!PyErr_Occurred()) c.trace = memory(&held, trace, "trace", all, sizeof(float), 1, 1);
-    if (!PyErr_Occurred()) c.spikes = INTO(spikes, "spikes", steps * batch, int64_t);
-    if (!PyErr_Occurred()) c.beta = FLOATS(beta, "beta", own);
-    if (!PyErr_Occurred()) c.gain = FLOATS(gain, "gain", own);
-    if (!PyErr_Occurred()) c.leak = FLOATS(leak, "leak", own);
-    if (!PyErr_Occurred()) c.r = FLOATS(r, "r", own);
-    if (!PyErr_Occurred()) c.threshold = FLOATS(threshold, "threshold", own);
-    if (!PyErr_Occurred()) c.reset = FLOATS(reset, "reset", own);
+    c.y = INTO(y, "y", all, float);
+    c.v = INTO(v, "v", batch * size, float);
+    c.trace = memory(&held, trace, "trace", all, sizeof(float), 1, 1);
+    c.spikes = INTO(spikes, "spikes", steps * batch, int64_t);
+    c.beta = FLOATS(beta, "beta", own);
+    c.gain = FLOATS(gain, "gain", own);
+    c.leak = FLOATS(leak, "leak", own);
+    c.r = FLOATS(r, "r", own);
+    c.threshold = FLOATS(threshold, "threshold", own);
+    c.reset = FLOATS(reset, "reset", own);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         kernels->neuron(&c);
@@ -181,6 +182,18 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* What Python must say as C does. */
+typedef struct {
+    const char *name;
+    long value;
+} constant;
+
+static const constant constants[] = {
+    {"API", TALON_API},           {"EVENT", TALON_EVENT},       {"DENSE", TALON_DENSE}, {"PLANE", TALON_PLANE},
+    {"SUBTRACT", TALON_SUBTRACT}, {"NO_RESET", TALON_NO_RESET}, {"LATE", TALON_LATE},   {"GREATER", TALON_GREATER},
+    {"LEAKS", TALON_LEAKS},       {NULL, 0},
+};
+
 static PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "talon.hw._native",
@@ -192,6 +205,7 @@ static PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__native(void) {
     kernels = talon_choose(NULL);
     PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && PyModule_AddIntConstant(module, "API", TALON_API) < 0) Py_CLEAR(module);
+    for (const constant *c = constants; module != NULL && c->name != NULL; c++)
+        if (PyModule_AddIntConstant(module, c->name, c->value) < 0) Py_CLEAR(module);
     return module;
 }

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Raised whenever a signature changes; module.c tells Python, which refuses a library that was not rebuilt. */
-#define TALON_API 1
+/* Raised whenever a signature or a constant changes; module.c tells Python, which refuses a library that was not rebuilt. */
+#define TALON_API 2
 
 /* How a layer with weights goes through its inputs. All of them add in the same order and agree to the bit. */
 enum { TALON_EVENT = 0, TALON_DENSE = 1, TALON_PLANE = 2 };

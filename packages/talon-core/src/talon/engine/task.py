@@ -101,16 +101,16 @@ class Prepared:
     out_shapes: Mapping[str, tuple[Shape, ...]]
 
 
-def prepare(graph: Graph, samples: Callable[[], tuple[Shape, ...]]) -> Prepared:
-    """Validate and flatten a graph for inputs of these sample shapes, which are asked for when it has been validated.
-
-    Raises `TalonGraphError` or `TalonRunError` where it cannot run.
-    """
+def refuse_unsound(graph: Graph) -> None:
+    """Raise `TalonGraphError` or `TalonRunError` for a graph that cannot run, whatever its inputs are."""
     graph.validate()
     refuse_opaque(graph)
-    given = samples()
+
+
+def prepare(graph: Graph, samples: tuple[Shape, ...]) -> Prepared:
+    """Flatten a sound graph for inputs of these sample shapes. Raises `TalonGraphError` where they do not fit."""
     flat = graph.flatten()
-    shapes = infer_shapes(flat, given)
+    shapes = infer_shapes(flat, samples)
     for problem in shapes.problems:
         error = TalonGraphError(problem.code, problem.message)
         error.diagnostic = problem
@@ -152,16 +152,10 @@ def make_task(
         raise TalonRunError("T403", "state is no State", expected="Result.state or State.load(path)", found=repr(state))
     kind = np.dtype(dtype)
     if prepared is None:
-        found: list[tuple[dict[str, np.ndarray], int, int]] = []
-
-        def samples() -> tuple[Shape, ...]:
-            found.append(batches(graph, inputs, kind, repeat))
-            return tuple(array.shape[2:] for array in found[0][0].values())
-
-        prepared = prepare(graph, samples)
-        arrays, steps, batch = found[0]
-    else:
-        arrays, steps, batch = batches(graph, inputs, kind, repeat)
+        refuse_unsound(graph)
+    arrays, steps, batch = batches(graph, inputs, kind, repeat)
+    if prepared is None:
+        prepared = prepare(graph, tuple(array.shape[2:] for array in arrays.values()))
     wanted = (record,) if isinstance(record, str) else tuple(record)
     return Task(
         prepared.flat,

@@ -42,15 +42,19 @@ class Unit:
 
     def step(self, t: int, arguments: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         """One step of the node; its outputs are what `infer` promised, or the primitive is at fault."""
+        return self.outcome(t, arguments, self.promised)
+
+    def outcome(self, t: int, arguments: tuple[np.ndarray, ...], promised: list[Shape]) -> tuple[np.ndarray, ...]:
+        """What the node's step gives, which must have these shapes, batch included."""
         result = guarded(self, f"step {t}", self.node.step, t, self.state, *arguments)
         values = result if isinstance(result, tuple) else (result,)
-        if [value.shape for value in values if isinstance(value, np.ndarray)] != self.promised or any(
+        if [value.shape for value in values if isinstance(value, np.ndarray)] != promised or any(
             value.dtype != self.dtype for value in values
         ):
             raise broken_promise(
                 self,
                 "step",
-                f"{self.dtype} of shape {', '.join(map(str, self.promised))}, as infer says",
+                f"{self.dtype} of shape {', '.join(map(str, promised))}, as infer says",
                 ", ".join(f"{getattr(v, 'dtype', type(v).__name__)} {getattr(v, 'shape', '')}" for v in values),
             )
         return tuple([read_only(value) for value in values])

@@ -36,13 +36,17 @@ class Affine(Primitive):
             )
         return (*shape[:-1], self.dims["out"])
 
-    def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
-        (x,) = inputs
+    def transposed(self, t: int) -> np.ndarray:
+        """The weight of step `t` as `(in, out)`, made once for each that there is."""
         slot = t % self.weight.shape[0] if self.per_step("weight") else 0
         weight = exact.at_step(self.weight, self.per_step("weight"), t)
-        transposed = self.prepared(f"weight_t{slot}", lambda: np.ascontiguousarray(weight.T))
+        kept: np.ndarray = self.prepared(f"weight_t{slot}", lambda: np.ascontiguousarray(weight.T))
+        return kept
+
+    def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        (x,) = inputs
         bias = None if self.bias is None else exact.at_step(self.bias, self.per_step("bias"), t)
-        rows = exact.affine(x.reshape(-1, x.shape[-1]), transposed, bias)
+        rows = exact.affine(x.reshape(-1, x.shape[-1]), self.transposed(t), bias)
         return rows.reshape(*x.shape[:-1], -1)
 
     def count(self, inputs: tuple[np.ndarray, ...], output: Any) -> Tally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx
 
@@ -39,13 +39,25 @@ def lower(wiring: Wiring, options: Options) -> list[Op]:
     return ops
 
 
-def groups(wiring: Wiring) -> list[list[int]]:
-    """The nodes in an order in which every group has all it needs from earlier ones, at all steps. A group of several
-    is a cycle, in the order of one step; so is one node that feeds itself."""
+class Group(NamedTuple):
+    """Nodes in the order of one step; a cycle, or a single node that does not feed itself."""
+
+    nodes: list[int]
+    cyclic: bool
+
+
+def groups(wiring: Wiring) -> list[Group]:
+    """The nodes in an order in which every group has all it needs from earlier ones, at all steps."""
     graph: Any = networkx.DiGraph()
     graph.add_nodes_from(wiring.order)
     graph.add_edges_from((link.src, link.dst) for link in wiring.task.graph.links)
     place = {number: at for at, number in enumerate(wiring.order)}
     condensed: Any = networkx.condensation(graph)
     members: dict[int, set[int]] = dict(condensed.nodes(data="members"))
-    return [sorted(members[at], key=lambda number: place[number]) for at in networkx.topological_sort(condensed)]
+    found = (members[at] for at in networkx.topological_sort(condensed))
+    return [
+        Group(
+            sorted(nodes, key=lambda number: place[number]), len(nodes) > 1 or any(graph.has_edge(n, n) for n in nodes)
+        )
+        for nodes in found
+    ]

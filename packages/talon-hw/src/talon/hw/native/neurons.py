@@ -12,9 +12,6 @@ from talon.hw.native.ops import Arrays, Quantities
 from talon.ir.fields import Shape
 from talon.ir.primitives.neurons import LIF, Neuron, spread
 
-RESET = {"value": 0, "subtract": 1, "none": 2}
-LATE, GREATER, LEAKS = 4, 8, 16
-
 
 class NeuronOp:
     how = "native neuron"
@@ -24,12 +21,14 @@ class NeuronOp:
         node, self.unit = unit.node, unit
         shape = shapes[0]
         rank, one = len(shape), unit.dtype.type(1)
+        c = library()
         late = node.reset_delay == 1 and node.reset != "none"
-        self.rule = RESET[node.reset] | LATE * late | GREATER * (node.comparator == "gt")
+        self.rule = {"value": 0, "subtract": c.SUBTRACT, "none": c.NO_RESET}[node.reset]
+        self.rule |= c.LATE * late | c.GREATER * (node.comparator == "gt")
         zero = np.zeros((), unit.dtype)
         beta, gain, leak = zero, zero, zero
         if isinstance(node, LIF):
-            self.rule |= LEAKS
+            self.rule |= c.LEAKS
             # The same operations as in its numpy step, so the same bits.
             beta = np.asarray(one - one / spread(node.tau, rank))
             gain = np.asarray(one - beta)

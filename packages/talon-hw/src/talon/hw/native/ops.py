@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from talon.engine.wiring import Unit, broken_promise, guarded, read_only
+from talon.engine.wiring import Tallies, Unit, read_only
 from talon.ir.primitive import Primitive
 
 Arrays = tuple[np.ndarray, ...]
@@ -41,7 +41,7 @@ class Stepwise:
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         unit, steps = self.unit, len(arguments[0])
         outputs = tuple([np.empty((steps, *shape), unit.dtype) for shape in unit.promised])
-        counts: Quantities = {}
+        tallies = Tallies(steps, arguments[0].shape[1])
         for k in range(steps):
             own = tuple([argument[k] for argument in arguments])
             result = unit.step(t + k, own)
@@ -49,12 +49,8 @@ class Stepwise:
                 into[k] = value
             for name, trace in traces.items():
                 trace[k] = unit.state[name]
-            for quantity, value in unit.count(own, result).items():
-                if quantity not in counts:
-                    kind = bool if quantity == "binary_input" else np.int64
-                    counts[quantity] = np.zeros((steps, unit.promised[0][0]), kind)
-                counts[quantity][k] = value
-        return outputs, counts
+            tallies.add(unit.path, k, unit.count(own, result))
+        return outputs, tallies.found.get(unit.path, {})
 
 
 TIMELESS = frozenset(
@@ -82,9 +78,5 @@ class Timeless:
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         unit, lead = self.unit, arguments[0].shape[:2]
         side = tuple([read_only(a.reshape(-1, *a.shape[2:])) for a in arguments])
-        result = guarded(unit, f"step {t}", unit.node.step, t, unit.state, *side)
-        values = result if isinstance(result, tuple) else (result,)
-        shapes = [(lead[0] * lead[1], *shape) for shape in unit.shapes]
-        if [value.shape for value in values] != shapes or any(value.dtype != unit.dtype for value in values):
-            raise broken_promise(unit, "step", str(shapes), str([value.shape for value in values]))
+        values = unit.outcome(t, side, [(lead[0] * lead[1], *shape) for shape in unit.shapes])
         return tuple([value.reshape(*lead, *shape) for value, shape in zip(values, unit.shapes, strict=True)]), {}

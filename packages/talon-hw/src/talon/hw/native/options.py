@@ -6,11 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from talon.hw.native.library import library
 from talon.ir.errors import TalonRunError
 
 WAYS = {"auto": None, "event": 2.0, "dense": 0.0}
 """`kernels`: chosen by the share of active inputs, or always one of them. The crossover that makes it so."""
-NAMES = ("by events", "dense", "by planes")
+NAMES = {"EVENT": "by events", "DENSE": "dense", "PLANE": "by planes"}
+"""The ways through a layer, by their constants in the library."""
 
 
 @dataclass(frozen=True)
@@ -40,4 +42,4 @@ class Options:
 
 def way(used: Collection[int]) -> str:
     """By which kernels a layer ran, in words."""
-    return " and ".join(NAMES[mode] for mode in sorted(used)) or "not run"
+    return " and ".join(text for name, text in NAMES.items() if getattr(library(), name) in used) or "not run"

@@ -9,13 +9,12 @@ import numpy as np
 
 from talon.engine.result import Result
 from talon.engine.state import State
-from talon.engine.task import Task, make_task, prepare
+from talon.engine.task import Task, make_task, prepare, refuse_unsound
 from talon.engine.wiring import cast
 from talon.hw.native.engine import NativeEngine, execute
 from talon.hw.native.options import Options
 from talon.hw.native.sweep import Sweep
 from talon.ir.errors import TalonRunError, TalonTypeError
-from talon.ir.fields import Shape
 from talon.ir.graph import Graph
 
 if TYPE_CHECKING:
@@ -40,7 +39,9 @@ class Program:
 
     def __init__(self, graph: Graph, engine_options: Mapping[str, Any]) -> None:
         self._graph, self._options = graph, Options.of(engine_options)
-        self._prepared = prepare(graph, self._samples)
+        refuse_unsound(graph)
+        # Which refuses an Input whose shape is open.
+        self._prepared = prepare(graph, tuple(node.shape for node in graph.inputs.values() if node.shape is not None))
         flat = self._prepared.flat
         if (reason := NativeEngine().refuses(flat, FLOAT32.name)) is not None:
             raise TalonRunError(
@@ -50,10 +51,6 @@ class Program:
                 help="run the graph with talon.engine.run, or install talon-hw again where there is a C compiler",
             )
         self._own = {name: cast(node, flat.provenance[name], FLOAT32) for name, node in flat.nodes.items()}
-
-    def _samples(self) -> tuple[Shape, ...]:
-        # Validation refuses a graph with an Input whose shape is open.
-        return tuple(node.shape for node in self._graph.inputs.values() if node.shape is not None)
 
     def run(
         self,

@@ -42,6 +42,10 @@ class Sweep:
         wiring, task = self.wiring, self.wiring.task
         self.inputs = wiring.inputs
         self.records, self.places = wiring.wanted()
+        self.traced: dict[int, list[tuple[str, str]]] = {}
+        for key, (number, name, port) in self.places.items():
+            if port is None:
+                self.traced.setdefault(number, []).append((key, name))
         self.tallies = Tallies(task.steps, task.batch)
         self.outputs = {
             name: np.empty((task.steps, task.batch, *task.out_shapes[name][0]), task.dtype)
@@ -58,16 +62,15 @@ class Sweep:
     def advance(self, start: int, steps: int) -> None:
         """All nodes over a chunk of steps."""
         self.values = {}
-        for group in self.groups:
-            number = group[0]
-            if number in self.inputs:
-                self.values[number, 0] = self.inputs[number][start : start + steps]
-            elif len(group) == 1 and not any(s.node == number for a in self.wiring.units[number].arguments for s in a):
-                self.compute(number, start, 0, steps, steps)
-            else:
+        for nodes, cyclic in self.groups:
+            if cyclic:
                 for step in range(steps):
-                    for number in group:
+                    for number in nodes:
                         self.compute(number, start, step, 1, steps)
+            elif nodes[0] in self.inputs:
+                self.values[nodes[0], 0] = self.inputs[nodes[0]][start : start + steps]
+            else:
+                self.compute(nodes[0], start, 0, steps, steps)
         for number, exit in self.wiring.exits.items():
             self.outputs[exit][start : start + steps] = self.values[number, 0]
         for record, (number, _, port) in self.places.items():
@@ -83,8 +86,7 @@ class Sweep:
         op = self.ops[number]
         arguments = tuple([self.argument(sources, step, count) for sources in op.unit.arguments])
         at = slice(start + step, start + step + count)
-        states = [(key, name) for key, (of, name, port) in self.places.items() if of == number and port is None]
-        traces = {name: self.records[key][at] for key, name in states}
+        traces = {name: self.records[key][at] for key, name in self.traced.get(number, ())}
         result, counts = op.run(self.wiring.first + start + step, arguments, traces)
         self.tallies.add(op.unit.path, at, counts)
         for port, value in enumerate(result):
