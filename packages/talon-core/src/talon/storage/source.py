@@ -30,6 +30,14 @@ class Stamp(NamedTuple):
         return cls(found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino)
 
 
+ATTEMPTS = 100
+"""How often a file is opened that is replaced just then."""
+
+
+def never_stays() -> TalonFormatError:
+    return TalonFormatError("T305", "the file was replaced each time it was opened", help="read it when it is complete")
+
+
 class Source(Protocol):
     """Where arrays that stand outside the index are read from."""
 
@@ -74,28 +82,28 @@ class OpenFile:
 
     def bytes(self, offset: int, count: int) -> bytes:
         """Up to `count` bytes from an offset on."""
-        parts = []
-        with self.lock:
-            self.file.seek(offset)
-            while count and (part := self.file.read(count)):
-                parts.append(part)
-                count -= len(part)
-        return b"".join(parts)
+        into = memoryview(bytearray(min(count, max(0, self.now().size - offset))))
+        return into[: self.fill(offset, into)].tobytes()
 
     def fetch(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
         """An array of its own with the bytes at an offset."""
         array = np.empty(shape, dtype)
         into = array.reshape(-1).view(np.uint8).data
-        done = 0
-        while done < len(into) and (count := self.read(offset + done, into[done:])):
-            done += count
-        if done < len(into):
+        if self.fill(offset, into) < len(into):
             raise self.changed(where)
         self.unchanged(where)
         return array
 
+    def fill(self, offset: int, into: memoryview) -> int:
+        """Fill a buffer as far as the file goes; gives how many bytes."""
+        done = 0
+        while done < len(into) and (count := self.read(offset + done, into[done:])):
+            done += count
+        return done
+
     def read(self, offset: int, into: memoryview) -> int:
-        """Read some bytes into a buffer; gives how many. Where the system can, threads do not wait for each other."""
+        """Read some bytes into a buffer; gives how many. Where the system can, neither position nor lock is used:
+        threads do not wait for each other, and processes that were forked from this one share both."""
         if hasattr(os, "preadv"):
             return os.preadv(self.file.fileno(), [into], offset)
         with self.lock:

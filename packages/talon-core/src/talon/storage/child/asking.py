@@ -17,10 +17,7 @@ from talon.storage.child.limits import LIMITS, Allowance
 from talon.storage.child.process import Child, senseless
 from talon.storage.index import footer, packing, records
 from talon.storage.index.checking import check_places, checked
-from talon.storage.source import OpenFile
-
-ATTEMPTS = 100
-"""How often a file is asked about that is replaced just then."""
+from talon.storage.source import ATTEMPTS, OpenFile, never_stays
 
 
 class Idle:
@@ -118,7 +115,7 @@ def ask(path: Path, what: str) -> tuple[dict[str, Any], bytes, OpenFile]:
         # Another file may have been put there in between, and the complaint may be about either.
         if error is not None and OpenFile(path).stamp == source.stamp:
             raise error
-    raise TalonFormatError("T305", "the file was replaced each time it was opened", help="read it when it is complete")
+    raise never_stays()
 
 
 def answer(path: str, what: str, source: OpenFile) -> tuple[dict[str, Any], bytes]:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from h5py import h5d, h5s, h5t, h5z
 
-from talon.storage.hdf5.limits import MOST_AXES, MOST_UNPACKED
+from talon.storage.hdf5.limits import MOST_UNPACKED
 from talon.storage.hdf5.refusal import refused
+from talon.storage.index.layout import MOST_RANK
 from talon.storage.source import OpenFile
 
 Path = tuple[str, ...]
@@ -84,8 +85,8 @@ class Datasets:
         kind = space.get_simple_extent_type()
         if kind == h5s.SCALAR:
             return itemsize
-        if kind != h5s.SIMPLE or space.get_simple_extent_ndims() > MOST_AXES:
-            raise refused("it has no shape", path, f"up to {MOST_AXES} axes")
+        if kind != h5s.SIMPLE or space.get_simple_extent_ndims() > MOST_RANK:
+            raise refused("it has no shape", path, f"up to {MOST_RANK} axes")
         return int(prod(space.get_simple_extent_dims()) * itemsize)
 
     def packed(self, plan: Any, declared: int, path: Path) -> None:

@@ -10,6 +10,5 @@ MOST_OBJECTS = 5_000_000
 MOST_ATTRIBUTES = 64
 """HDF5 attributes of one object. talon writes and reads none; other tools leave a few."""
 LONGEST_NAME = 1024
-MOST_AXES = 32
 MOST_UNPACKED = 4 << 30
 """Bytes that all compressed or chunked arrays of a trusted file may take."""

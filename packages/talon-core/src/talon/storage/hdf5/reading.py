@@ -24,11 +24,8 @@ from talon.storage.hdf5.guard import inspect
 from talon.storage.hdf5.values import from_tree
 from talon.storage.hdf5.writing import DATASETS
 from talon.storage.index.layout import INLINE
-from talon.storage.source import OpenFile, Stamp
+from talon.storage.source import ATTEMPTS, OpenFile, Stamp, never_stays
 from talon.storage.tagged import DEEPEST_JSON, strict_json, untagged
-
-ATTEMPTS = 100
-"""How often a file is opened that is replaced just then."""
 
 
 def read_header(path: Path) -> str:
@@ -59,7 +56,7 @@ def opened(path: Path, trusted: bool = False) -> Reader:
             if source.stamp == Stamp.of(file.id.get_vfd_handle()):
                 return Reader(file, source, trusted)
             file.close()
-    raise TalonFormatError("T305", "the file was replaced each time it was opened", help="read it when it is complete")
+    raise never_stays()
 
 
 class FileArray(ArrayRef):

@@ -51,7 +51,7 @@ class Archive:
             raise missing_key(key)
         name = key.encode()
         head = self.read(member.offset, records.LOCAL.size + len(name))
-        local, again = records.Local.unpack(head[: records.LOCAL.size]), head[records.LOCAL.size :]
+        local, again = records.Local._make(records.LOCAL.unpack(head[: records.LOCAL.size])), head[records.LOCAL.size :]
         start = member.offset + records.LOCAL.size + local.name + local.extra
         sizes = {member.size, records.WIDE}
         same = local.signature == records.LOCAL_SIGNATURE and again == name and local.name == len(name)
@@ -110,7 +110,7 @@ class Archive:
     def directory(self) -> tuple[int, int, int, int]:
         """How many files are listed, in how many bytes, from where, and where they must end."""
         at = self.length - records.END.size
-        end = records.End.unpack(self.read(at, records.END.size))
+        end = records.End._make(records.END.unpack(self.read(at, records.END.size)))
         if end.signature != records.END_SIGNATURE or end.comment:
             raise damaged("its zip archive is cut short, or something stands behind it")
         if records.NARROW in (end.here, end.files) or records.WIDE in (end.size, end.start):
@@ -124,7 +124,7 @@ class Archive:
         signature, disk, place, disks = records.LOCATOR.unpack(self.read(at, records.LOCATOR.size))
         if (signature, disk, disks, place) != (records.LOCATOR_SIGNATURE, 0, 1, at - records.WIDE_END.size):
             raise damaged("its zip archive is cut short, or in several parts")
-        found = records.WideEnd.unpack(self.read(place, records.WIDE_END.size))
+        found = records.WideEnd._make(records.WIDE_END.unpack(self.read(place, records.WIDE_END.size)))
         if found.signature != records.WIDE_END_SIGNATURE or found.disk or found.first_disk or found.here != found.files:
             raise damaged("its zip archive is one of several")
         return found.files, found.size, found.start, place
@@ -134,7 +134,7 @@ class Archive:
         begin = at + records.CENTRAL.size
         if begin > len(data):
             raise damaged("the directory of its zip archive is cut short")
-        found = records.Central.unpack(data[at:begin])
+        found = records.Central._make(records.CENTRAL.unpack(data[at:begin]))
         end = begin + found.name + found.extra + found.comment
         if found.signature != records.CENTRAL_SIGNATURE or end > len(data):
             raise damaged("the directory of its zip archive is cut short")
@@ -174,7 +174,7 @@ def begins_like_ours(head: bytes) -> bool:
     """Whether the first file of an archive is one that ours begin with."""
     if len(head) < records.LOCAL.size or not head.startswith(records.LOCAL_SIGNATURE):
         return False
-    name = head[records.LOCAL.size :][: records.Local.unpack(head[: records.LOCAL.size]).name]
+    name = head[records.LOCAL.size :][: records.Local._make(records.LOCAL.unpack(head[: records.LOCAL.size])).name]
     return name.startswith((b"arrays/", b"columns/", b"zarr.json"))
 
 

@@ -36,10 +36,6 @@ class Local(NamedTuple):
     name: int
     extra: int
 
-    @classmethod
-    def unpack(cls, data: bytes) -> Local:
-        return cls(*LOCAL.unpack(data))
-
 
 class Central(NamedTuple):
     """In the directory, for each file. `outside`: what the system said of the file, such as that it was a link."""
@@ -62,10 +58,6 @@ class Central(NamedTuple):
     outside: int
     offset: int
 
-    @classmethod
-    def unpack(cls, data: bytes) -> Central:
-        return cls(*CENTRAL.unpack(data))
-
 
 class End(NamedTuple):
     """At the end of the archive: how many files the directory lists, its size and its start."""
@@ -78,10 +70,6 @@ class End(NamedTuple):
     size: int
     start: int
     comment: int
-
-    @classmethod
-    def unpack(cls, data: bytes) -> End:
-        return cls(*END.unpack(data))
 
 
 class WideEnd(NamedTuple):
@@ -97,10 +85,6 @@ class WideEnd(NamedTuple):
     files: int
     size: int
     start: int
-
-    @classmethod
-    def unpack(cls, data: bytes) -> WideEnd:
-        return cls(*WIDE_END.unpack(data))
 
 
 def wide_values(extra: bytes) -> list[int]:
