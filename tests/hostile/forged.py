@@ -7,6 +7,8 @@ import hashlib
 import json
 import struct
 import tempfile
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
@@ -20,6 +22,8 @@ from talon.storage.index import footer, packing
 from talon.storage.index.layout import COLUMNS, aligned
 
 Columns = dict[str, np.ndarray]
+SECONDS = 2.0
+MEGABYTES = 200
 FOOTER = struct.Struct("<8sQQQ32s")
 
 
@@ -145,3 +149,47 @@ def everything_of(path: Path) -> ir.Graph:
     graph.load()
     repr(graph)
     return graph
+
+
+def refusal(path: Path) -> ir.TalonError | None:
+    """The error of whatever a user may ask of a file or store, which names it."""
+    try:
+        everything_of(path)
+    except ir.TalonError as error:
+        found = error
+    else:
+        return None
+    assert found.diagnostic.file == str(path), found
+    return found
+
+
+def refused(path: Path, code: str, word: str) -> ir.TalonError:
+    """One error of this code and with this word, in time and memory."""
+    tracemalloc.start()
+    start = time.perf_counter()
+    try:
+        error = refusal(path)
+        seconds, megabytes = time.perf_counter() - start, tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+    assert error is not None, "it was read"
+    assert error.code.startswith(code), error
+    assert word in str(error), error
+    assert len(str(error)) < 2000, "the message repeats the attack"
+    assert seconds < SECONDS
+    assert megabytes < MEGABYTES
+    return error
+
+
+def of_a_newer_minor() -> bytes:
+    """A file as a later 1.x may write it: one more column, and one more key in the header."""
+    longer = 64
+
+    def change(h: dict[str, Any]) -> None:
+        h |= {"format": "1.9", "more": 1}
+        for column in h["columns"]:
+            column[2] += longer
+        _, _, offset, count = h["columns"][-1]
+        h["columns"].append(["node.colour", "<u4", offset + 8 * count, 0])
+
+    return with_header(change, length=int.from_bytes(original()[1][:8], "little") + longer)

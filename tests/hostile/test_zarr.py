@@ -18,7 +18,7 @@ from talon.storage.index import layout as index
 from talon.storage.index.layout import COLUMNS
 from talon.storage.zarr import layout
 from tests.hostile import forged, stores
-from tests.hostile.forged import put_texts, texts
+from tests.hostile.forged import put_texts, refusal, texts
 from tests.hostile.stores import (
     COLUMN,
     OWN,
@@ -30,7 +30,6 @@ from tests.hostile.stores import (
     files,
     lying,
     metadata,
-    refusal,
     refused,
     said,
     say,

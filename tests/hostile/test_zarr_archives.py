@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from talon import ir
 from tests.hostile import forged
-from tests.hostile.stores import COLUMN, SECONDS, files, original, refusal, refused, zipped
+from tests.hostile.forged import SECONDS, refusal
+from tests.hostile.stores import COLUMN, files, original, refused, zipped
 
 SECRET = b"what no reader unpacks"
 

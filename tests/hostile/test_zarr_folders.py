@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from talon import ir
 from tests.hostile import forged, stores
-from tests.hostile.stores import COLUMN, OWN, OWN_CHUNK, POOL, SECONDS, chunk, files, refusal, refused
+from tests.hostile.forged import SECONDS, refusal
+from tests.hostile.stores import COLUMN, OWN, OWN_CHUNK, POOL, chunk, files, refused
 
 SECRET = b"what lies outside of the store"
 

@@ -9,7 +9,6 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -19,6 +18,7 @@ from talon import ir
 from talon.storage.index import footer
 from talon.storage.index.opening import indexed
 from talon.storage.source import OpenFile
+from tests.storage.owners import base, weight
 
 RNG = np.random.default_rng(0)
 LARGE, MIDDLE, SMALL = (RNG.standard_normal((n, n)).astype(np.float32) for n in (200, 40, 4))
@@ -62,20 +62,6 @@ assert "h5py" not in sys.modules
 def path(tmp_path: Path) -> Path:
     ir.write(tmp_path / "g.t1c", GRAPH)
     return tmp_path / "g.t1c"
-
-
-def weight(graph: ir.Graph, path: str) -> np.ndarray:
-    node = graph.node(path)
-    assert isinstance(node, ir.Affine)
-    return node.weight
-
-
-def base(array: np.ndarray) -> Any:
-    """What owns the memory of an array."""
-    owner: Any = array
-    while isinstance(owner, np.ndarray) and owner.base is not None:
-        owner = owner.base
-    return owner.obj if isinstance(owner, memoryview) else owner
 
 
 def test_h5py_is_not_imported_for_a_file_with_an_index(path: Path) -> None:

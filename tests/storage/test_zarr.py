@@ -24,7 +24,8 @@ from talon.storage.source import OpenFile
 from talon.storage.zarr import archiving, records
 from talon.storage.zarr.archive import Archive
 from talon.testing.storage import check_backend, content
-from tests.storage.zarr_graphs import GRAPH, LARGE, MIDDLE, OTHER, SMALL, SUFFIXES, WIDE, base, weight
+from tests.storage.owners import base, weight
+from tests.storage.zarr_graphs import GRAPH, LARGE, MIDDLE, OTHER, SMALL, SUFFIXES, WIDE
 
 
 @pytest.fixture(params=SUFFIXES)

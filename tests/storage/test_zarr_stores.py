@@ -16,7 +16,8 @@ from zarr.storage import FsspecStore, MemoryStore, ObjectStore, WrapperStore
 from talon import ir
 from talon.storage.zarr import objects
 from tests.hostile import stores as forged
-from tests.storage.zarr_graphs import GRAPH, LARGE, MIDDLE, OTHER, WIDE, code_of, weight
+from tests.storage.owners import weight
+from tests.storage.zarr_graphs import GRAPH, LARGE, MIDDLE, OTHER, WIDE, code_of
 
 
 def memory() -> Any:

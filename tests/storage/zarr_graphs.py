@@ -30,20 +30,6 @@ OTHER = ir.Graph({"in": ir.Input([3])}, [])
 SUFFIXES = [".zarr", ".zarr.zip"]
 
 
-def weight(graph: ir.Graph, path: str) -> np.ndarray:
-    node = graph.node(path)
-    assert isinstance(node, ir.Affine)
-    return node.weight
-
-
-def base(array: np.ndarray) -> Any:
-    """What owns the memory of an array."""
-    owner: Any = array
-    while isinstance(owner, np.ndarray) and owner.base is not None:
-        owner = owner.base
-    return owner.obj if isinstance(owner, memoryview) else owner
-
-
 def code_of(call: Any, *arguments: Any, **named: Any) -> str:
     with pytest.raises(ir.TalonError) as caught:
         call(*arguments, **named)
