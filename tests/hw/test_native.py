@@ -177,6 +177,85 @@ def test_neurons(kind: str, form: str, reset: str, delay: int, comparator: str) 
     agree(graph, x, record=("node.v", "node.spikes"))
 
 
+POOLS = [
+    ir.MaxPool2d(),
+    ir.MaxPool2d((3, 2), stride=2, padding=1, dilation=(1, 2)),
+    ir.MaxPool2d(3, stride=2, ceil_mode=True),
+    ir.AvgPool2d(2),
+    ir.AvgPool2d(3, stride=(1, 2), padding=1, ceil_mode=True),
+    ir.AvgPool2d((2, 3), padding=1, count_include_pad=False),
+]
+OTHERS = [
+    ir.Upsample(1.3),
+    ir.Upsample(size=(3, 11)),
+    ir.Upsample(2, mode="bilinear"),
+    ir.ReLU(17),
+    ir.ReLU(17, negative_slope=0.3),
+    ir.ReLU(17, negative_slope=1e-60),
+    ir.PReLU(17, weights(17)),
+    ir.StepMean(),
+    ir.Dropout(17),
+]
+
+
+@pytest.mark.parametrize("node", [*POOLS, *OTHERS], ids=repr)
+@pytest.mark.parametrize("before", ["first", "last"])
+def test_maps(node: ir.Node, before: str) -> None:
+    """As they come from outside, and as a convolution gives them."""
+    nodes = {"input": ir.Input([17, 7, 8]), "node": node, "output": ir.Output(None)}
+    if before == "last":
+        nodes = {"input": nodes["input"], "conv": ir.Conv2d(weights(17, 17, 1, 1)), **nodes}
+    names = list(nodes)
+    graph = ir.Graph(nodes, list(itertools.pairwise(names)))
+    record = "node.sum" if isinstance(node, ir.StepMean) else "node.out"
+    agree(graph, some(4, 4, 17, 7, 8, rate=0.7), record=record)
+
+
+def test_zeros_of_either_sign_are_pooled_alike() -> None:
+    x = RNG.choice([0.0, -0.0], (1, 4, 40, 8, 8)).astype(np.float32)
+    agree(ir.Graph.chain(input=ir.Input([40, 8, 8]), pool=ir.MaxPool2d(3, stride=1), output=ir.Output(None)), x)
+
+
+@pytest.mark.parametrize(("dim", "sizes"), [(0, (3, 16)), (-1, (5, 5)), (0, (32, 16))])
+def test_joined_maps(dim: int, sizes: tuple[int, int]) -> None:
+    first, second = sizes
+    nodes = {
+        "a": ir.Input([first, 4, 5]),
+        "b": ir.Input([second, 4, 5]),
+        "c": ir.Conv2d(weights(first, first, 1, 1)),
+        "join": ir.Concat(dim=dim),
+        "lif": ir.LIF(2.0, 1.0, 0.0, 0.5),
+        "output": ir.Output(None),
+    }
+    graph = ir.Graph(nodes, [("a", "c"), ("c", "join"), ("b", "join"), ("join", "lif"), ("lif", "output")])
+    agree(graph, {"a": some(3, 4, first, 4, 5), "b": some(3, 4, second, 4, 5)}, record=("lif.v", "*.out"))
+
+
+@pytest.mark.parametrize("record", [(), ("lif.v",), ("conv.out",), ("lif.spikes",), ("*",)])
+def test_neurons_inside_their_layer(record: tuple[str, ...]) -> None:
+    """With parameters for every channel and neuron, which lie as the maps do; and once more from the state."""
+    values = RNG.uniform(0.1, 1, (9, 6, 6)).astype(np.float32)
+    nodes = {
+        "input": ir.Input([2, 6, 6]),
+        "conv": ir.Conv2d(weights(9, 2, 3, 3), weights(9), padding=1),
+        "lif": ir.LIF(3.0, 1.0, 0.0, values, v_init=values, v_reset=values[:, :1, :1]),
+        "depth": ir.SDConv(weights(9, 1, 3, 3), padding=1, stride=2),
+        "if": ir.IF(values[:, 0, 0], reset="subtract", reset_delay=1),
+        "flat": ir.Flatten(),
+        "fc": ir.Affine(weights(5, 81)),
+        "last": ir.LIF(3.0, 1.0, 0.0, 0.7),
+        "output": ir.Output(None),
+    }
+    graph = ir.Graph(nodes, list(itertools.pairwise(nodes)))
+    x = some(6, 4, 2, 6, 6)
+    whole = agree(graph, x, record=record)
+    for way in WAYS:
+        first = run(graph, x[:2], engine="native", **way)
+        last = run(graph, x[2:], engine="native", state=first.state, **way)
+        for name in ("lif", "if", "last"):
+            same(last.state.nodes[name], whole.state.nodes[name])
+
+
 def test_a_cycle_with_delays_goes_on_where_it_stopped() -> None:
     graph = ir.Graph(
         {
@@ -223,7 +302,8 @@ def test_random_graphs_reach_every_kernel() -> None:
         graph = random_graph(random.Random(seed))
         used |= set(run(graph, feeds(graph, seed), engine="native").engine.nodes.values())
     words = " ".join(used)
-    for word in ("native affine", "native convolution", "native neuron", "numpy step", "all steps at once"):
+    kinds = ("affine", "convolution", "neuron", "pool", "join", "rectifier")
+    for word in (*(f"native {kind}" for kind in kinds), "numpy step", "all steps at once", "handed on"):
         assert word in words
 
 
@@ -259,20 +339,33 @@ def test_wrong_options(options: dict[str, Any], found: str) -> None:
 def test_buffers_that_do_not_fit_are_refused() -> None:
     module = library.library()
     x, w, y = np.zeros((2, 3), np.float32), np.zeros((3, 4), np.float32), np.zeros((2, 4), np.float32)
-    counts, binary, index = np.zeros(2, np.int64), np.zeros(2, np.uint8), np.zeros(3, np.int32)
-    assert module.affine(2, 3, 4, 0.5, x, w, None, y, counts, binary, index) in (0, 1)
-    for wrong in (
-        (2, 3, 5, 0.5, x, w, None, y, counts, binary, index),
-        (-2, 3, 4, 0.5, x, w, None, y, counts, binary, index),
-        (2, 3, 4, 0.5, x[:, :2].copy(), w, None, y, counts, binary, index),
-        (2, 3, 4, 0.5, x, w, np.zeros(3, np.float32), y, counts, binary, index),
-        (2, 3, 4, 0.5, x, w, None, y, counts.astype(np.int32), binary, index),
+    counts, binary = np.zeros(2, np.int64), np.zeros(2, np.uint8)
+    scratch = np.zeros(3 + module.WIDE, np.int32), np.zeros(3, np.uint64)
+    one = np.ones(1, np.float32)
+    neurons = (1, 2, 4, 0, 0, 0, y, y.copy(), None, counts, *[one] * 6)
+    right = (2, 3, 4, 0.5, x, w, None, y, counts, binary, *scratch, None)
+    assert module.affine(*right) in (0, 1)
+    assert module.affine(*right[:-1], neurons) in (0, 1)
+    for place, value in (
+        (2, 5),
+        (0, -2),
+        (4, x[:, :2].copy()),
+        (6, np.zeros(3, np.float32)),
+        (8, counts.astype(np.int32)),
+        (10, np.zeros(3, np.int32)),
+        (12, (1, 3, *neurons[2:])),
     ):
+        wrong = [*right]
+        wrong[place] = value
         with pytest.raises(ValueError, match="expected"):
             module.affine(*wrong)
+    with pytest.raises(ValueError, match="no rule 3"):
+        module.neuron(x, (1, 2, 3, 3, 0, 0, x.copy(), x.copy(), None, counts, *[one] * 6))
+    with pytest.raises(ValueError, match="expected 0 to 2"):
+        module.gather(2, 3, 1, 1, np.array([3], np.int32), x, np.zeros(2, np.float32))
     y.flags.writeable = False
     with pytest.raises((ValueError, BufferError)):
-        module.affine(2, 3, 4, 0.5, x, w, None, y, counts, binary, index)
+        module.affine(*right)
     with pytest.raises(ValueError, match="instruction set"):
         module.isa("v9")
 

@@ -5,8 +5,23 @@
 #define QUOTE(isa) #isa
 #define QUOTED(isa) QUOTE(isa)
 
-#include "affine.h"
-#include "conv.h"
+#include "wide.h"
+
 #include "neuron.h"
 
-const talon_kernels NAME(talon) = {QUOTED(ISA), NAME(affine), NAME(conv), NAME(neuron)};
+#include "affine.h"
+#include "conv.h"
+#include "maps.h"
+
+const talon_kernels NAME(talon) = {
+    .name = QUOTED(ISA),
+    .affine = NAME(affine),
+    .conv = NAME(conv),
+    .neuron = NAME(neuron),
+    .pool = NAME(pool),
+    .mean = NAME(mean),
+    .rectify = NAME(rectify),
+    .turn = NAME(turn),
+    .gather = NAME(gather),
+    .join = NAME(join),
+};

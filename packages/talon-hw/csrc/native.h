@@ -1,4 +1,6 @@
-/* What the kernels offer to module.c: plain C, no Python. One table of functions per instruction set. */
+/* What the kernels offer to module.c: plain C, no Python. One table of functions per instruction set.
+
+   Rows are samples of steps: row t * batch + b. Maps lie channels last, (y, x, channel). */
 #ifndef TALON_NATIVE_H
 #define TALON_NATIVE_H
 
@@ -7,52 +9,23 @@
 #include <stdint.h>
 
 /* Raised whenever a signature or a constant changes; module.c tells Python, which refuses a library that was not rebuilt. */
-#define TALON_API 2
+#define TALON_API 3
 
 /* How a layer with weights goes through its inputs. All of them add in the same order and agree to the bit. */
-enum { TALON_EVENT = 0, TALON_DENSE = 1, TALON_PLANE = 2 };
+enum { TALON_EVENT = 0, TALON_DENSE = 1 };
 
 /* `crossover`: by events where a smaller share of the inputs than this is not zero (2: always, 0: never). What was
    chosen is returned. */
-
-typedef struct {
-    ptrdiff_t rows, in, out;
-    const float *x;      /* (rows, in) */
-    const float *weight; /* (in, out) */
-    const float *bias;   /* (out) or NULL */
-    float *y;            /* (rows, out) */
-    int64_t *active;     /* (rows): inputs that are not zero */
-    uint8_t *binary;     /* (rows): whether all inputs are 0 or 1 */
-    int32_t *index;      /* scratch: (in) */
-    double crossover;
-} talon_affine;
-
-typedef struct {
-    ptrdiff_t rows, groups, in, out; /* in, out: channels of one group */
-    ptrdiff_t size[2], kernel[2], stride[2], pad[2], dilation[2], osize[2];
-    const float *x;       /* (rows, groups * in, *size) */
-    const float *weight;  /* (groups, ky, kx, in, out) */
-    const float *runs;    /* the same as (groups, ky, in, kx falling, out) */
-    const float *bias;    /* (groups * out) or NULL */
-    float *y;             /* (rows, groups * out, *osize) */
-    const int64_t *fan;   /* (*size): how many products an input at a place takes part in */
-    int64_t *synops;      /* (rows) */
-    uint8_t *binary;      /* (rows) */
-    float *scratch;       /* of talon_conv_scratch floats */
-    int32_t *taps;        /* scratch: size[0] * (1 + 2 kernel[0]) + size[1] * (1 + 2 kernel[1]) */
-    double crossover;
-    int mode; /* without events: TALON_DENSE or TALON_PLANE */
-} talon_conv;
 
 /* Reset, comparison and delay as bits of `rule`. */
 enum { TALON_SUBTRACT = 1, TALON_NO_RESET = 2, TALON_LATE = 4, TALON_GREATER = 8, TALON_LEAKS = 16 };
 
 typedef struct {
     ptrdiff_t steps, batch, size;
-    const float *x; /* (steps, batch, size) */
-    float *y;       /* the same: spikes, 0 or 1 */
-    float *v;       /* (batch, size): the membrane, before and after */
-    float *trace;   /* (steps, batch, size), the membrane after every step, or NULL */
+    const float *x;  /* (steps, batch, size), unless a layer hands its sums on */
+    float *y;        /* the same: spikes, 0 or 1 */
+    float *v;        /* (batch, size): the membrane, before and after */
+    float *trace;    /* (steps, batch, size), the membrane after every step, or NULL */
     int64_t *spikes; /* (steps, batch) */
     /* Each (size) where per_neuron is 1, else one value. */
     const float *beta, *gain, *leak, *r, *threshold, *reset;
@@ -62,10 +35,70 @@ typedef struct {
 } talon_neuron;
 
 typedef struct {
+    ptrdiff_t rows, in, out;
+    const float *x;      /* (rows, in) */
+    const float *weight; /* (in, out) */
+    const float *bias;   /* (out) or NULL */
+    float *y;            /* (rows, out); unused with neurons */
+    int64_t *active;     /* (rows): inputs that are not zero */
+    uint8_t *binary;     /* (rows): whether all inputs are 0 or 1 */
+    int32_t *index;      /* scratch: (in + TALON_WIDE) */
+    uint64_t *masks;     /* scratch: (in) */
+    double crossover;
+    const talon_neuron *neuron; /* what the sums go to, or NULL */
+} talon_affine;
+
+typedef struct {
+    ptrdiff_t rows, groups, in, out; /* in, out: channels of one group */
+    ptrdiff_t size[2], kernel[2], stride[2], pad[2], dilation[2], osize[2];
+    const float *x;      /* (rows, *size, groups * in) */
+    const float *weight; /* (ky, kx, in, groups * out) */
+    const float *runs;   /* the same as (groups * in, ky falling, kx falling, out) */
+    const float *bias;   /* (groups * out) or NULL */
+    float *y;            /* (rows, *osize, groups * out); unused with neurons */
+    const int64_t *fan;  /* (*size): how many products an input at a place takes part in */
+    int64_t *synops;     /* (rows) */
+    uint8_t *binary;     /* (rows) */
+    float *scratch;      /* of talon_conv_scratch floats */
+    int32_t *index;      /* scratch: of talon_conv_index numbers */
+    double crossover;
+    const talon_neuron *neuron;
+} talon_conv;
+
+enum { TALON_MAX = 0, TALON_MEAN = 1 };
+
+typedef struct {
+    ptrdiff_t rows, channels;
+    ptrdiff_t size[2], kernel[2], stride[2], pad[2], dilation[2], osize[2];
+    const float *x;       /* (rows, *size, channels) */
+    const float *divisor; /* (*osize), for a mean */
+    float *y;             /* (rows, *osize, channels) */
+    int kind;
+} talon_pool;
+
+typedef struct {
+    ptrdiff_t steps, batch, size;
+    const float *x; /* (steps, batch, size) */
+    float *y;
+    float *sum;   /* (batch, size): of all inputs so far */
+    float *count; /* (batch): steps so far */
+} talon_mean;
+
+typedef struct {
     const char *name;
     int (*affine)(const talon_affine *);
     int (*conv)(const talon_conv *);
     void (*neuron)(const talon_neuron *);
+    void (*pool)(const talon_pool *);
+    void (*mean)(const talon_mean *);
+    void (*rectify)(ptrdiff_t count, float slope, const float *x, float *y);
+    /* (rows, a, b) -> (rows, b, a) */
+    void (*turn)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const float *x, float *y);
+    /* y[row, place] = x[row, index[place]], `channels` values each */
+    void (*gather)(ptrdiff_t rows, ptrdiff_t from, ptrdiff_t places, ptrdiff_t channels, const int32_t *index,
+                   const float *x, float *y);
+    /* y[place, offset..] = x[place], `channels` values each, of `total` */
+    void (*join)(ptrdiff_t places, ptrdiff_t channels, ptrdiff_t total, ptrdiff_t offset, const float *x, float *y);
 } talon_kernels;
 
 extern const talon_kernels talon_base;
@@ -74,8 +107,26 @@ extern const talon_kernels talon_base;
 extern const talon_kernels talon_v3, talon_v4;
 #endif
 
-/* Floats of scratch that a convolution needs. */
+/* How many values kernels work on side by side, whatever the width of the registers. */
+#define TALON_WIDE 16
+
+/* The place of the lowest bit of a mask that is not 0. */
+static inline int talon_lowest(uint64_t mask) {
+#ifdef __GNUC__
+    return __builtin_ctzll(mask);
+#else
+    int place = 0;
+    for (; (mask & 1) == 0; mask >>= 1) place++;
+    return place;
+#endif
+}
+
+/* Floats, and numbers, of scratch that a convolution needs. */
 ptrdiff_t talon_conv_scratch(const talon_conv *c);
+ptrdiff_t talon_conv_index(const talon_conv *c);
+
+/* Whether its events are scattered as whole patches: then the scratch has a border that takes what falls outside. */
+int talon_conv_patches(const talon_conv *c);
 
 /* The table for this processor, or of a name; NULL where it does not have it. */
 const talon_kernels *talon_choose(const char *name);

@@ -116,10 +116,25 @@ class Wiring:
         shapes = task.out_shapes[name]
         promised = [(task.batch, *shape) for shape in shapes]
         unit = Unit(path, own, arguments, shapes, promised, ports.outputs, task.dtype)
-        unit.state = guarded(unit, "init_state", own.init_state, task.batch, task.in_shapes[name], task.dtype)
+        self.reset(unit, name)
+        return unit
+
+    def reset(self, unit: Unit, name: str) -> None:
+        """The state before the first step."""
+        task = self.task
+        unit.state = guarded(unit, "init_state", unit.node.init_state, task.batch, task.in_shapes[name], task.dtype)
         if not isinstance(unit.state, dict) or not all(isinstance(a, np.ndarray) for a in unit.state.values()):
             raise broken_promise(unit, "init_state", "a dict of arrays", f"{unit.state!r:.80}")
-        return unit
+
+    def restart(self, task: Task) -> None:
+        """The same graph and batch with other inputs, from the beginning or the task's state."""
+        self.task, self.first = task, 0
+        self.held = {key: [] for key in self.held}
+        for unit, name in zip(self.units, self.names, strict=True):
+            if unit.state:
+                self.reset(unit, name)
+        if task.state is not None:
+            self.resume(task.state)
 
     def connect(self) -> None:
         """Give every edge to the argument it feeds, in edge order."""

@@ -111,7 +111,8 @@ class MaxPool2d(Pool2d):
         first, *rest = self.windows(inputs[0], -math.inf)
         best = first
         for values in rest:
-            best = np.maximum(best, values)
+            # Of 0.0 and -0.0 the first one stays; np.maximum leaves that to the processor.
+            best = np.where((values > best) | np.isnan(values), values, best)
         return best
 
 
@@ -200,13 +201,10 @@ class Upsample(Primitive):
     def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         (x,) = inputs
         size = x.shape[2:]
-        out, steps = self.out_size(size), self.steps(size)
         if self.mode == "nearest":
-            rows, columns = (
-                np.array([min(math.floor(i * s), n - 1) for i in range(o)])
-                for n, o, s in zip(size, out, steps, strict=True)
-            )
+            rows, columns = self.nearest(size)
             return x[:, :, rows[:, None], columns]
+        out, steps = self.out_size(size), self.steps(size)
         (top, bottom, down), (left, right, across) = (
             self.neighbours(n, o, s, x.dtype) for n, o, s in zip(size, out, steps, strict=True)
         )
@@ -214,6 +212,14 @@ class Upsample(Primitive):
         upper = (one - across) * x[:, :, top[:, None], left] + across * x[:, :, top[:, None], right]
         lower = (one - across) * x[:, :, bottom[:, None], left] + across * x[:, :, bottom[:, None], right]
         return np.asarray((one - down) * upper + down * lower)
+
+    def nearest(self, size: Shape) -> tuple[np.ndarray, np.ndarray]:
+        """The row and the column of the input that every row and column of the output copies."""
+        rows, columns = (
+            np.array([min(math.floor(i * s), n - 1) for i in range(o)])
+            for n, o, s in zip(size, self.out_size(size), self.steps(size), strict=True)
+        )
+        return rows, columns
 
     def neighbours(
         self, length: int, out: int, step: Fraction, dtype: Any

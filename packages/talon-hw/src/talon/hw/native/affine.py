@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from typing import Any
 
 import numpy as np
 
 from talon.engine.wiring import Unit
 from talon.hw.native.layers import Layer, bias_at
 from talon.hw.native.library import library
+from talon.hw.native.neurons import NeuronOp
 from talon.hw.native.ops import Arrays, Quantities
 from talon.hw.native.options import Options
 from talon.ir.primitives.linear import Affine
@@ -23,26 +25,30 @@ class AffineOp(Layer):
     def __init__(self, unit: Unit, options: Options) -> None:
         assert isinstance(unit.node, Affine)
         super().__init__(unit, unit.node, options.crossover(CROSSOVER))
-        self.node = unit.node
-        self.index = np.empty(self.node.dims["in"], np.int32)
+        ins, self.outs = self.node.dims["in"], self.node.dims["out"]
+        self.rows = unit.shapes[0][:-1]
+        """Leading axes of a sample, which share the weights."""
+        self.macs = math.prod(self.rows) * ins * self.outs
+        self.index, self.masks = np.empty(ins + library().WIDE, np.int32), np.empty(ins, np.uint64)
 
-    def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
-        x = np.ascontiguousarray(arguments[0])
-        outs, lead = self.node.dims["out"], x.shape[:2]
-        y = np.empty((*x.shape[:-1], outs), x.dtype)
-        active, binary = np.empty(x.shape[:-1], np.int64), np.empty(x.shape[:-1], np.uint8)
-        self.go(t, x, y, active, binary)
-        counts = {
-            "macs": np.full(lead, x[0, 0].size * outs, np.int64),
-            "synops": active.reshape(*lead, -1).sum(axis=2) * outs,
+    def feeds(self, neuron: NeuronOp) -> bool:
+        return not self.rows and super().feeds(neuron)
+
+    def cost(self, lead: tuple[int, int]) -> Arrays:
+        shape = (*lead, *self.rows)
+        return self.room("active", shape, np.int64), self.room("binary", shape, np.uint8)
+
+    def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
+        active, binary = cost
+        return {
+            "macs": np.full(lead, self.macs, np.int64),
+            "synops": active.reshape(*lead, -1).sum(axis=2) * self.outs,
             "binary_input": binary.reshape(*lead, -1).all(axis=2),
         }
-        return (y,), counts
 
-    def call(self, t: int, *arrays: np.ndarray) -> int:
-        x, y, active, binary = arrays
+    def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
         weight, bias = self.node.transposed(t), bias_at(self.node, t)
         used: int = library().affine(
-            active.size, *weight.shape, self.crossover, x, weight, bias, y, active, binary, self.index
+            *(cost[0].size, *weight.shape, self.crossover, x, weight, bias, y, *cost, self.index, self.masks, neurons)
         )
         return used

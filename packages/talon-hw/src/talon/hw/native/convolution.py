@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,8 @@ from talon.ir.primitives.convolution import Convolution
 
 CROSSOVER = 0.25
 """Share of active inputs from which the dense kernel is faster."""
-PLANES_BELOW = 8
-"""With fewer output channels a group, rows of maps are computed side by side rather than channels."""
-PLANES_CROSSOVER = 0.05
+DEPTHWISE_CROSSOVER = 0.05
+"""The same where every channel is by itself: an event is then a few single numbers."""
 
 
 def two(axes: Shape, fill: int) -> tuple[int, int]:
@@ -30,6 +28,7 @@ def two(axes: Shape, fill: int) -> tuple[int, int]:
 
 class ConvolutionOp(Layer):
     kind = "convolution"
+    last = True
 
     def __init__(self, unit: Unit, shapes: tuple[Shape, ...], options: Options) -> None:
         assert isinstance(unit.node, Convolution)
@@ -38,47 +37,42 @@ class ConvolutionOp(Layer):
         size, osize = two(shapes[0][1:], 1), two(unit.shapes[0][1:], 1)
         kernel, stride, dilation = two(node.kernel, 1), two(node.strides, 1), two(node.dilations, 1)
         pad = two(tuple(before for before, _ in node.pads), 0)
-        each = [node.dims["in_per_group"], outs // groups]
-        planes = each[1] < PLANES_BELOW
-        super().__init__(unit, node, options.crossover(PLANES_CROSSOVER if planes else CROSSOVER))
-        self.node = node
-        mode = library().PLANE if planes else library().DENSE
-        self.numbers = (groups, *each, self.crossover, mode, size, kernel, stride, pad, dilation, osize)
+        each = (node.dims["in_per_group"], outs // groups)
+        super().__init__(unit, node, options.crossover(DEPTHWISE_CROSSOVER if each == (1, 1) else CROSSOVER))
+        channels, window = (groups, *each), (size, kernel, stride, pad, dilation, osize)
+        self.numbers = (*channels, self.crossover, *window)
         taps = [
             exact.taps(n, o, k, s, p, d)
             for n, o, k, s, p, d in zip(size, osize, kernel, stride, pad, dilation, strict=True)
         ]
         self.fan = np.ascontiguousarray((taps[0][:, None] * taps[1]).astype(np.int64) * each[1])
         self.macs = int(self.fan.sum()) * shapes[0][0]
-        self.scratch = np.empty(each[0] * size[0] * size[1] + each[1] * osize[0] * osize[1], np.float32)
-        self.taps = np.empty(size[0] * (1 + 2 * kernel[0]) + size[1] * (1 + 2 * kernel[1]), np.int32)
+        floats, numbers = library().conv_scratch(*channels, *window)
+        self.scratch, self.index = np.empty(floats, np.float32), np.empty(numbers, np.int32)
 
-    def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
-        x = np.ascontiguousarray(arguments[0])
-        lead = x.shape[:2]
-        y = np.empty((*lead, *self.unit.shapes[0]), x.dtype)
-        synops, binary = np.empty(lead, np.int64), np.empty(lead, np.uint8)
-        self.go(t, x, y, synops, binary)
-        counts = {"macs": np.full(lead, self.macs, np.int64), "synops": synops, "binary_input": binary.astype(bool)}
-        return (y,), counts
+    def cost(self, lead: tuple[int, int]) -> Arrays:
+        return self.room("synops", lead, np.int64), self.room("binary", lead, np.uint8)
 
-    def call(self, t: int, *arrays: np.ndarray) -> int:
-        x, y, synops, binary = arrays
+    def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
+        synops, binary = cost
+        return {"macs": np.full(lead, self.macs, np.int64), "synops": synops, "binary_input": binary.astype(bool)}
+
+    def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
         node = self.node
         slot = t % node.weight.shape[0] if node.per_step("weight") else 0
         weight, runs = node.prepared(f"native{slot}", lambda: self.laid_out(t))
         used: int = library().conv(
-            *(synops.size, *self.numbers, x, weight, runs, bias_at(node, t), y),
-            *(self.fan, synops, binary, self.scratch, self.taps),
+            *(cost[0].size, *self.numbers, x, weight, runs, bias_at(node, t), y),
+            *(self.fan, *cost, self.scratch, self.index, neurons),
         )
         return used
 
     def laid_out(self, t: int) -> tuple[Any, Any]:
-        """The weight as `(groups, ky, kx, in, out)` and as `(groups, ky, in, kx falling, out)`."""
+        """The weight as `(ky, kx, in, groups * out)` and as `(groups * in, ky falling, kx falling, out)`."""
         node = self.node
         weight = exact.at_step(node.weight, node.per_step("weight"), t)
         kernel = two(weight.shape[2:], 1)
         grouped = weight.reshape(node.group_count, -1, weight.shape[1], *kernel)
-        by_tap = grouped.transpose(0, 3, 4, 2, 1)
-        runs = grouped[..., ::-1].transpose(0, 3, 2, 4, 1)
+        by_tap = grouped.transpose(3, 4, 2, 0, 1)
+        runs = grouped[..., ::-1, ::-1].transpose(0, 2, 3, 4, 1)
         return np.ascontiguousarray(by_tap), np.ascontiguousarray(runs)

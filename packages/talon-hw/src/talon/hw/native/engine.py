@@ -20,6 +20,10 @@ from talon.ir.graph import Graph
 from talon.ir.primitive import Primitive
 
 
+KEPT_SIZES, KEPT_EACH = 4, 8
+"""For how many numbers of samples sweeps are kept, and how many for each."""
+
+
 class NativeEngine:
     """Every graph in float32; nodes without a kernel run by their own step."""
 
@@ -36,19 +40,57 @@ class NativeEngine:
         return None if dtype == "float32" else f"it computes in float32, not {dtype}"
 
     def execute(self, task: Task) -> Result:
-        return execute(task, Options.of(task.options))
+        return Sweeps(Options.of(task.options)).run(task)
 
 
-def execute(task: Task, options: Options, own: Mapping[str, Primitive] | None = None) -> Result:
-    """Run a task, its samples shared among threads. `own`: copies of the nodes that were cast already."""
-    threads = min(task.threads, task.batch)
-    if threads == 1:
-        return Sweep(task, options, own).run()
-    bounds = np.linspace(0, task.batch, threads + 1).astype(int).tolist()
-    parts = [slice(a, b) for a, b in pairwise(bounds)]
-    sweeps = [Sweep(share(task, part), options, own) for part in parts]
-    with ThreadPoolExecutor(threads) as pool:
-        return joined([future.result() for future in [pool.submit(sweep.run) for sweep in sweeps]])
+class Sweeps:
+    """Sweeps of one graph that are not running, kept with all they have laid out: samples -> those for so many.
+
+    `own`: copies of the nodes that were cast already.
+    """
+
+    def __init__(self, options: Options, own: Mapping[str, Primitive] | None = None) -> None:
+        self.options, self.own = options, own
+        self.idle: dict[int, list[Sweep]] = {}
+
+    def run(self, task: Task) -> Result:
+        """Run a task, its samples shared among threads."""
+        threads = min(task.threads, task.batch)
+        if threads == 1:
+            sweep = self.take(task)
+            result = sweep.run()
+            self.give_back(sweep)
+            return result
+        bounds = np.linspace(0, task.batch, threads + 1).astype(int).tolist()
+        sweeps = [self.take(share(task, slice(a, b))) for a, b in pairwise(bounds)]
+        with ThreadPoolExecutor(threads) as pool:
+            running = [pool.submit(sweep.run) for sweep in sweeps]
+            try:
+                results = [future.result() for future in running]
+            except BaseException:
+                # Or the pool would wait until the others have come to their end.
+                for sweep in sweeps:
+                    sweep.halted = True
+                raise
+        for sweep in sweeps:
+            self.give_back(sweep)
+        return joined(results)
+
+    def take(self, task: Task) -> Sweep:
+        """A sweep ready to run the task. Nobody else has it until it is given back."""
+        try:
+            sweep = self.idle[task.batch].pop()
+        except (KeyError, IndexError):
+            return Sweep(task, self.options, self.own)
+        sweep.restart(task)
+        return sweep
+
+    def give_back(self, sweep: Sweep) -> None:
+        if sweep.batch not in self.idle and len(self.idle) >= KEPT_SIZES:
+            self.idle.clear()
+        kept = self.idle.setdefault(sweep.batch, [])
+        if len(kept) < KEPT_EACH:
+            kept.append(sweep)
 
 
 def share(task: Task, part: slice) -> Task:

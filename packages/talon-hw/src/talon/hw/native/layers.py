@@ -1,42 +1,110 @@
-"""What fully connected layers and convolutions share: weights that may differ by step, and several kernels."""
+"""What layers with weights share: weights that may differ from step to step, several kernels, neurons they feed."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from talon.engine.wiring import Unit
+from talon.engine.wiring import Source, Unit
+from talon.hw.native.neurons import NeuronOp
+from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.hw.native.options import way
 from talon.ir import exact
 
 
-class Layer(ABC):
+class Layer(Op):
     """An op whose node has `weight` and `bias`. `crossover`: below this share of active inputs it goes by events."""
 
     kind: ClassVar[str]
 
     def __init__(self, unit: Unit, node: Any, crossover: float) -> None:
-        self.unit, self.crossover = unit, crossover
+        super().__init__(unit)
+        self.node: Any = node
+        self.crossover = crossover
         self.steps_alike = not (node.per_step("weight") or node.per_step("bias"))
         self.ways: set[int] = set()
 
     @property
-    def how(self) -> str:
+    def how(self) -> str:  # type: ignore[override]
         return f"native {self.kind}, {way(self.ways)}"
 
     @abstractmethod
-    def call(self, t: int, *arrays: np.ndarray) -> int:
-        """The kernel on input, output, amount of work and whether the input is binary; gives the way it went."""
+    def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
+        """The kernel from `x` to `y`, or to neurons; fills `cost` and gives the way it went."""
 
-    def go(self, t: int, *arrays: np.ndarray) -> None:
-        """`call` on arrays of several steps, together where all have the same weights."""
+    @abstractmethod
+    def cost(self, lead: tuple[int, int]) -> Arrays:
+        """Arrays for what the kernel counts."""
+
+    @abstractmethod
+    def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
+        """What the node counts, from what the kernel has."""
+
+    @property
+    def form(self) -> tuple[int, ...]:
+        """The shape of a sample of outputs, in the op's layout."""
+        shape = self.unit.shapes[0]
+        return (*shape[1:], shape[0]) if self.last else shape
+
+    def feeds(self, neuron: NeuronOp) -> bool:
+        """Whether its sums can go to these neurons as they are made."""
+        return self.last == neuron.last
+
+    def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
+        x = np.ascontiguousarray(arguments[0])
+        lead: Any = x.shape[:2]
+        y, cost = self.room("y", (*lead, *self.form)), self.cost(lead)
         if self.steps_alike:
-            self.ways.add(self.call(t, *arrays))
+            self.ways.add(self.call(t, x, y, cost, None))
         else:
-            for k, step in enumerate(zip(*arrays, strict=True)):
-                self.ways.add(self.call(t + k, *step))
+            for k in range(lead[0]):
+                self.ways.add(self.call(t + k, x[k], y[k], tuple(c[k] for c in cost), None))
+        return (y,), self.counts(lead, cost)
+
+
+class Fused(Op):
+    """Neurons with the layer that feeds them alone: its sums go to them while they are in the first cache."""
+
+    def __init__(self, layer: Layer, neuron: NeuronOp) -> None:
+        super().__init__(neuron.unit)
+        self.layer, self.neuron = layer, neuron
+        self.last = neuron.last
+        self.how = neuron.how
+        self.inner: Quantities = {}
+        """What the last call cost the layer."""
+
+    @property
+    def sources(self) -> list[list[Source]]:
+        return self.layer.unit.arguments
+
+    def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
+        layer, x = self.layer, np.ascontiguousarray(arguments[0])
+        lead: Any = x.shape[:2]
+        cost = layer.cost(lead)
+        y, spikes = self.neuron.results(lead)
+        if layer.steps_alike:
+            layer.ways.add(layer.call(t, x, None, cost, self.neuron.given(t, lead, y, None, spikes)))
+        else:
+            for k in range(lead[0]):
+                given = self.neuron.given(t + k, (1, lead[1]), y[k], None, spikes[k])
+                layer.ways.add(layer.call(t + k, x[k], None, tuple(c[k] for c in cost), given))
+        self.inner = layer.counts(lead, cost)
+        return (y,), self.neuron.counts(lead, spikes)
+
+    def begin(self) -> None:
+        self.neuron.begin()
+
+    def hand_back(self) -> None:
+        self.neuron.hand_back()
+
+    def save(self) -> None:
+        self.neuron.save()
+
+    def restore(self) -> None:
+        self.neuron.restore()
 
 
 def bias_at(node: Any, t: int) -> np.ndarray | None:

@@ -2,41 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import networkx
+import numpy as np
 
 from talon.engine.wiring import Unit, Wiring
 from talon.hw.native.affine import AffineOp
 from talon.hw.native.convolution import ConvolutionOp
+from talon.hw.native.layers import Fused, Layer
+from talon.hw.native.maps import JoinOp, MeanOp, NearestOp, PoolOp, ReLUOp
 from talon.hw.native.neurons import NeuronOp
-from talon.hw.native.ops import Op, Stepwise, Timeless
+from talon.hw.native.ops import Alias, Op, Stepwise, Timeless
 from talon.hw.native.options import Options
 from talon.ir.fields import Shape
 
-Factory = Callable[[Unit, tuple[Shape, ...], Options], Op]
+
+class Site(NamedTuple):
+    """A node to be lowered. `last`: all its arguments come channels last."""
+
+    unit: Unit
+    shapes: tuple[Shape, ...]
+    last: bool
+    options: Options
+
+
+Factory = Callable[[Site], Op | None]
+"""None where the node is of a kind that the kernel does not compute."""
+
+
+def timeless(site: Site) -> Op | None:
+    return Timeless(site.unit) if Timeless.suits(site.unit) else None
+
+
+def join(site: Site, dim: int) -> Op | None:
+    rank = len(site.unit.shapes[0])
+    return JoinOp(site.unit) if rank > 1 and dim % rank == 0 else timeless(site)
+
+
+def concat(site: Site) -> Op | None:
+    node: Any = site.unit.node
+    return join(site, node.dim)
+
+
+def upsample(site: Site) -> Op | None:
+    node: Any = site.unit.node
+    return NearestOp(site.unit, site.shapes) if node.mode == "nearest" else timeless(site)
+
+
+def relu(site: Site) -> Op | None:
+    node: Any = site.unit.node
+    # A slope that float32 rounds to zero keeps the sign of x, in numpy.
+    rounded = node.negative_slope != 0 and np.float32(node.negative_slope) == 0
+    return timeless(site) if rounded else ReLUOp(site.unit, site.last)
+
 
 KERNELS: dict[str, Factory] = {
-    **dict.fromkeys(("Affine", "SpikingAffine"), lambda unit, shapes, options: AffineOp(unit, options)),
+    **dict.fromkeys(("Affine", "SpikingAffine"), lambda site: AffineOp(site.unit, site.options)),
     **dict.fromkeys(
-        ("Conv1d", "Conv2d", "SConv", "SDConv"), lambda unit, shapes, options: ConvolutionOp(unit, shapes, options)
+        ("Conv1d", "Conv2d", "SConv", "SDConv"), lambda site: ConvolutionOp(site.unit, site.shapes, site.options)
     ),
-    **dict.fromkeys(("LIF", "IF"), lambda unit, shapes, options: NeuronOp(unit, shapes)),
+    **dict.fromkeys(("LIF", "IF"), lambda site: NeuronOp(site.unit, site.shapes, site.last)),
+    **dict.fromkeys(("MaxPool2d", "AvgPool2d"), lambda site: PoolOp(site.unit, site.shapes)),
+    "Upsample": upsample,
+    "Concat": concat,
+    "Skip": lambda site: join(site, 0),
+    "ReLU": relu,
+    "StepMean": lambda site: MeanOp(site.unit),
+    **dict.fromkeys(("Flatten", "ChannelSplit", "PReLU"), timeless),
 }
-"""What the C library computes, by the name of the primitive."""
+"""What does not go by the numpy step of one step at a time, by the name of the primitive of talon-core; identities are
+handed on."""
+
+
+def lowered(site: Site) -> Op:
+    if site.unit.node.identity:
+        return Alias(site.unit, site.last)
+    kernel = KERNELS.get(site.unit.node.type_name)
+    op = kernel(site) if kernel is not None else None
+    return Stepwise(site.unit) if op is None else op
 
 
 def lower(wiring: Wiring, options: Options) -> list[Op]:
     """An op for every unit: native, all steps at once in numpy, or the primitive's own step."""
-    ops: list[Op] = []
-    for name, unit in zip(wiring.names, wiring.units, strict=True):
-        kernel = KERNELS.get(unit.node.type_name)
-        if kernel is not None:
-            ops.append(kernel(unit, wiring.task.in_shapes[name], options))
-        else:
-            ops.append(Timeless(unit) if Timeless.suits(unit) else Stepwise(unit))
-    return ops
+    found: dict[int, Op] = {}
+    for number in wiring.order:
+        unit, name = wiring.units[number], wiring.names[number]
+        sources = [source.node for argument in unit.arguments for source in argument]
+        # What comes from a later node of a cycle is not known yet, and is turned when it comes.
+        last = bool(sources) and all(node in found and found[node].last for node in sources)
+        found[number] = lowered(Site(unit, wiring.task.in_shapes[name], last, options))
+    return [found[number] for number in range(len(found))]
+
+
+def fused(wiring: Wiring, ops: Sequence[Op]) -> dict[int, tuple[int, Fused]]:
+    """Neurons that alone hear a layer, by number, with the layer's number and the op for both."""
+    readers = Counter(source.node for unit in wiring.units for argument in unit.arguments for source in argument)
+    found: dict[int, tuple[int, Fused]] = {}
+    for number, op in enumerate(ops):
+        arguments = wiring.units[number].arguments
+        if not isinstance(op, NeuronOp) or len(arguments) != 1 or len(arguments[0]) != 1:
+            continue
+        source = arguments[0][0]
+        layer = ops[source.node]
+        if isinstance(layer, Layer) and source.delay == 0 and readers[source.node] == 1 and layer.feeds(op):
+            found[number] = (source.node, Fused(layer, op))
+    return found
+
+
+def join_up(ops: Sequence[Op], pairs: Mapping[int, tuple[int, Fused]], apart: Collection[int]) -> list[Op | None]:
+    """The ops with neurons in their layers, but for the numbers that somebody wants to see by themselves; None for a
+    layer that its neurons contain."""
+    found: list[Op | None] = list(ops)
+    for number, (layer, both) in pairs.items():
+        if number not in apart and layer not in apart:
+            found[number], found[layer] = both, None
+    return found
 
 
 class Group(NamedTuple):

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from talon.engine.wiring import Unit
+from talon.hw.native.layout import turned
 from talon.hw.native.library import library
-from talon.hw.native.ops import Arrays, Quantities
+from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.ir.fields import Shape
 from talon.ir.primitives.neurons import LIF, Neuron, spread
 
 
-class NeuronOp:
+class NeuronOp(Op):
+    """`v` is the membrane in the op's own layout, while it runs."""
+
     how = "native neuron"
 
-    def __init__(self, unit: Unit, shapes: tuple[Shape, ...]) -> None:
+    def __init__(self, unit: Unit, shapes: tuple[Shape, ...], last: bool) -> None:
         assert isinstance(unit.node, Neuron)
-        node, self.unit = unit.node, unit
+        super().__init__(unit)
+        node, self.last = unit.node, last
         shape = shapes[0]
         rank, one = len(shape), unit.dtype.type(1)
         c = library()
@@ -37,17 +42,47 @@ class NeuronOp:
         parameters = (beta, gain, leak, r, node.threshold(rank), spread(node.v_reset, rank))
         self.per_neuron = int(any(p.size > 1 for p in parameters))
         form = shape if self.per_neuron else ()
-        self.parameters = [np.ascontiguousarray(np.broadcast_to(p, form)) for p in parameters]
+        self.parameters = [self.own(np.broadcast_to(p, form)) for p in parameters]
+        self.shape = (*shape[1:], shape[0]) if last else shape
         self.size = int(np.prod(shape, dtype=np.int64))
-        unit.state["v"] = np.array(unit.state["v"], order="C")
+
+    def own(self, values: np.ndarray) -> np.ndarray:
+        """A parameter in the op's layout."""
+        return np.ascontiguousarray(np.moveaxis(values, 0, -1) if self.last and values.ndim else values)
+
+    def begin(self) -> None:
+        v = self.unit.state["v"]
+        self.v = np.array(turned(v[None], last=True)[0] if self.last else v, order="C")
+
+    def hand_back(self) -> None:
+        self.unit.state["v"] = turned(self.v[None], last=False)[0] if self.last else self.v
+
+    def save(self) -> None:
+        np.copyto(self.room("saved", self.v.shape), self.v)
+
+    def restore(self) -> None:
+        np.copyto(self.v, self.rooms["saved"])
+
+    def results(self, lead: tuple[int, int]) -> Arrays:
+        """Arrays for the spikes and their numbers."""
+        return self.room("y", (*lead, *self.shape)), self.room("spikes", lead, np.int64)
+
+    def given(
+        self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
+    ) -> tuple[Any, ...]:
+        """What the library is told of the neurons."""
+        return (*lead, self.size, self.rule, self.per_neuron, t, y, self.v, trace, spikes, *self.parameters)
+
+    def counts(self, lead: tuple[int, int], spikes: np.ndarray) -> Quantities:
+        return {"updates": np.full(lead, self.size, np.int64), "spikes": spikes}
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         x = np.ascontiguousarray(arguments[0])
-        y = np.empty_like(x)
-        steps, batch = x.shape[:2]
-        spikes = np.empty((steps, batch), np.int64)
-        v, trace = self.unit.state["v"], traces.get("v")
-        library().neuron(
-            *(steps, batch, self.size, self.rule, self.per_neuron, t, x, y, v, trace, spikes, *self.parameters)
-        )
-        return (y,), {"updates": np.full((steps, batch), self.size, np.int64), "spikes": spikes}
+        lead: Any = x.shape[:2]
+        y, spikes = self.results(lead)
+        wanted = traces.get("v")
+        own = self.room("trace", y.shape) if wanted is not None else None
+        library().neuron(x, self.given(t, lead, y, own, spikes))
+        if wanted is not None and own is not None:
+            wanted[...] = turned(own, last=False) if self.last else own
+        return (y,), self.counts(lead, spikes)

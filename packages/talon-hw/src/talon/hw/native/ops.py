@@ -3,40 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from talon.engine.wiring import Tallies, Unit, read_only
+from talon.engine.wiring import Source, Tallies, Unit, read_only
 from talon.ir.primitive import Primitive
 
 Arrays = tuple[np.ndarray, ...]
 Quantities = dict[str, Any]
 
 
-class Op(Protocol):
-    """A node in a session. State lies in `unit.state`."""
+class Op:
+    """A node in a session. Subclasses compute it, and say by what (`how`).
 
-    @property
-    def unit(self) -> Unit: ...
+    `last`: maps come and go channels last. State lies in `unit.state` unless the op takes it to itself.
+    """
 
-    @property
-    def how(self) -> str:
-        """By what it ran, for `Result.engine`."""
-        ...
-
-    def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
-        """`n` steps from step `t` on. `arguments` and outputs are `(n, B, *shape)`, counts `(n, B)`; `traces` are
-        filled with the state of that name after every step, `(n, B, *shape)`."""
-        ...
-
-
-class Stepwise:
-    """Any primitive, by its own numpy step, one step after the other."""
+    last = False
+    how = "numpy step"
 
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
-        self.how = "numpy step"
+        self.kept: dict[str, np.ndarray] = {}
+        self.rooms: dict[str, np.ndarray] = {}
+
+    def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
+        """`n` steps from step `t` on. `arguments` and outputs are `(n, B, *shape)`, counts `(n, B)`; `traces` are
+        filled with the state of that name after every step, `(n, B, *shape)`. Outputs are good until the next call."""
+        raise NotImplementedError(type(self).__name__)
+
+    @property
+    def sources(self) -> list[list[Source]]:
+        """Where its arguments come from."""
+        return self.unit.arguments
+
+    def begin(self) -> None:
+        """Take the state from `unit.state`."""
+
+    def hand_back(self) -> None:
+        """Give the state to `unit.state`, channels first."""
+
+    def save(self) -> None:
+        """Remember the state, in case the call that begins now is interrupted."""
+        self.kept = {name: np.array(value) for name, value in self.unit.state.items()}
+
+    def restore(self) -> None:
+        """Go back to what was saved."""
+        self.unit.state = self.kept
+
+    def room(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
+        """An array to write to, the same one as long as its shape is."""
+        found = self.rooms.get(name)
+        if found is None or found.shape != shape:
+            found = self.rooms[name] = np.empty(shape, dtype)
+        return found
+
+
+class Stepwise(Op):
+    """Any primitive, by its own numpy step, one step after the other."""
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         unit, steps = self.unit, len(arguments[0])
@@ -53,30 +78,31 @@ class Stepwise:
         return outputs, tallies.found.get(unit.path, {})
 
 
-TIMELESS = frozenset(
-    [
-        *("Output", "Skip", "HybridRegion", "ReLU", "Flatten", "Concat", "ChannelSplit"),
-        *("MaxPool2d", "AvgPool2d", "Upsample"),
-    ]
-)
-"""Primitives of talon-core whose step knows neither time nor state and treats every sample by itself: steps can stand
-side by side as samples."""
+class Timeless(Op):
+    """A primitive whose step knows neither time nor state and treats every sample by itself, by one numpy step for
+    all steps: they stand side by side as samples."""
 
-
-class Timeless:
-    """A primitive of `TIMELESS`, by one numpy step for all steps."""
-
-    def __init__(self, unit: Unit) -> None:
-        self.unit = unit
-        self.how = "numpy step, all steps at once"
+    how = "numpy step, all steps at once"
 
     @staticmethod
     def suits(unit: Unit) -> bool:
-        node = unit.node
-        return node.type_name in TIMELESS and not unit.state and type(node).count is Primitive.count
+        return not unit.state and type(unit.node).count is Primitive.count
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         unit, lead = self.unit, arguments[0].shape[:2]
         side = tuple([read_only(a.reshape(-1, *a.shape[2:])) for a in arguments])
         values = unit.outcome(t, side, [(lead[0] * lead[1], *shape) for shape in unit.shapes])
         return tuple([value.reshape(*lead, *shape) for value, shape in zip(values, unit.shapes, strict=True)]), {}
+
+
+class Alias(Op):
+    """A node that hands on what it is given."""
+
+    how = "handed on"
+
+    def __init__(self, unit: Unit, last: bool) -> None:
+        super().__init__(unit)
+        self.last = last
+
+    def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
+        return arguments, {}

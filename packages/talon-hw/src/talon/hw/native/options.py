@@ -11,7 +11,7 @@ from talon.ir.errors import TalonRunError
 
 WAYS = {"auto": None, "event": 2.0, "dense": 0.0}
 """`kernels`: chosen by the share of active inputs, or always one of them. The crossover that makes it so."""
-NAMES = {"EVENT": "by events", "DENSE": "dense", "PLANE": "by planes"}
+NAMES = {"EVENT": "by events", "DENSE": "dense"}
 """The ways through a layer, by their constants in the library."""
 
 
@@ -28,7 +28,11 @@ class Options:
         found = cls(**given)
         if found.kernels not in WAYS:
             raise TalonRunError(
-                "T405", "kernels is a word", expected=" or ".join(map(repr, WAYS)), found=repr(found.kernels)
+                "T405",
+                "kernels is a word",
+                expected=" or ".join(map(repr, WAYS)),
+                found=repr(found.kernels),
+                help="leave it out, so that every layer chooses by the share of its inputs that are active",
             )
         chunk = found.chunk
         if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1):

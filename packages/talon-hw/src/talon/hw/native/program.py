@@ -11,7 +11,7 @@ from talon.engine.result import Result
 from talon.engine.state import State
 from talon.engine.task import Task, make_task, prepare, refuse_unsound
 from talon.engine.wiring import cast
-from talon.hw.native.engine import NativeEngine, execute
+from talon.hw.native.engine import NativeEngine, Sweeps
 from talon.hw.native.options import Options
 from talon.hw.native.sweep import Sweep
 from talon.ir.errors import TalonRunError, TalonTypeError
@@ -35,7 +35,7 @@ def compile(graph: Graph, **engine_options: Any) -> Program:
 
 
 class Program:
-    """A compiled graph. It never changes, so that threads may share it; made by `talon.hw.compile`."""
+    """A compiled graph. What it computes never changes, so that threads may share it; made by `talon.hw.compile`."""
 
     def __init__(self, graph: Graph, engine_options: Mapping[str, Any]) -> None:
         self._graph, self._options = graph, Options.of(engine_options)
@@ -51,6 +51,7 @@ class Program:
                 help="run the graph with talon.engine.run, or install talon-hw again where there is a C compiler",
             )
         self._own = {name: cast(node, flat.provenance[name], FLOAT32) for name, node in flat.nodes.items()}
+        self._sweeps = Sweeps(self._options, self._own)
 
     def run(
         self,
@@ -64,7 +65,7 @@ class Program:
     ) -> Result:
         """As `talon.engine.run`, without checking and copying the graph again."""
         task = self._task(inputs, state=state, record=record, repeat=repeat, threads=threads, progress=progress)
-        return execute(task, self._options, self._own)
+        return self._sweeps.run(task)
 
     def session(self, batch: int = 1, state: State | None = None) -> Session:
         """What remembers the state of `batch` samples between calls."""
@@ -98,7 +99,11 @@ class Session:
         task = program._task(inputs, state=self._state, record=record, repeat=repeat)
         if task.batch != self.batch:
             raise TalonRunError(
-                "T401", "the session has other samples", expected=f"{self.batch} in the batch", found=str(task.batch)
+                "T401",
+                "the session has other samples",
+                expected=f"{self.batch} in the batch",
+                found=str(task.batch),
+                help=f"make a session for as many samples: program.session(batch={task.batch})",
             )
         if self._sweep is None:
             self._sweep = Sweep(task, program._options, program._own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,7 +11,9 @@ from talon.engine.counts import Counts
 from talon.engine.result import EngineUse, Result
 from talon.engine.task import Task
 from talon.engine.wiring import Source, Tallies, Wiring, read_only
-from talon.hw.native.lowering import groups, lower
+from talon.hw.native.layers import Fused
+from talon.hw.native.layout import Signal, turned
+from talon.hw.native.lowering import fused, groups, join_up, lower
 from talon.hw.native.options import Options
 from talon.ir.primitive import Primitive
 
@@ -19,33 +22,58 @@ CHUNK_BYTES = 4 << 20
 
 
 class Sweep:
-    """`own`: copies of the nodes that were cast already."""
+    """A graph and a batch, ready to run again and again. `own`: copies of the nodes that were cast already."""
 
     def __init__(self, task: Task, options: Options, own: Mapping[str, Primitive] | None = None) -> None:
         self.wiring = Wiring(task, own)
-        self.ops = lower(self.wiring, options)
+        self.each = lower(self.wiring, options)
+        self.pairs = fused(self.wiring, self.each)
         self.groups = groups(self.wiring)
         units = self.wiring.units
-        a_step = sum(int(np.prod(shape)) for unit in units for shape in unit.promised) * task.dtype.itemsize
+        a_step = sum(math.prod(shape) for unit in units for shape in unit.promised) * task.dtype.itemsize
         self.chunk = options.chunk or max(1, CHUNK_BYTES // max(a_step, 1))
         self.before = {key: self.wiring.zeros(*key) for key in self.wiring.depths}
-        self.values: dict[tuple[int, int], np.ndarray] = {}
+        self.values: dict[tuple[int, int], Signal] = {}
+        self.batch = task.batch
+        self.halted = False
+        """Set by another thread: stop after this chunk."""
+        for op in self.each:
+            op.begin()
+
+    def restart(self, task: Task) -> None:
+        """Get ready for a task of the same graph and batch."""
+        self.wiring.restart(task)
+        for op in self.each:
+            op.begin()
 
     def go_on(self, task: Task) -> Result:
-        """The same graph and batch with further inputs, from where the last run stopped."""
-        self.wiring.first += self.wiring.task.steps
-        self.wiring.task = task
-        return self.run()
+        """Further inputs, from where the last run stopped; from there again if this one is interrupted."""
+        wiring = self.wiring
+        former, held, first = wiring.task, dict(wiring.held), wiring.first
+        for op in self.each:
+            op.save()
+        wiring.first, wiring.task = first + former.steps, task
+        try:
+            return self.run()
+        except BaseException:
+            wiring.task, wiring.held, wiring.first = former, held, first
+            for op in self.each:
+                op.restore()
+            raise
 
     def run(self) -> Result:
         """The task from its state; what is given back is not changed by going on."""
         wiring, task = self.wiring, self.wiring.task
         self.inputs = wiring.inputs
-        self.records, self.places = wiring.wanted()
+        self.records, self.places = wiring.wanted() if task.record else ({}, {})
         self.traced: dict[int, list[tuple[str, str]]] = {}
         for key, (number, name, port) in self.places.items():
             if port is None:
                 self.traced.setdefault(number, []).append((key, name))
+        # Of what is recorded only spikes are there when neurons are in their layer.
+        layers = {layer for layer, _ in self.pairs.values()}
+        apart = {number for number, _, port in self.places.values() if port is None or number in layers}
+        self.ops = join_up(self.each, self.pairs, apart)
         self.tallies = Tallies(task.steps, task.batch)
         self.outputs = {
             name: np.empty((task.steps, task.batch, *task.out_shapes[name][0]), task.dtype)
@@ -53,10 +81,15 @@ class Sweep:
         }
         for start in range(0, task.steps, self.chunk):
             steps = min(self.chunk, task.steps - start)
+            if self.halted:
+                raise KeyboardInterrupt
             self.advance(start, steps)
             if task.progress is not None:
                 task.progress(start + steps, task.steps)
-        use = EngineUse("native", "", {op.unit.path: op.how for op in self.ops})
+        self.values = {}
+        for op in self.each:
+            op.hand_back()
+        use = EngineUse("native", "", {op.unit.path: op.how for op in self.each})
         return Result(self.outputs, wiring.state(copied=True), Counts(self.tallies.found), self.records, use)
 
     def advance(self, start: int, steps: int) -> None:
@@ -68,53 +101,60 @@ class Sweep:
                     for number in nodes:
                         self.compute(number, start, step, 1, steps)
             elif nodes[0] in self.inputs:
-                self.values[nodes[0], 0] = self.inputs[nodes[0]][start : start + steps]
+                self.values[nodes[0], 0] = Signal(self.inputs[nodes[0]][start : start + steps], last=False)
             else:
                 self.compute(nodes[0], start, 0, steps, steps)
         for number, exit in self.wiring.exits.items():
-            self.outputs[exit][start : start + steps] = self.values[number, 0]
+            self.outputs[exit][start : start + steps] = self.values[number, 0].whole(last=False)
         for record, (number, _, port) in self.places.items():
             if port is not None:
-                self.records[record][start : start + steps] = self.values[number, port]
+                self.records[record][start : start + steps] = self.values[number, port].whole(last=False)
         for key, depth in self.wiring.depths.items():
-            kept = [*self.wiring.held[key], *self.values[key][-depth:]][-depth:]
+            signal = self.values[key]
+            recent = signal.array[-depth:] if not signal.last else turned(signal.array[-depth:], last=False)
+            kept = [*self.wiring.held[key], *recent][-depth:]
             # Copies, or one value would keep its whole chunk.
             self.wiring.held[key] = [np.array(value) for value in kept]
 
     def compute(self, number: int, start: int, step: int, count: int, steps: int) -> None:
         """`count` steps of a node, from `step` of the chunk on."""
         op = self.ops[number]
-        arguments = tuple([self.argument(sources, step, count) for sources in op.unit.arguments])
+        if op is None:
+            return
+        arguments = tuple([self.argument(sources, step, count, op.last) for sources in op.sources])
         at = slice(start + step, start + step + count)
         traces = {name: self.records[key][at] for key, name in self.traced.get(number, ())}
         result, counts = op.run(self.wiring.first + start + step, arguments, traces)
         self.tallies.add(op.unit.path, at, counts)
+        if isinstance(op, Fused):
+            self.tallies.add(op.layer.unit.path, at, op.inner)
         for port, value in enumerate(result):
             if count == steps:
-                self.values[number, port] = read_only(value)
+                self.values[number, port] = Signal(read_only(value), op.last)
             else:
                 if step == 0:
-                    self.values[number, port] = np.empty((steps, *value.shape[1:]), value.dtype)
-                self.values[number, port][step] = value[0]
+                    self.values[number, port] = Signal(np.empty((steps, *value.shape[1:]), value.dtype), op.last)
+                self.values[number, port].array[step] = value[0]
 
-    def argument(self, sources: list[Source], step: int, count: int) -> np.ndarray:
+    def argument(self, sources: list[Source], step: int, count: int, last: bool) -> np.ndarray:
         """The sum of the sources over `count` steps, in edge order."""
         total: np.ndarray | None = None
         for source in sources:
-            value = self.delivered(source, step, count)
+            value = self.delivered(source, step, count, last)
             total = value if total is None else total + value
         assert total is not None  # validate() refuses a port without edges
         return total
 
-    def delivered(self, source: Source, step: int, count: int) -> np.ndarray:
+    def delivered(self, source: Source, step: int, count: int, last: bool) -> np.ndarray:
         """What a port gave `delay` steps before each of the steps."""
         key, first = (source.node, source.port), step - source.delay
         if first >= 0:
-            return self.values[key][first : first + count]
+            return self.values[key].part(first, count, last)
         held = self.wiring.held[key]
         early = [
             held[at] if (at := len(held) + first + k) >= 0 else self.before[key] for k in range(min(count, -first))
         ]
+        before = turned(np.stack(early), last) if last else np.stack(early)
         if len(early) == count:
-            return np.stack(early)
-        return np.concatenate([np.stack(early), self.values[key][: count - len(early)]])
+            return before
+        return np.concatenate([before, self.values[key].part(0, count - len(early), last)])

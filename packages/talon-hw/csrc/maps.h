@@ -1,0 +1,103 @@
+/* Maps that are pooled, resampled, joined and turned, and what is computed value by value. */
+
+/* Windows in rising ky, kx; what lies outside the map is left out: it is minus infinity, or adds nothing. */
+static inline __attribute__((always_inline)) void NAME(pool_place)(const talon_pool *c, const float *restrict x,
+                                                                   float *restrict y, ptrdiff_t oy, ptrdiff_t ox,
+                                                                   ptrdiff_t from, ptrdiff_t lanes) {
+    float best[TALON_WIDE];
+    for (ptrdiff_t o = 0; o < lanes; o++) best[o] = c->kind == TALON_MAX ? -INFINITY : 0.0f;
+    for (ptrdiff_t ky = 0; ky < c->kernel[0]; ky++) {
+        const ptrdiff_t iy = oy * c->stride[0] + ky * c->dilation[0] - c->pad[0];
+        if (iy < 0 || iy >= c->size[0]) continue;
+        for (ptrdiff_t kx = 0; kx < c->kernel[1]; kx++) {
+            const ptrdiff_t ix = ox * c->stride[1] + kx * c->dilation[1] - c->pad[1];
+            if (ix < 0 || ix >= c->size[1]) continue;
+            const float *restrict place = x + (iy * c->size[1] + ix) * c->channels + from;
+            if (c->kind == TALON_MAX)
+                for (ptrdiff_t o = 0; o < lanes; o++) best[o] = (place[o] > best[o]) | (place[o] != place[o]) ? place[o] : best[o];
+            else
+                for (ptrdiff_t o = 0; o < lanes; o++) best[o] += place[o];
+        }
+    }
+    float *into = y + (oy * c->osize[1] + ox) * c->channels + from;
+    if (c->kind == TALON_MAX) {
+        for (ptrdiff_t o = 0; o < lanes; o++) into[o] = best[o];
+    } else {
+        const float divisor = c->divisor[oy * c->osize[1] + ox];
+        for (ptrdiff_t o = 0; o < lanes; o++) into[o] = best[o] / divisor;
+    }
+}
+
+static void NAME(pool)(const talon_pool *c) {
+    const ptrdiff_t in = c->size[0] * c->size[1] * c->channels, out = c->osize[0] * c->osize[1] * c->channels;
+    for (ptrdiff_t row = 0; row < c->rows; row++) {
+        const float *x = c->x + row * in;
+        float *y = c->y + row * out;
+        for (ptrdiff_t oy = 0; oy < c->osize[0]; oy++)
+            for (ptrdiff_t ox = 0; ox < c->osize[1]; ox++) {
+                ptrdiff_t from = 0;
+                for (; from + 16 <= c->channels; from += 16) NAME(pool_place)(c, x, y, oy, ox, from, 16);
+                for (; from + 8 <= c->channels; from += 8) NAME(pool_place)(c, x, y, oy, ox, from, 8);
+                for (; from < c->channels; from++) NAME(pool_place)(c, x, y, oy, ox, from, 1);
+            }
+    }
+}
+
+static void NAME(mean)(const talon_mean *c) {
+    for (ptrdiff_t t = 0; t < c->steps; t++)
+        for (ptrdiff_t b = 0; b < c->batch; b++) {
+            const float *restrict x = c->x + (t * c->batch + b) * c->size;
+            float *restrict y = c->y + (t * c->batch + b) * c->size, *restrict sum = c->sum + b * c->size;
+            const float count = c->count[b] += 1.0f;
+            for (ptrdiff_t j = 0; j < c->size; j++) {
+                sum[j] = NAME(settle)(sum[j] + x[j]);
+                y[j] = sum[j] / count;
+            }
+        }
+}
+
+/* x where positive, slope * x elsewhere; without a slope 0, of whatever sign x has. */
+static void NAME(rectify)(ptrdiff_t count, float slope, const float *restrict x, float *restrict y) {
+    if (slope == 0.0f) {
+        for (ptrdiff_t j = 0; j < count; j++) y[j] = x[j] > 0.0f ? x[j] : 0.0f;
+    } else {
+        for (ptrdiff_t j = 0; j < count; j++) {
+            const float below = slope * x[j];
+            y[j] = x[j] > 0.0f ? x[j] : below;
+        }
+    }
+}
+
+/* In squares, so that both sides are gone through in lines of the cache. */
+static void NAME(turn)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const float *restrict x, float *restrict y) {
+    if (a == 1 || b == 1) {
+        memcpy(y, x, sizeof(float) * (size_t)(rows * a * b));
+        return;
+    }
+    for (ptrdiff_t row = 0; row < rows; row++, x += a * b, y += a * b)
+        for (ptrdiff_t i = 0; i < a; i += TALON_WIDE)
+            for (ptrdiff_t j = 0; j < b; j += TALON_WIDE) {
+                const ptrdiff_t iend = i + TALON_WIDE < a ? i + TALON_WIDE : a, jend = j + TALON_WIDE < b ? j + TALON_WIDE : b;
+                for (ptrdiff_t l = j; l < jend; l++)
+                    for (ptrdiff_t k = i; k < iend; k++) y[l * a + k] = x[k * b + l];
+            }
+}
+
+static void NAME(gather)(ptrdiff_t rows, ptrdiff_t from, ptrdiff_t places, ptrdiff_t channels,
+                         const int32_t *restrict index, const float *restrict x, float *restrict y) {
+    const size_t bytes = sizeof(float) * (size_t)channels;
+    for (ptrdiff_t row = 0; row < rows; row++, x += from * channels)
+        for (ptrdiff_t p = 0; p < places; p++, y += channels) memcpy(y, x + index[p] * channels, bytes);
+}
+
+static void NAME(join)(ptrdiff_t places, ptrdiff_t channels, ptrdiff_t total, ptrdiff_t offset,
+                       const float *restrict x, float *restrict y) {
+    if (channels % TALON_WIDE == 0) {
+        for (ptrdiff_t p = 0; p < places; p++)
+            for (ptrdiff_t o = 0; o < channels; o += TALON_WIDE)
+                memcpy(y + p * total + offset + o, x + p * channels + o, sizeof(float) * TALON_WIDE);
+        return;
+    }
+    for (ptrdiff_t p = 0; p < places; p++)
+        for (ptrdiff_t o = 0; o < channels; o++) y[p * total + offset + o] = x[p * channels + o];
+}

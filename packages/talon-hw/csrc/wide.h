@@ -1,0 +1,79 @@
+/* Loops over values that lie side by side, TALON_WIDE at a time, and the search for values that are not zero. */
+
+#include <string.h>
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#include <immintrin.h>
+#endif
+
+#ifdef __GNUC__
+/* One, two or four registers: the compiler splits it for the instruction set. */
+typedef float NAME(wide) __attribute__((vector_size(4 * TALON_WIDE), aligned(4), may_alias));
+
+static inline void NAME(add_wide)(float *restrict y, const float *restrict w) {
+    *(NAME(wide) *)y += *(const NAME(wide) *)w;
+}
+static inline void NAME(add_wide_scaled)(float *restrict y, float x, const float *restrict w) {
+    *(NAME(wide) *)y += x * *(const NAME(wide) *)w;
+}
+#else
+static inline void NAME(add_wide)(float *restrict y, const float *restrict w) {
+    for (int o = 0; o < TALON_WIDE; o++) y[o] += w[o];
+}
+static inline void NAME(add_wide_scaled)(float *restrict y, float x, const float *restrict w) {
+    for (int o = 0; o < TALON_WIDE; o++) y[o] += x * w[o];
+}
+#endif
+
+/* y += x * w; without the product where x is 1, which changes no bit. */
+static inline void NAME(add_run)(float *restrict y, float x, const float *restrict w, ptrdiff_t count) {
+    ptrdiff_t o = 0;
+    if (x == 1.0f) {
+        for (; o + TALON_WIDE <= count; o += TALON_WIDE) NAME(add_wide)(y + o, w + o);
+        if (count - o >= 8) {
+            for (ptrdiff_t k = 0; k < 8; k++) y[o + k] += w[o + k];
+            o += 8;
+        }
+        for (; o < count; o++) y[o] += w[o];
+    } else {
+        for (; o + TALON_WIDE <= count; o += TALON_WIDE) NAME(add_wide_scaled)(y + o, x, w + o);
+        for (; o < count; o++) y[o] += x * w[o];
+    }
+}
+
+/* Repeats a pattern, or zeros without one: where accumulators start. */
+static inline void NAME(begin)(float *restrict y, const float *bias, ptrdiff_t places, ptrdiff_t channels) {
+    if (bias == NULL) {
+        memset(y, 0, sizeof(float) * (size_t)(places * channels));
+        return;
+    }
+    for (ptrdiff_t p = 0; p < places; p++)
+        for (ptrdiff_t o = 0; o < channels; o++) y[p * channels + o] = bias[o] + 0.0f;
+}
+
+/* The places of the values that are not zero, ascending; how many. `index` has room for count + TALON_WIDE. `other` is
+   set where a value is neither 0 nor 1. */
+static inline ptrdiff_t NAME(active)(const float *restrict x, ptrdiff_t count, int32_t *restrict index, int *other) {
+    ptrdiff_t found = 0, i = 0;
+    int odd = 0;
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+    const __m512 zero = _mm512_setzero_ps(), one = _mm512_set1_ps(1.0f);
+    __m512i at = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i next = _mm512_set1_epi32(16);
+    for (; i + 16 <= count; i += 16) {
+        const __m512 value = _mm512_loadu_ps(x + i);
+        const __mmask16 mask = _mm512_cmp_ps_mask(value, zero, _CMP_NEQ_UQ);
+        odd |= mask & _mm512_cmp_ps_mask(value, one, _CMP_NEQ_UQ);
+        _mm512_storeu_si512(index + found, _mm512_maskz_compress_epi32(mask, at));
+        found += __builtin_popcount(mask);
+        at = _mm512_add_epi32(at, next);
+    }
+#endif
+    for (; i < count; i++) {
+        index[found] = (int32_t)i;
+        found += x[i] != 0.0f;
+        odd |= (x[i] != 0.0f) & (x[i] != 1.0f);
+    }
+    *other |= odd;
+    return found;
+}
