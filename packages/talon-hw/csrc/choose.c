@@ -4,7 +4,7 @@
 #include <string.h>
 
 int talon_conv_patches(const talon_conv *c) {
-    int suits = c->groups == 1;
+    int suits = c->groups == 1 && c->kernel[0] <= TALON_PATCH;
     for (int axis = 0; axis < 2; axis++) {
         /* Rows of outputs that the scratch has behind its border; `after` may be more than the padding that was asked for. */
         const ptrdiff_t after = c->osize[axis] - (c->size[axis] + c->pad[axis] - c->kernel[axis] + 1);
@@ -14,16 +14,14 @@ int talon_conv_patches(const talon_conv *c) {
 }
 
 ptrdiff_t talon_conv_scratch(const talon_conv *c) {
-    const ptrdiff_t border = (c->size[0] + c->kernel[0] - 1) * (c->size[1] + c->kernel[1] - 1);
-    const ptrdiff_t places = c->osize[0] * c->osize[1];
-    return (border > places ? border : places) * c->groups * c->out;
+    const ptrdiff_t ring = c->kernel[0] * (c->size[1] + c->kernel[1] - 1), places = c->osize[0] * c->osize[1];
+    return (ring > places ? ring : places) * c->groups * c->out;
 }
 
 ptrdiff_t talon_conv_index(const talon_conv *c) {
     const ptrdiff_t taps = c->size[0] * (1 + 2 * c->kernel[0]) + c->size[1] * (1 + 2 * c->kernel[1]);
-    const ptrdiff_t events = taps + c->size[1] * c->groups * c->in + TALON_WIDE;
     const ptrdiff_t inside = 2 * (c->osize[0] + c->osize[1]);
-    return events > inside ? events : inside;
+    return taps + inside + c->size[0] + c->size[0] * c->size[1] * c->groups * c->in + TALON_WIDE;
 }
 
 const talon_kernels *talon_choose(const char *name) {

@@ -36,212 +36,262 @@ static void NAME(inside)(int32_t *restrict table, const talon_conv *c, int axis)
     }
 }
 
-/* One event as a patch of `kernel[0]` runs. */
-static inline void NAME(patch)(float *restrict at, float value, const float *restrict runs, ptrdiff_t rows,
-                               ptrdiff_t run, ptrdiff_t line) {
-    for (ptrdiff_t a = 0; a < rows; a++) NAME(add_run)(at + a * line, value, runs + a * run, run);
+/* The places of the values of a row that are not zero, line by line: `ends` says where each line of the map ends. */
+static ptrdiff_t NAME(conv_active)(const talon_conv *c, ptrdiff_t row, int32_t *restrict events, int32_t *restrict ends) {
+    const ptrdiff_t line = c->size[1] * c->groups * c->in;
+    ptrdiff_t found = 0;
+    int other = 0;
+    for (ptrdiff_t iy = 0; iy < c->size[0]; iy++) {
+        found += NAME(active)(c->x + (row * c->size[0] + iy) * line, line, events + found, &other);
+        ends[iy] = (int32_t)found;
+    }
+    c->binary[row] = !other;
+    return found;
 }
 
-static void NAME(conv_events)(const talon_conv *c, ptrdiff_t row, float *restrict total) {
-    const ptrdiff_t in = c->groups * c->in, outs = c->groups * c->out, out = c->out;
-    const ptrdiff_t ky = c->kernel[0], kx = c->kernel[1], ywide = 1 + 2 * ky, xwide = 1 + 2 * kx;
-    const int32_t *ytaps = c->index, *xtaps = ytaps + c->size[0] * ywide;
-    int32_t *events = c->index + c->size[0] * ywide + c->size[1] * xwide;
-    const int patches = talon_conv_patches(c);
-    const ptrdiff_t line = (c->size[1] + kx - 1) * outs;
-    int64_t synops = 0;
-    int other = 0;
+/* What hands one line of outputs on. */
+static void NAME(conv_line)(const talon_conv *c, ptrdiff_t row, ptrdiff_t oy, const float *sum) {
+    const ptrdiff_t wide = c->osize[1] * c->groups * c->out;
+    if (c->neuron != NULL) {
+        if (oy == 0) c->neuron->spikes[row] = 0;
+        NAME(neuron_span)(c->neuron, row, oy * wide, wide, sum);
+    } else {
+        memcpy(c->y + (row * c->osize[0] + oy) * wide, sum, sizeof(float) * (size_t)wide);
+    }
+}
+
+/* Which place of a line an event belongs to: event / in, without a division. */
+typedef struct {
+    uint64_t factor;
+    int32_t in;
+} NAME(divider);
+
+static inline NAME(divider) NAME(divide_by)(ptrdiff_t in, ptrdiff_t line) {
+    /* Exact where line * in < 2^40. */
+    const NAME(divider) by = {line <= ((ptrdiff_t)1 << 40) / in ? (((uint64_t)1 << 40) / (uint64_t)in) + 1 : 0, (int32_t)in};
+    return by;
+}
+
+static inline int32_t NAME(divided)(int32_t event, NAME(divider) by) {
+    return by.factor != 0 ? (int32_t)(((uint64_t)event * by.factor) >> 40) : event / by.in;
+}
+
+/* One event as a patch: `rows` runs of weights, each to a line of the ring. */
+static inline __attribute__((always_inline)) void NAME(patch)(float *const *ring, ptrdiff_t at, float value,
+                                                              const float *restrict runs, ptrdiff_t rows, ptrdiff_t run) {
+    for (ptrdiff_t a = 0; a < rows; a++) NAME(add_run)(ring[a] + at, value, runs + a * run, run);
+}
+
+/* Lines of sums are begun, added to and handed on one after the other: a ring of `kernel[0]` of them stays in the first
+   cache. Line l of the sums, with its border, is that of output l - (kernel[0] - 1 - pad[0]). */
+static void NAME(conv_patches)(const talon_conv *c, ptrdiff_t row, const int32_t *restrict events,
+                               const int32_t *restrict ends, int64_t *synops) {
+    const ptrdiff_t out = c->out, ky = c->kernel[0], kx = c->kernel[1], run = kx * out, in = c->in;
+    const ptrdiff_t places = c->size[1] + kx - 1, above = ky - 1 - c->pad[0], left = (kx - 1 - c->pad[1]) * out;
+    const NAME(divider) by = NAME(divide_by)(in, c->size[1] * in);
+    int64_t cost = 0;
+    int32_t e = 0;
+    for (ptrdiff_t l = 0; l < ky - 1; l++) NAME(begin)(c->scratch + l * places * out, c->bias, places, out);
+    float *ring[TALON_PATCH];
+    for (ptrdiff_t iy = 0; iy < c->size[0] + ky - 1; iy++) {
+        for (ptrdiff_t a = 0; a < ky; a++) ring[a] = c->scratch + (iy + a) % ky * places * out;
+        if (iy < c->size[0]) {
+            const float *restrict x = c->x + (row * c->size[0] + iy) * c->size[1] * in;
+            const int64_t *fan = c->fan + iy * c->size[1];
+            NAME(begin)(ring[ky - 1], c->bias, places, out);
+            for (; e < ends[iy]; e++) {
+                const int32_t event = events[e], ix = NAME(divided)(event, by);
+                cost += fan[ix];
+                NAME(patch)(ring, ix * out, x[event], c->runs + (event - ix * in) * ky * run, ky, run);
+            }
+        }
+        const ptrdiff_t oy = iy - above;
+        if (oy >= 0 && oy < c->osize[0]) NAME(conv_line)(c, row, oy, ring[0] + left);
+    }
+    *synops = cost;
+}
+
+/* With any stride and dilation, and groups: tap by tap. */
+static void NAME(conv_taps)(const talon_conv *c, ptrdiff_t row, const int32_t *restrict events,
+                            const int32_t *restrict ends, const int32_t *restrict taps, int64_t *synops) {
+    const ptrdiff_t outs = c->groups * c->out, out = c->out, ky = c->kernel[0], kx = c->kernel[1];
+    const int32_t *ytaps = taps, *xtaps = ytaps + c->size[0] * (1 + 2 * ky), in = (int32_t)(c->groups * c->in);
+    const NAME(divider) by = NAME(divide_by)(in, c->size[1] * in);
+    int64_t cost = 0;
+    int32_t e = 0;
+    NAME(begin)(c->scratch, c->bias, c->osize[0] * c->osize[1], outs);
     for (ptrdiff_t iy = 0; iy < c->size[0]; iy++) {
         const float *restrict x = c->x + (row * c->size[0] + iy) * c->size[1] * in;
         const int64_t *fan = c->fan + iy * c->size[1];
-        const ptrdiff_t count = NAME(active)(x, c->size[1] * in, events, &other);
-        const int32_t *rows = ytaps + iy * ywide;
-        for (ptrdiff_t e = 0; e < count; e++) {
-            const int32_t event = events[e], ix = (int32_t)(event / (int32_t)in), i = event - ix * (int32_t)in;
+        const int32_t *rows = ytaps + iy * (1 + 2 * ky);
+        for (; e < ends[iy]; e++) {
+            const int32_t event = events[e], ix = NAME(divided)(event, by), i = event - ix * in;
+            const int32_t *columns = xtaps + ix * (1 + 2 * kx);
+            const ptrdiff_t first = c->groups == 1 ? 0 : i / (int32_t)c->in * out;
             const float value = x[event];
-            synops += fan[ix];
-            if (patches) {
-                float *at = total + iy * line + ix * outs;
-                NAME(patch)(at, value, c->runs + i * ky * kx * out, ky, kx * out, line);
-                continue;
-            }
-            const int32_t *columns = xtaps + ix * xwide;
-            const ptrdiff_t first = i / c->in * out;
+            cost += fan[ix];
             for (int32_t a = 0; a < rows[0]; a++)
                 for (int32_t b = 0; b < columns[0]; b++) {
                     const ptrdiff_t tap = (i * ky + (ky - 1 - rows[1 + 2 * a])) * kx + (kx - 1 - columns[1 + 2 * b]);
-                    float *at = total + (rows[2 + 2 * a] * c->osize[1] + columns[2 + 2 * b]) * outs + first;
+                    float *at = c->scratch + (rows[2 + 2 * a] * c->osize[1] + columns[2 + 2 * b]) * outs + first;
                     NAME(add_run)(at, value, c->runs + tap * out, out);
                 }
         }
     }
-    c->synops[row] = synops;
-    c->binary[row] = !other;
+    *synops = cost;
+    for (ptrdiff_t oy = 0; oy < c->osize[0]; oy++) NAME(conv_line)(c, row, oy, c->scratch + oy * c->osize[1] * outs);
 }
 
-/* `places` outputs of a line beside each other, of `lanes` channels. The constants make each call a loop of its own. */
+/* Where the inputs of a line of outputs begin, and which taps of it lie inside the map. */
+typedef struct {
+    ptrdiff_t oy, low, high;
+    const int32_t *xinside;
+} NAME(output_line);
+
+/* `places` outputs of a line beside each other, all with the taps `low` to `high` inside the map. The constant makes each
+   call a loop of its own. */
 static inline __attribute__((always_inline)) void NAME(conv_places)(const talon_conv *c, const float *restrict x,
-                                                                    float *restrict total, ptrdiff_t group,
-                                                                    ptrdiff_t oy, ptrdiff_t ox, ptrdiff_t from,
-                                                                    ptrdiff_t places, ptrdiff_t lanes) {
-    const ptrdiff_t in = c->groups * c->in, outs = c->groups * c->out, channel = group * c->out + from;
-    const int32_t *yinside = c->index + 2 * oy, *xinside = c->index + 2 * c->osize[0] + 2 * ox;
-    float sum[CONV_PLACES][TALON_WIDE];
-    for (ptrdiff_t p = 0; p < places; p++)
-        for (ptrdiff_t o = 0; o < lanes; o++) sum[p][o] = c->bias == NULL ? 0.0f : c->bias[channel + o] + 0.0f;
-    /* The first place has the highest first tap, the last one the lowest last tap. */
-    const ptrdiff_t low = xinside[0], high = xinside[2 * places - 1];
-    for (ptrdiff_t ky = yinside[0]; ky < yinside[1]; ky++) {
-        const ptrdiff_t iy = oy * c->stride[0] + ky * c->dilation[0] - c->pad[0];
-        for (ptrdiff_t kx = xinside[2 * places - 2]; kx < xinside[1]; kx++) {
-            const ptrdiff_t ix = ox * c->stride[1] + kx * c->dilation[1] - c->pad[1];
-            const float *restrict w = c->weight + (ky * c->kernel[1] + kx) * c->in * outs + channel;
+                                                                    NAME(output_line) line, float *restrict sums,
+                                                                    ptrdiff_t group, ptrdiff_t from, ptrdiff_t ox,
+                                                                    int places) {
+    const ptrdiff_t in = c->groups * c->in, width = talon_widened(c->out), across = c->groups * width;
+    const ptrdiff_t low = line.xinside[2 * ox], high = line.xinside[2 * ox + 1], apart = c->stride[1] * in;
+    /* Without groups and dilation the taps of a line are one run of inputs. */
+    const int together = c->groups == 1 && c->dilation[1] == 1;
+    const ptrdiff_t runs = together ? 1 : high - low, run = together ? (high - low) * c->in : c->in;
+    WIDE sum[CONV_PLACES], start = ZERO;
+    if (c->bias != NULL) {
+        float bias[TALON_WIDE] = {0};
+        for (ptrdiff_t o = 0; o < TALON_WIDE && from + o < c->out; o++) bias[o] = c->bias[group * c->out + from + o];
+        start = PLUS(TAKE(bias), start);
+    }
+    for (int p = 0; p < places; p++) sum[p] = start;
+    for (ptrdiff_t ky = line.low; ky < line.high; ky++) {
+        const ptrdiff_t iy = line.oy * c->stride[0] + ky * c->dilation[0] - c->pad[0];
+        for (ptrdiff_t k = 0; k < runs; k++) {
+            const ptrdiff_t kx = low + k, ix = ox * c->stride[1] + kx * c->dilation[1] - c->pad[1];
+            const float *restrict w = c->weight + (ky * c->kernel[1] + kx) * c->in * across + group * width + from;
             const float *restrict place = x + (iy * c->size[1] + ix) * in + group * c->in;
-            const ptrdiff_t apart = c->stride[1] * in;
-            if (kx >= low && kx < high) {
-                for (ptrdiff_t i = 0; i < c->in; i++)
-                    for (ptrdiff_t p = 0; p < places; p++) {
-                        const float value = place[p * apart + i];
-                        for (ptrdiff_t o = 0; o < lanes; o++) sum[p][o] += value * w[i * outs + o];
-                    }
-            } else {
-                for (ptrdiff_t p = 0; p < places; p++) {
-                    if (kx < xinside[2 * p] || kx >= xinside[2 * p + 1]) continue;
-                    for (ptrdiff_t i = 0; i < c->in; i++)
-                        for (ptrdiff_t o = 0; o < lanes; o++) sum[p][o] += place[p * apart + i] * w[i * outs + o];
-                }
-            }
+            for (ptrdiff_t i = 0; i < run; i++)
+                for (int p = 0; p < places; p++)
+                    sum[p] = PLUS(sum[p], SCALED(place[p * apart + i], TAKE(w + i * across)));
         }
     }
-    for (ptrdiff_t p = 0; p < places; p++)
-        for (ptrdiff_t o = 0; o < lanes; o++) total[(oy * c->osize[1] + ox + p) * outs + channel + o] = sum[p][o];
-}
-
-static void NAME(conv_dense)(const talon_conv *c, const float *restrict x, float *restrict total) {
-    for (ptrdiff_t oy = 0; oy < c->osize[0]; oy++)
-        for (ptrdiff_t ox = 0; ox < c->osize[1]; ox += CONV_PLACES) {
-            const ptrdiff_t left = c->osize[1] - ox;
-            for (ptrdiff_t g = 0; g < c->groups; g++)
-                for (ptrdiff_t from = 0; from < c->out;) {
-                    const ptrdiff_t rest = c->out - from, lanes = rest >= 16 ? 16 : rest >= 8 ? 8 : rest >= 4 ? 4 : 1;
-                    if (left < CONV_PLACES) {
-                        for (ptrdiff_t p = 0; p < left; p++) NAME(conv_places)(c, x, total, g, oy, ox + p, from, 1, lanes);
-                    } else if (lanes == 16) {
-                        NAME(conv_places)(c, x, total, g, oy, ox, from, CONV_PLACES, 16);
-                    } else if (lanes == 8) {
-                        NAME(conv_places)(c, x, total, g, oy, ox, from, CONV_PLACES, 8);
-                    } else if (lanes == 4) {
-                        NAME(conv_places)(c, x, total, g, oy, ox, from, CONV_PLACES, 4);
-                    } else {
-                        NAME(conv_places)(c, x, total, g, oy, ox, from, CONV_PLACES, 1);
-                    }
-                    from += lanes;
-                }
+    const ptrdiff_t lanes = c->out - from < TALON_WIDE ? c->out - from : TALON_WIDE;
+    for (int p = 0; p < places; p++) {
+        float *into = sums + (ox + p) * c->groups * c->out + group * c->out + from;
+        if (lanes == TALON_WIDE) {
+            PUT(into, sum[p]);
+        } else {
+            float part[TALON_WIDE];
+            PUT(part, sum[p]);
+            for (ptrdiff_t o = 0; o < lanes; o++) into[o] = part[o];
         }
+    }
 }
 
-/* One input and one output a group: all channels of a place side by side. */
-static inline __attribute__((always_inline)) void NAME(depthwise_lanes)(const talon_conv *c, const float *restrict x,
-                                                                        float *restrict total, ptrdiff_t from,
-                                                                        ptrdiff_t lanes) {
-    const ptrdiff_t channels = c->groups;
-    const int32_t *yinside = c->index, *xinside = c->index + 2 * c->osize[0];
-    for (ptrdiff_t oy = 0; oy < c->osize[0]; oy++)
-        for (ptrdiff_t ox = 0; ox < c->osize[1]; ox++) {
-            float sum[TALON_WIDE];
-            for (ptrdiff_t o = 0; o < lanes; o++) sum[o] = c->bias == NULL ? 0.0f : c->bias[from + o] + 0.0f;
-            for (ptrdiff_t ky = yinside[2 * oy]; ky < yinside[2 * oy + 1]; ky++) {
-                const ptrdiff_t iy = oy * c->stride[0] + ky * c->dilation[0] - c->pad[0];
-                for (ptrdiff_t kx = xinside[2 * ox]; kx < xinside[2 * ox + 1]; kx++) {
-                    const ptrdiff_t ix = ox * c->stride[1] + kx * c->dilation[1] - c->pad[1];
-                    const float *restrict place = x + (iy * c->size[1] + ix) * channels + from;
-                    const float *restrict w = c->weight + (ky * c->kernel[1] + kx) * channels + from;
-                    for (ptrdiff_t o = 0; o < lanes; o++) sum[o] += place[o] * w[o];
-                }
-            }
-            for (ptrdiff_t o = 0; o < lanes; o++) total[(oy * c->osize[1] + ox) * channels + from + o] = sum[o];
-        }
+/* One input and one output a group: TALON_WIDE channels of a few places. */
+static inline __attribute__((always_inline)) void NAME(depthwise_places)(const talon_conv *c, const float *restrict x,
+                                                                         NAME(output_line) line, float *restrict sums,
+                                                                         ptrdiff_t from, ptrdiff_t ox, int places) {
+    const ptrdiff_t channels = c->groups, low = line.xinside[2 * ox], high = line.xinside[2 * ox + 1];
+    const ptrdiff_t ix = ox * c->stride[1] + low * c->dilation[1] - c->pad[1];
+    const ptrdiff_t next = c->dilation[1] * channels, apart = c->stride[1] * channels;
+    WIDE sum[CONV_PLACES], start = ZERO;
+    if (c->bias != NULL) start = PLUS(TAKE(c->bias + from), start);
+    for (int p = 0; p < places; p++) sum[p] = start;
+    for (ptrdiff_t ky = line.low; ky < line.high; ky++) {
+        const ptrdiff_t iy = line.oy * c->stride[0] + ky * c->dilation[0] - c->pad[0];
+        const float *place = x + (iy * c->size[1] + ix) * channels + from;
+        const float *w = c->weight + (ky * c->kernel[1] + low) * channels + from;
+        for (ptrdiff_t k = low; k < high; k++, place += next, w += channels)
+            for (int p = 0; p < places; p++) sum[p] = PLUS(sum[p], TIMES(TAKE(place + p * apart), TAKE(w)));
+    }
+    for (int p = 0; p < places; p++) PUT(sums + (ox + p) * channels + from, sum[p]);
 }
 
-static void NAME(conv_depthwise)(const talon_conv *c, const float *x, float *total) {
-    ptrdiff_t from = 0;
-    for (; from + 16 <= c->groups; from += 16) NAME(depthwise_lanes)(c, x, total, from, 16);
-    for (; from + 4 <= c->groups; from += 4) NAME(depthwise_lanes)(c, x, total, from, 4);
-    for (; from < c->groups; from++) NAME(depthwise_lanes)(c, x, total, from, 1);
+/* The channels that are left over, one place. */
+static void NAME(depthwise_rest)(const talon_conv *c, const float *restrict x, NAME(output_line) line,
+                                 float *restrict sums, ptrdiff_t from, ptrdiff_t ox) {
+    const ptrdiff_t channels = c->groups, low = line.xinside[2 * ox], high = line.xinside[2 * ox + 1];
+    const ptrdiff_t ix = ox * c->stride[1] + low * c->dilation[1] - c->pad[1];
+    float *into = sums + ox * channels;
+    for (ptrdiff_t o = from; o < channels; o++) into[o] = c->bias == NULL ? 0.0f : c->bias[o] + 0.0f;
+    for (ptrdiff_t ky = line.low; ky < line.high; ky++) {
+        const ptrdiff_t iy = line.oy * c->stride[0] + ky * c->dilation[0] - c->pad[0];
+        const float *place = x + (iy * c->size[1] + ix) * channels;
+        const float *w = c->weight + (ky * c->kernel[1] + low) * channels;
+        for (ptrdiff_t k = low; k < high; k++, place += c->dilation[1] * channels, w += channels)
+            for (ptrdiff_t o = from; o < channels; o++) into[o] += place[o] * w[o];
+    }
 }
 
-/* Where the sums of a row go; `line` sums lie from one line of outputs to the next. */
-static void NAME(conv_done)(const talon_conv *c, ptrdiff_t row, const float *total, ptrdiff_t line) {
-    const ptrdiff_t wide = c->osize[1] * c->groups * c->out;
-    if (c->neuron != NULL) c->neuron->spikes[row] = 0;
+/* Line by line; places whose taps all lie inside the map by CONV_PLACES, the others one by one. */
+static void NAME(conv_dense)(const talon_conv *c, ptrdiff_t row, const int32_t *inside) {
+    const float *x = c->x + row * c->size[0] * c->size[1] * c->groups * c->in;
+    const int depthwise = c->in == 1 && c->out == 1;
+    const ptrdiff_t parts = depthwise ? 1 : c->groups, channels = depthwise ? c->groups : c->out;
+    float *sums = c->scratch;
     for (ptrdiff_t oy = 0; oy < c->osize[0]; oy++) {
-        if (c->neuron != NULL)
-            NAME(neuron_span)(c->neuron, row, oy * wide, wide, total + oy * line);
-        else if (c->y + (row * c->osize[0] + oy) * wide != total + oy * line)
-            memcpy(c->y + (row * c->osize[0] + oy) * wide, total + oy * line, sizeof(float) * (size_t)wide);
-    }
-}
-
-/* What a row costs, as the events themselves count it where they are gone through. */
-static void NAME(conv_count)(const talon_conv *c, ptrdiff_t row) {
-    const ptrdiff_t places = c->size[0] * c->size[1], channels = c->groups * c->in;
-    const float *x = c->x + row * channels * places;
-    int64_t synops = 0;
-    int32_t other = 0;
-    for (ptrdiff_t p = 0; p < places; p++) {
-        int32_t active = 0;
-        for (ptrdiff_t i = 0; i < channels; i++) {
-            const float value = x[p * channels + i];
-            active += value != 0.0f;
-            other += (value != 0.0f) & (value != 1.0f);
+        const NAME(output_line) line = {oy, inside[2 * oy], inside[2 * oy + 1], inside + 2 * c->osize[0]};
+        ptrdiff_t places;
+        for (ptrdiff_t ox = 0; ox < c->osize[1]; ox += places) {
+            const int32_t *own = line.xinside + 2 * ox, *last = own + 2 * (CONV_PLACES - 1);
+            places = ox + CONV_PLACES <= c->osize[1] && own[0] == last[0] && own[1] == last[1] ? CONV_PLACES : 1;
+            for (ptrdiff_t g = 0; g < parts; g++)
+                for (ptrdiff_t from = 0; from < channels; from += TALON_WIDE) {
+                    if (!depthwise && places == 1) {
+                        NAME(conv_places)(c, x, line, sums, g, from, ox, 1);
+                    } else if (!depthwise) {
+                        NAME(conv_places)(c, x, line, sums, g, from, ox, CONV_PLACES);
+                    } else if (from + TALON_WIDE > channels) {
+                        for (ptrdiff_t p = 0; p < places; p++) NAME(depthwise_rest)(c, x, line, sums, from, ox + p);
+                    } else if (places == 1) {
+                        NAME(depthwise_places)(c, x, line, sums, from, ox, 1);
+                    } else {
+                        NAME(depthwise_places)(c, x, line, sums, from, ox, CONV_PLACES);
+                    }
+                }
         }
-        synops += active * c->fan[p];
+        NAME(conv_line)(c, row, oy, sums);
     }
-    c->synops[row] = synops;
-    c->binary[row] = other == 0;
 }
 
-static int64_t NAME(conv_active)(const talon_conv *c) {
-    const ptrdiff_t count = c->size[0] * c->size[1] * c->groups * c->in;
-    int64_t all = 0;
-    for (ptrdiff_t row = 0; row < c->rows; row++) {
-        int32_t active = 0;
-        for (ptrdiff_t i = 0; i < count; i++) active += c->x[row * count + i] != 0.0f;
-        all += active;
-    }
-    return all;
+/* What the events of a row cost where they are not gone through one by one. */
+static int64_t NAME(conv_cost)(const talon_conv *c, const int32_t *restrict events, const int32_t *restrict ends) {
+    const ptrdiff_t in = c->groups * c->in;
+    const NAME(divider) by = NAME(divide_by)(in, c->size[1] * in);
+    int64_t synops = 0;
+    int32_t e = 0;
+    for (ptrdiff_t iy = 0; iy < c->size[0]; iy++)
+        for (; e < ends[iy]; e++) synops += c->fan[iy * c->size[1] + NAME(divided)(events[e], by)];
+    return synops;
 }
 
 static int NAME(conv)(const talon_conv *c) {
-    const ptrdiff_t outs = c->groups * c->out, oplaces = c->osize[0] * c->osize[1];
     const ptrdiff_t inputs = c->size[0] * c->size[1] * c->groups * c->in;
-    const int event = c->crossover > 1.0 || (c->crossover > 0.0 && (double)NAME(conv_active)(c) <
-                                                                       c->crossover * (double)c->rows * (double)inputs);
-    if (event) {
-        const int patches = talon_conv_patches(c);
-        const ptrdiff_t line = patches ? (c->size[1] + c->kernel[1] - 1) * outs : c->osize[1] * outs;
-        const ptrdiff_t lines = patches ? c->size[0] + c->kernel[0] - 1 : c->osize[0];
-        const ptrdiff_t first = patches ? (c->kernel[0] - 1 - c->pad[0]) * line + (c->kernel[1] - 1 - c->pad[1]) * outs : 0;
-        NAME(taps)(c->index, c, 0);
-        NAME(taps)(c->index + c->size[0] * (1 + 2 * c->kernel[0]), c, 1);
-        for (ptrdiff_t row = 0; row < c->rows; row++) {
-            NAME(begin)(c->scratch, c->bias, lines * line / outs, outs);
-            NAME(conv_events)(c, row, c->scratch);
-            NAME(conv_done)(c, row, c->scratch + first, line);
-        }
-        return TALON_EVENT;
-    }
-    NAME(inside)(c->index, c, 0);
-    NAME(inside)(c->index + 2 * c->osize[0], c, 1);
+    int32_t *ytaps = c->index, *xtaps = ytaps + c->size[0] * (1 + 2 * c->kernel[0]);
+    int32_t *inside = xtaps + c->size[1] * (1 + 2 * c->kernel[1]), *ends = inside + 2 * (c->osize[0] + c->osize[1]);
+    int32_t *events = ends + c->size[0];
+    const int patches = talon_conv_patches(c);
+    int ways = 0;
+    NAME(taps)(ytaps, c, 0);
+    NAME(taps)(xtaps, c, 1);
+    NAME(inside)(inside, c, 0);
+    NAME(inside)(inside + 2 * c->osize[0], c, 1);
     for (ptrdiff_t row = 0; row < c->rows; row++) {
-        const float *x = c->x + row * inputs;
-        float *total = c->neuron == NULL ? c->y + row * oplaces * outs : c->scratch;
-        NAME(conv_count)(c, row);
-        if (c->in == 1 && c->out == 1)
-            NAME(conv_depthwise)(c, x, total);
-        else
-            NAME(conv_dense)(c, x, total);
-        NAME(conv_done)(c, row, total, c->osize[1] * outs);
+        const ptrdiff_t active = NAME(conv_active)(c, row, events, ends);
+        if ((double)active >= c->crossover * (double)inputs) {
+            ways |= TALON_DENSE;
+            c->synops[row] = NAME(conv_cost)(c, events, ends);
+            NAME(conv_dense)(c, row, inside);
+        } else {
+            ways |= TALON_EVENT;
+            if (patches)
+                NAME(conv_patches)(c, row, events, ends, &c->synops[row]);
+            else
+                NAME(conv_taps)(c, row, events, ends, ytaps, &c->synops[row]);
+        }
     }
-    return TALON_DENSE;
+    return ways;
 }

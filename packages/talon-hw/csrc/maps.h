@@ -14,7 +14,8 @@ static inline __attribute__((always_inline)) void NAME(pool_place)(const talon_p
             if (ix < 0 || ix >= c->size[1]) continue;
             const float *restrict place = x + (iy * c->size[1] + ix) * c->channels + from;
             if (c->kind == TALON_MAX)
-                for (ptrdiff_t o = 0; o < lanes; o++) best[o] = (place[o] > best[o]) | (place[o] != place[o]) ? place[o] : best[o];
+                for (ptrdiff_t o = 0; o < lanes; o++)
+                    best[o] = (place[o] > best[o]) | (place[o] != place[o]) ? place[o] : best[o];
             else
                 for (ptrdiff_t o = 0; o < lanes; o++) best[o] += place[o];
         }
@@ -28,14 +29,39 @@ static inline __attribute__((always_inline)) void NAME(pool_place)(const talon_p
     }
 }
 
+/* Windows of four values, all inside the map, which is what most networks have. */
+static inline __attribute__((always_inline)) void NAME(pool_four)(const talon_pool *c, const float *restrict x,
+                                                                  float *restrict y, ptrdiff_t oy, ptrdiff_t ox,
+                                                                  ptrdiff_t from, ptrdiff_t lanes) {
+    const float *restrict a = x + (oy * c->stride[0] * c->size[1] + ox * c->stride[1]) * c->channels + from;
+    const float *restrict b = a + c->channels, *restrict d = a + c->size[1] * c->channels, *restrict e = d + c->channels;
+    float *into = y + (oy * c->osize[1] + ox) * c->channels + from;
+    for (ptrdiff_t o = 0; o < lanes; o++) {
+        float best = a[o];
+        best = (b[o] > best) | (b[o] != b[o]) ? b[o] : best;
+        best = (d[o] > best) | (d[o] != d[o]) ? d[o] : best;
+        into[o] = (e[o] > best) | (e[o] != e[o]) ? e[o] : best;
+    }
+}
+
 static void NAME(pool)(const talon_pool *c) {
     const ptrdiff_t in = c->size[0] * c->size[1] * c->channels, out = c->osize[0] * c->osize[1] * c->channels;
+    int four = c->kind == TALON_MAX;
+    for (int axis = 0; axis < 2; axis++)
+        four &= c->kernel[axis] == 2 && c->pad[axis] == 0 && c->dilation[axis] == 1 &&
+                (c->osize[axis] - 1) * c->stride[axis] + 2 <= c->size[axis];
     for (ptrdiff_t row = 0; row < c->rows; row++) {
         const float *x = c->x + row * in;
         float *y = c->y + row * out;
         for (ptrdiff_t oy = 0; oy < c->osize[0]; oy++)
             for (ptrdiff_t ox = 0; ox < c->osize[1]; ox++) {
                 ptrdiff_t from = 0;
+                if (four) {
+                    for (; from + 16 <= c->channels; from += 16) NAME(pool_four)(c, x, y, oy, ox, from, 16);
+                    for (; from + 8 <= c->channels; from += 8) NAME(pool_four)(c, x, y, oy, ox, from, 8);
+                    for (; from < c->channels; from++) NAME(pool_four)(c, x, y, oy, ox, from, 1);
+                    continue;
+                }
                 for (; from + 16 <= c->channels; from += 16) NAME(pool_place)(c, x, y, oy, ox, from, 16);
                 for (; from + 8 <= c->channels; from += 8) NAME(pool_place)(c, x, y, oy, ox, from, 8);
                 for (; from < c->channels; from++) NAME(pool_place)(c, x, y, oy, ox, from, 1);

@@ -104,8 +104,8 @@ static PyObject *affine(PyObject *self, PyObject *args) {
     buffers held = {.count = 0};
     c.rows = rows, c.in = in, c.out = out;
     c.x = FLOATS(x, "x", rows * in);
-    c.weight = FLOATS(weight, "weight", in * out);
-    c.bias = FLOATS_OR_NONE(bias, "bias", out);
+    c.weight = FLOATS(weight, "weight", in * talon_widened(out));
+    c.bias = FLOATS_OR_NONE(bias, "bias", talon_widened(out));
     c.y = after == Py_None ? INTO(y, "y", rows * out, float) : NULL;
     c.active = INTO(active, "active", rows, int64_t);
     c.binary = INTO(binary, "binary", rows, uint8_t);
@@ -166,10 +166,10 @@ static PyObject *conv(PyObject *self, PyObject *args) {
         return NULL;
     }
     const Py_ssize_t places = w.n[0] * w.n[1], outs = w.n[10] * w.n[11] * groups * out;
-    const Py_ssize_t taken = w.n[2] * w.n[3] * in * out * groups;
+    const Py_ssize_t taps = w.n[2] * w.n[3] * in * groups;
     c.x = FLOATS(x, "x", rows * groups * in * places);
-    c.weight = FLOATS(weight, "weight", taken);
-    c.runs = FLOATS(runs, "runs", taken);
+    c.weight = FLOATS(weight, "weight", taps * (in == 1 && out == 1 ? 1 : talon_widened(out)));
+    c.runs = FLOATS(runs, "runs", taps * out);
     c.bias = FLOATS_OR_NONE(bias, "bias", groups * out);
     c.y = after == Py_None ? INTO(y, "y", rows * outs, float) : NULL;
     c.fan = memory(&held, fan, "fan", places, sizeof(int64_t), 0, 0);

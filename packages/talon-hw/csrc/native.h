@@ -11,11 +11,11 @@
 /* Raised whenever a signature or a constant changes; module.c tells Python, which refuses a library that was not rebuilt. */
 #define TALON_API 3
 
-/* How a layer with weights goes through its inputs. All of them add in the same order and agree to the bit. */
-enum { TALON_EVENT = 0, TALON_DENSE = 1 };
+/* How a layer with weights goes through its inputs. Both add in the same order and agree to the bit. */
+enum { TALON_EVENT = 1, TALON_DENSE = 2 };
 
-/* `crossover`: by events where a smaller share of the inputs than this is not zero (2: always, 0: never). What was
-   chosen is returned. */
+/* `crossover`: by events where a smaller share of the inputs than this is not zero (2: always, 0: never). Every few rows
+   choose for themselves; what was chosen is returned, as bits. */
 
 /* Reset, comparison and delay as bits of `rule`. */
 enum { TALON_SUBTRACT = 1, TALON_NO_RESET = 2, TALON_LATE = 4, TALON_GREATER = 8, TALON_LEAKS = 16 };
@@ -37,8 +37,8 @@ typedef struct {
 typedef struct {
     ptrdiff_t rows, in, out;
     const float *x;      /* (rows, in) */
-    const float *weight; /* (in, out) */
-    const float *bias;   /* (out) or NULL */
+    const float *weight; /* (in, wide): out and what fills it up to a multiple of TALON_WIDE */
+    const float *bias;   /* (wide) or NULL */
     float *y;            /* (rows, out); unused with neurons */
     int64_t *active;     /* (rows): inputs that are not zero */
     uint8_t *binary;     /* (rows): whether all inputs are 0 or 1 */
@@ -52,7 +52,7 @@ typedef struct {
     ptrdiff_t rows, groups, in, out; /* in, out: channels of one group */
     ptrdiff_t size[2], kernel[2], stride[2], pad[2], dilation[2], osize[2];
     const float *x;      /* (rows, *size, groups * in) */
-    const float *weight; /* (ky, kx, in, groups * out) */
+    const float *weight; /* (ky, kx, in, groups * wide): out and what fills it up; depthwise (ky, kx, groups) */
     const float *runs;   /* the same as (groups * in, ky falling, kx falling, out) */
     const float *bias;   /* (groups * out) or NULL */
     float *y;            /* (rows, *osize, groups * out); unused with neurons */
@@ -121,11 +121,17 @@ static inline int talon_lowest(uint64_t mask) {
 #endif
 }
 
+static inline ptrdiff_t talon_widened(ptrdiff_t count) {
+    return (count + TALON_WIDE - 1) / TALON_WIDE * TALON_WIDE;
+}
+
 /* Floats, and numbers, of scratch that a convolution needs. */
 ptrdiff_t talon_conv_scratch(const talon_conv *c);
 ptrdiff_t talon_conv_index(const talon_conv *c);
 
-/* Whether its events are scattered as whole patches: then the scratch has a border that takes what falls outside. */
+/* Whether its events are scattered as whole patches, of TALON_PATCH lines at most: then the sums have a border that takes
+   what falls outside. */
+#define TALON_PATCH 16
 int talon_conv_patches(const talon_conv *c);
 
 /* The table for this processor, or of a name; NULL where it does not have it. */

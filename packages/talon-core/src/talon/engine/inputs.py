@@ -61,8 +61,20 @@ def by_name(graph: Graph, inputs: Any) -> dict[str, Any]:
     return {name: inputs[name] for name in names}
 
 
+BLOCK = 1 << 16
+"""Values that are looked at together, so that they stay in a cache."""
+
+
+def finite(array: np.ndarray) -> bool:
+    """Whether no value is infinite or nan."""
+    if not array.flags.c_contiguous:
+        return bool(np.isfinite(array).all())
+    flat = array.reshape(-1)
+    return all(bool(np.isfinite(flat[at : at + BLOCK]).all()) for at in range(0, flat.size, BLOCK))
+
+
 def real(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
-    """A real, finite array, cast to the run's dtype."""
+    """A real, finite array, cast to the run's dtype; the same one where it has it already."""
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise TalonRunError(
@@ -72,8 +84,8 @@ def real(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
             found=str(array.dtype),
         )
     with np.errstate(over="ignore"):
-        cast = array.astype(dtype)
-    if not np.isfinite(cast).all():
+        cast = array.astype(dtype, copy=False)
+    if not finite(cast):
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
         raise TalonRunError(
             "T406",

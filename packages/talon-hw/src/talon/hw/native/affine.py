@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from talon.engine.wiring import Unit
-from talon.hw.native.layers import Layer, bias_at
+from talon.hw.native.layers import Layer, bias_at, filled
 from talon.hw.native.library import library
 from talon.hw.native.neurons import NeuronOp
 from talon.hw.native.ops import Arrays, Quantities
 from talon.hw.native.options import Options
 from talon.ir.primitives.linear import Affine
 
-CROSSOVER = 0.25
-"""Share of active inputs from which the dense kernel is faster, measured on weights that fit the second cache."""
+CROSSOVER = 0.95
+"""Share of active inputs from which the dense kernel is faster: an event leaves out the product where it is 1."""
 
 
 class AffineOp(Layer):
@@ -40,15 +40,16 @@ class AffineOp(Layer):
 
     def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
         active, binary = cost
-        return {
-            "macs": np.full(lead, self.macs, np.int64),
-            "synops": active.reshape(*lead, -1).sum(axis=2) * self.outs,
-            "binary_input": binary.reshape(*lead, -1).all(axis=2),
-        }
+        if self.rows:
+            active, binary = active.reshape(*lead, -1).sum(axis=2), binary.reshape(*lead, -1).all(axis=2)
+        return {"macs": self.macs, "synops": active * self.outs, "binary_input": binary}
 
     def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
-        weight, bias = self.node.transposed(t), bias_at(self.node, t)
-        used: int = library().affine(
-            *(cost[0].size, *weight.shape, self.crossover, x, weight, bias, y, *cost, self.index, self.masks, neurons)
-        )
+        weight, bias = self.weights(t)
+        numbers = (cost[0].size, len(self.masks), self.outs, self.crossover)
+        used: int = library().affine(*numbers, x, weight, bias, y, *cost, self.index, self.masks, neurons)
         return used
+
+    def laid_out(self, t: int) -> tuple[Any, ...]:
+        """The weight as `(in, wide)` and the bias, filled up to the width at which the kernels work."""
+        return filled(self.node.transposed(t)), filled(bias_at(self.node, t))

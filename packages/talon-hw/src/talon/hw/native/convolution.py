@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from talon.engine.wiring import Unit
-from talon.hw.native.layers import Layer, bias_at
+from talon.hw.native.layers import Layer, bias_at, filled
 from talon.hw.native.library import library
 from talon.hw.native.ops import Arrays, Quantities
 from talon.hw.native.options import Options
@@ -15,15 +15,27 @@ from talon.ir import exact
 from talon.ir.fields import Shape
 from talon.ir.primitives.convolution import Convolution
 
-CROSSOVER = 0.25
-"""Share of active inputs from which the dense kernel is faster."""
-DEPTHWISE_CROSSOVER = 0.05
-"""The same where every channel is by itself: an event is then a few single numbers."""
+EVENT, RUN, TAP, ADD, MULTIPLY = 4.0, 1.2, 4.5, 1.1, 0.65
+"""What they cost, measured in nanoseconds: an event, a run of weights in a patch, a tap that has to be found, as many
+sums as are made at once (by events, and dense). Only their ratios matter."""
 
 
 def two(axes: Shape, fill: int) -> tuple[int, int]:
     """Two axes of one: the first has length 1."""
     return (fill, axes[0]) if len(axes) == 1 else (axes[0], axes[1])
+
+
+def crossover(groups: int, ins: int, outs: int, *window: tuple[int, int]) -> float:
+    """The share of active inputs from which the dense kernel is faster."""
+    wide = library().WIDE
+    size, kernel, stride, _, dilation, osize = map(np.array, window)
+    inputs, taps = groups * ins * size.prod(), kernel.prod()
+    if groups == 1 and (stride == 1).all() and (dilation == 1).all():
+        event = EVENT + kernel[0] * (RUN + ADD * -(-kernel[1] * outs // wide))
+    else:
+        event = EVENT + taps / stride.prod() * (TAP + ADD * -(-outs // wide))
+    sums = -(-groups // wide) if ins == outs == 1 else groups * ins * -(-outs // wide)
+    return float(MULTIPLY * osize.prod() * taps * sums / (inputs * event))
 
 
 class ConvolutionOp(Layer):
@@ -38,8 +50,8 @@ class ConvolutionOp(Layer):
         kernel, stride, dilation = two(node.kernel, 1), two(node.strides, 1), two(node.dilations, 1)
         pad = two(tuple(before for before, _ in node.pads), 0)
         each = (node.dims["in_per_group"], outs // groups)
-        super().__init__(unit, node, options.crossover(DEPTHWISE_CROSSOVER if each == (1, 1) else CROSSOVER))
         channels, window = (groups, *each), (size, kernel, stride, pad, dilation, osize)
+        super().__init__(unit, node, options.crossover(crossover(*channels, *window)))
         self.numbers = (*channels, self.crossover, *window)
         taps = [
             exact.taps(n, o, k, s, p, d)
@@ -55,24 +67,24 @@ class ConvolutionOp(Layer):
 
     def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
         synops, binary = cost
-        return {"macs": np.full(lead, self.macs, np.int64), "synops": synops, "binary_input": binary.astype(bool)}
+        return {"macs": self.macs, "synops": synops, "binary_input": binary}
 
     def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
-        node = self.node
-        slot = t % node.weight.shape[0] if node.per_step("weight") else 0
-        weight, runs = node.prepared(f"native{slot}", lambda: self.laid_out(t))
+        weight, runs, bias = self.weights(t)
         used: int = library().conv(
-            *(cost[0].size, *self.numbers, x, weight, runs, bias_at(node, t), y),
+            *(cost[0].size, *self.numbers, x, weight, runs, bias, y),
             *(self.fan, *cost, self.scratch, self.index, neurons),
         )
         return used
 
-    def laid_out(self, t: int) -> tuple[Any, Any]:
-        """The weight as `(ky, kx, in, groups * out)` and as `(groups * in, ky falling, kx falling, out)`."""
+    def laid_out(self, t: int) -> tuple[Any, ...]:
+        """The weight as `(ky, kx, in, groups, wide)` and as `(groups * in, ky falling, kx falling, out)`; the bias."""
         node = self.node
         weight = exact.at_step(node.weight, node.per_step("weight"), t)
         kernel = two(weight.shape[2:], 1)
         grouped = weight.reshape(node.group_count, -1, weight.shape[1], *kernel)
         by_tap = grouped.transpose(3, 4, 2, 0, 1)
         runs = grouped[..., ::-1, ::-1].transpose(0, 2, 3, 4, 1)
-        return np.ascontiguousarray(by_tap), np.ascontiguousarray(runs)
+        depthwise = grouped.shape[1:3] == (1, 1)
+        dense = np.ascontiguousarray(by_tap if depthwise else filled(by_tap))
+        return dense, np.ascontiguousarray(runs), bias_at(node, t)

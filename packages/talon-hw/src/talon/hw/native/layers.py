@@ -11,6 +11,7 @@ import numpy as np
 from talon.engine.wiring import Source, Unit
 from talon.hw.native.neurons import NeuronOp
 from talon.hw.native.ops import Arrays, Op, Quantities
+from talon.hw.native.library import library
 from talon.hw.native.options import way
 from talon.ir import exact
 
@@ -25,7 +26,8 @@ class Layer(Op):
         self.node: Any = node
         self.crossover = crossover
         self.steps_alike = not (node.per_step("weight") or node.per_step("bias"))
-        self.ways: set[int] = set()
+        self.ways = 0
+        self.fixed: tuple[Any, ...] | None = None
 
     @property
     def how(self) -> str:  # type: ignore[override]
@@ -34,6 +36,21 @@ class Layer(Op):
     @abstractmethod
     def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
         """The kernel from `x` to `y`, or to neurons; fills `cost` and gives the way it went."""
+
+    @abstractmethod
+    def laid_out(self, t: int) -> tuple[Any, ...]:
+        """The weights and the bias of step `t`, as the kernel reads them."""
+
+    def weights(self, t: int) -> tuple[Any, ...]:
+        """The same, made once for each that there are."""
+        if self.fixed is None:
+            node = self.node
+            slots = [t % getattr(node, name).shape[0] if node.per_step(name) else 0 for name in ("weight", "bias")]
+            found: tuple[Any, ...] = node.prepared(f"native{slots}", lambda: self.laid_out(t))
+            if not self.steps_alike:
+                return found
+            self.fixed = found
+        return self.fixed
 
     @abstractmethod
     def cost(self, lead: tuple[int, int]) -> Arrays:
@@ -58,10 +75,10 @@ class Layer(Op):
         lead: Any = x.shape[:2]
         y, cost = self.room("y", (*lead, *self.form)), self.cost(lead)
         if self.steps_alike:
-            self.ways.add(self.call(t, x, y, cost, None))
+            self.ways |= self.call(t, x, y, cost, None)
         else:
             for k in range(lead[0]):
-                self.ways.add(self.call(t + k, x[k], y[k], tuple(c[k] for c in cost), None))
+                self.ways |= self.call(t + k, x[k], y[k], tuple(c[k] for c in cost), None)
         return (y,), self.counts(lead, cost)
 
 
@@ -86,13 +103,13 @@ class Fused(Op):
         cost = layer.cost(lead)
         y, spikes = self.neuron.results(lead)
         if layer.steps_alike:
-            layer.ways.add(layer.call(t, x, None, cost, self.neuron.given(t, lead, y, None, spikes)))
+            layer.ways |= layer.call(t, x, None, cost, self.neuron.given(t, lead, y, None, spikes))
         else:
             for k in range(lead[0]):
                 given = self.neuron.given(t + k, (1, lead[1]), y[k], None, spikes[k])
-                layer.ways.add(layer.call(t + k, x[k], None, tuple(c[k] for c in cost), given))
+                layer.ways |= layer.call(t + k, x[k], None, tuple(c[k] for c in cost), given)
         self.inner = layer.counts(lead, cost)
-        return (y,), self.neuron.counts(lead, spikes)
+        return (y,), self.neuron.counts(spikes)
 
     def begin(self) -> None:
         self.neuron.begin()
@@ -110,3 +127,12 @@ class Fused(Op):
 def bias_at(node: Any, t: int) -> np.ndarray | None:
     """The bias of step `t`, if there is one."""
     return None if node.bias is None else np.ascontiguousarray(exact.at_step(node.bias, node.per_step("bias"), t))
+
+
+def filled(values: Any) -> Any:
+    """An array with its last axis filled up with zeros to the width at which the kernels work; None stays None."""
+    if values is None:
+        return None
+    wide = library().WIDE
+    lacking = -values.shape[-1] % wide
+    return np.ascontiguousarray(np.pad(values, [*[(0, 0)] * (values.ndim - 1), (0, lacking)]))

@@ -73,8 +73,8 @@ class NeuronOp(Op):
         """What the library is told of the neurons."""
         return (*lead, self.size, self.rule, self.per_neuron, t, y, self.v, trace, spikes, *self.parameters)
 
-    def counts(self, lead: tuple[int, int], spikes: np.ndarray) -> Quantities:
-        return {"updates": np.full(lead, self.size, np.int64), "spikes": spikes}
+    def counts(self, spikes: np.ndarray) -> Quantities:
+        return {"updates": self.size, "spikes": spikes}
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         x = np.ascontiguousarray(arguments[0])
@@ -85,4 +85,4 @@ class NeuronOp(Op):
         library().neuron(x, self.given(t, lead, y, own, spikes))
         if wanted is not None and own is not None:
             wanted[...] = turned(own, last=False) if self.last else own
-        return (y,), self.counts(lead, spikes)
+        return (y,), self.counts(spikes)

@@ -67,8 +67,10 @@ class Stepwise(Op):
         unit, steps = self.unit, len(arguments[0])
         outputs = tuple([np.empty((steps, *shape), unit.dtype) for shape in unit.promised])
         tallies = Tallies(steps, arguments[0].shape[1])
+        # Others read them too.
+        safe = [read_only(argument) for argument in arguments]
         for k in range(steps):
-            own = tuple([argument[k] for argument in arguments])
+            own = tuple([argument[k] for argument in safe])
             result = unit.step(t + k, own)
             for into, value in zip(outputs, result, strict=True):
                 into[k] = value

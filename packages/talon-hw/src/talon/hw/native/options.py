@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from talon.hw.native.library import library
@@ -12,7 +13,7 @@ from talon.ir.errors import TalonRunError
 WAYS = {"auto": None, "event": 2.0, "dense": 0.0}
 """`kernels`: chosen by the share of active inputs, or always one of them. The crossover that makes it so."""
 NAMES = {"EVENT": "by events", "DENSE": "dense"}
-"""The ways through a layer, by their constants in the library."""
+"""The ways through a layer, by their bits in the library."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Options:
         return measured if forced is None else forced
 
 
-def way(used: Collection[int]) -> str:
+@cache
+def way(used: int) -> str:
     """By which kernels a layer ran, in words."""
-    return " and ".join(text for name, text in NAMES.items() if getattr(library(), name) in used) or "not run"
+    return " and ".join(text for name, text in NAMES.items() if getattr(library(), name) & used) or "not run"

@@ -10,7 +10,7 @@ import numpy as np
 from talon.engine.counts import Counts
 from talon.engine.result import EngineUse, Result
 from talon.engine.task import Task
-from talon.engine.wiring import Source, Tallies, Wiring, read_only
+from talon.engine.wiring import Source, Tallies, Wiring
 from talon.hw.native.layers import Fused
 from talon.hw.native.layout import Signal, turned
 from talon.hw.native.lowering import fused, groups, join_up, lower
@@ -19,6 +19,9 @@ from talon.ir.primitive import Primitive
 
 CHUNK_BYTES = 4 << 20
 """What the values of a chunk of steps may take, so that a layer finds its input in a cache."""
+
+
+NOTHING: Mapping[str, np.ndarray] = {}
 
 
 class Sweep:
@@ -123,14 +126,14 @@ class Sweep:
             return
         arguments = tuple([self.argument(sources, step, count, op.last) for sources in op.sources])
         at = slice(start + step, start + step + count)
-        traces = {name: self.records[key][at] for key, name in self.traced.get(number, ())}
+        traces = {name: self.records[key][at] for key, name in self.traced[number]} if number in self.traced else NOTHING
         result, counts = op.run(self.wiring.first + start + step, arguments, traces)
         self.tallies.add(op.unit.path, at, counts)
         if isinstance(op, Fused):
             self.tallies.add(op.layer.unit.path, at, op.inner)
         for port, value in enumerate(result):
             if count == steps:
-                self.values[number, port] = Signal(read_only(value), op.last)
+                self.values[number, port] = Signal(value, op.last)
             else:
                 if step == 0:
                     self.values[number, port] = Signal(np.empty((steps, *value.shape[1:]), value.dtype), op.last)
@@ -138,11 +141,9 @@ class Sweep:
 
     def argument(self, sources: list[Source], step: int, count: int, last: bool) -> np.ndarray:
         """The sum of the sources over `count` steps, in edge order."""
-        total: np.ndarray | None = None
-        for source in sources:
-            value = self.delivered(source, step, count, last)
-            total = value if total is None else total + value
-        assert total is not None  # validate() refuses a port without edges
+        total = self.delivered(sources[0], step, count, last)
+        for source in sources[1:]:
+            total = total + self.delivered(source, step, count, last)
         return total
 
     def delivered(self, source: Source, step: int, count: int, last: bool) -> np.ndarray:
