@@ -7,14 +7,12 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 MODULE = "talon.hw._native"
 SOURCES = ["module.c", "choose.c", "isa_base.c", "isa_v3.c", "isa_v4.c"]
 # Contraction off: a fused multiply-add rounds once where the written meaning rounds twice.
-FLAGS = {
-    "unix": ["-std=c11", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fvisibility=hidden"],
-    "msvc": ["/std:c11", "/O2", "/fp:precise"],
-}
+FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fvisibility=hidden"]
 WISH = os.environ.get("TALON_NATIVE", "auto")
 """auto: without a compiler the package installs all the same; require: then it fails; skip: nothing is built."""
 REASON = Path("native/unbuilt.txt")
@@ -38,7 +36,9 @@ class Build(build_ext):
             self.unbuilt(f"{type(error).__name__}: {error}")
 
     def build_extension(self, ext: Extension) -> None:
-        ext.extra_compile_args += FLAGS.get(self.compiler.compiler_type, FLAGS["unix"])
+        if self.compiler.compiler_type == "msvc":
+            raise CompileError("the kernels need gcc or clang")
+        ext.extra_compile_args += FLAGS
         super().build_extension(ext)
         self.reason().unlink(missing_ok=True)
 
@@ -71,7 +71,10 @@ setup(
         Extension(
             MODULE,
             [f"csrc/{name}" for name in SOURCES],
-            depends=[f"csrc/{name}" for name in ("native.h", "isa.h", "affine.h", "conv.h", "neuron.h")],
+            depends=[
+                f"csrc/{name}"
+                for name in ("native.h", "isa.h", "wide.h", "affine.h", "conv.h", "maps.h", "neuron.h", "buffers.h")
+            ],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             py_limited_api=True,
         )

@@ -411,6 +411,50 @@ def test_a_session_goes_on_step_by_step() -> None:
     assert np.array_equal(middle.state.nodes["lif"]["v"], kept)
 
 
+def test_a_session_that_is_interrupted_goes_back_to_where_the_call_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = ir.Graph.chain(
+        input=ir.Input([6]),
+        fc=ir.Affine(weights(5, 6)),
+        lif=ir.LIF(3.0, 1.0, 0.0, 0.7),
+        mean=ir.StepMean(),
+        act=ir.GELU(5),
+        output=ir.Output([5]),
+    )
+    graph = ir.Graph(graph.nodes, [*graph.edges[:-1], ir.Edge("act", "output", delay=2)])
+    x = some(9, 4, 6)
+    expected = run(graph, x, engine="reference")
+    session = hw.compile(graph, chunk=2).session(batch=4)
+    first = session.run(x[:3])
+
+    whole, calls = ir.GELU.step, []
+
+    def interrupted(self: ir.GELU, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> Any:
+        calls.append(t)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return whole(self, t, state, *inputs)
+
+    monkeypatch.setattr(ir.GELU, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        session.run(x[3:])
+    last = session.run(x[3:])
+    same({"output": np.concatenate([first.outputs["output"], last.outputs["output"]])}, expected.outputs)
+    same(last.state.nodes["lif"], expected.state.nodes["lif"])
+    same(last.state.nodes["mean"], expected.state.nodes["mean"])
+    same(last.state.delays, expected.state.delays)
+
+
+def test_sweeps_are_used_again_from_a_fresh_state() -> None:
+    program, x = hw.compile(SPIKING), some(9, 4, 6)
+    expected = run(SPIKING, x, engine="reference", record="*")
+    for _ in range(3):
+        same_result(program.run(x, record="*"), expected)
+        same(program.run(x).outputs, expected.outputs)
+    for batch in range(1, 9):
+        program.run(some(2, batch, 6))
+    assert len(program._sweeps.idle) <= 4
+
+
 def test_programs_and_sessions_say_what_is_wrong() -> None:
     with pytest.raises(ir.TalonGraphError, match="declare the shape of one sample"):
         hw.compile(ir.Graph.chain(input=ir.Input(None), output=ir.Output(None)))

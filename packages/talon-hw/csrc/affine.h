@@ -32,13 +32,11 @@ static void NAME(add_events)(float *restrict y, const float *restrict x, const f
         const float *c = weight + index[e + 2] * width, *d = weight + index[e + 3] * width;
         if (ones) {
             for (ptrdiff_t o = 0; o < count; o += TALON_WIDE)
-                PUT(y + o, PLUS(PLUS(PLUS(PLUS(TAKE(y + o), TAKE(a + o)), TAKE(b + o)), TAKE(c + o)), TAKE(d + o)));
+                PUT(y + o, TAKE(y + o) + TAKE(a + o) + TAKE(b + o) + TAKE(c + o) + TAKE(d + o));
         } else {
             const float p = x[index[e]], q = x[index[e + 1]], r = x[index[e + 2]], s = x[index[e + 3]];
             for (ptrdiff_t o = 0; o < count; o += TALON_WIDE)
-                PUT(y + o, PLUS(PLUS(PLUS(PLUS(TAKE(y + o), SCALED(p, TAKE(a + o))), SCALED(q, TAKE(b + o))),
-                                     SCALED(r, TAKE(c + o))),
-                                SCALED(s, TAKE(d + o))));
+                PUT(y + o, TAKE(y + o) + p * TAKE(a + o) + q * TAKE(b + o) + r * TAKE(c + o) + s * TAKE(d + o));
         }
     }
     for (; e < events; e++) NAME(add_run)(y, x[index[e]], weight + index[e] * width, count);
@@ -67,11 +65,10 @@ static inline __attribute__((always_inline)) void NAME(affine_tile)(const talon_
             const int r = talon_lowest(mask);
             float *y = sum[r];
             if (ones) {
-                for (int k = 0; k < wides; k++) PUT(y + k * TALON_WIDE, PLUS(TAKE(y + k * TALON_WIDE), TAKE(w + k * TALON_WIDE)));
+                for (int k = 0; k < wides * TALON_WIDE; k += TALON_WIDE) PUT(y + k, TAKE(y + k) + TAKE(w + k));
             } else {
                 const float value = x[r * c->in + i];
-                for (int k = 0; k < wides; k++)
-                    PUT(y + k * TALON_WIDE, PLUS(TAKE(y + k * TALON_WIDE), SCALED(value, TAKE(w + k * TALON_WIDE))));
+                for (int k = 0; k < wides * TALON_WIDE; k += TALON_WIDE) PUT(y + k, TAKE(y + k) + value * TAKE(w + k));
             }
         }
     }
@@ -103,7 +100,7 @@ static inline __attribute__((always_inline)) void NAME(affine_block)(const talon
     WIDE total[AFFINE_ROWS][AFFINE_WIDES];
     for (int k = 0; k < wides; k++) {
         WIDE start = ZERO;
-        if (c->bias != NULL) start = PLUS(TAKE(c->bias + from + k * TALON_WIDE), start);
+        if (c->bias != NULL) start = TAKE(c->bias + from + k * TALON_WIDE) + start;
         for (int r = 0; r < rows; r++) total[r][k] = start;
     }
     const float *x = c->x + row * c->in;
@@ -111,7 +108,7 @@ static inline __attribute__((always_inline)) void NAME(affine_block)(const talon
         const float *w = c->weight + i * width + from;
         for (int r = 0; r < rows; r++)
             for (int k = 0; k < wides; k++)
-                total[r][k] = PLUS(total[r][k], SCALED(x[r * c->in + i], TAKE(w + k * TALON_WIDE)));
+                total[r][k] += x[r * c->in + i] * TAKE(w + k * TALON_WIDE);
     }
     const ptrdiff_t count = c->out - from < wides * TALON_WIDE ? c->out - from : wides * TALON_WIDE;
     for (int r = 0; r < rows; r++) {

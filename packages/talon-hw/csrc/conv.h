@@ -163,7 +163,7 @@ static inline __attribute__((always_inline)) void NAME(conv_places)(const talon_
     if (c->bias != NULL) {
         float bias[TALON_WIDE] = {0};
         for (ptrdiff_t o = 0; o < TALON_WIDE && from + o < c->out; o++) bias[o] = c->bias[group * c->out + from + o];
-        start = PLUS(TAKE(bias), start);
+        start = TAKE(bias) + start;
     }
     for (int p = 0; p < places; p++) sum[p] = start;
     for (ptrdiff_t ky = line.low; ky < line.high; ky++) {
@@ -174,7 +174,7 @@ static inline __attribute__((always_inline)) void NAME(conv_places)(const talon_
             const float *restrict place = x + (iy * c->size[1] + ix) * in + group * c->in;
             for (ptrdiff_t i = 0; i < run; i++)
                 for (int p = 0; p < places; p++)
-                    sum[p] = PLUS(sum[p], SCALED(place[p * apart + i], TAKE(w + i * across)));
+                    sum[p] += place[p * apart + i] * TAKE(w + i * across);
         }
     }
     const ptrdiff_t lanes = c->out - from < TALON_WIDE ? c->out - from : TALON_WIDE;
@@ -198,14 +198,14 @@ static inline __attribute__((always_inline)) void NAME(depthwise_places)(const t
     const ptrdiff_t ix = ox * c->stride[1] + low * c->dilation[1] - c->pad[1];
     const ptrdiff_t next = c->dilation[1] * channels, apart = c->stride[1] * channels;
     WIDE sum[CONV_PLACES], start = ZERO;
-    if (c->bias != NULL) start = PLUS(TAKE(c->bias + from), start);
+    if (c->bias != NULL) start = TAKE(c->bias + from) + start;
     for (int p = 0; p < places; p++) sum[p] = start;
     for (ptrdiff_t ky = line.low; ky < line.high; ky++) {
         const ptrdiff_t iy = line.oy * c->stride[0] + ky * c->dilation[0] - c->pad[0];
         const float *place = x + (iy * c->size[1] + ix) * channels + from;
         const float *w = c->weight + (ky * c->kernel[1] + low) * channels + from;
         for (ptrdiff_t k = low; k < high; k++, place += next, w += channels)
-            for (int p = 0; p < places; p++) sum[p] = PLUS(sum[p], TIMES(TAKE(place + p * apart), TAKE(w)));
+            for (int p = 0; p < places; p++) sum[p] += TAKE(place + p * apart) * TAKE(w);
     }
     for (int p = 0; p < places; p++) PUT(sums + (ox + p) * channels + from, sum[p]);
 }

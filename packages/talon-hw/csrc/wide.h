@@ -6,67 +6,26 @@
 #include <immintrin.h>
 #endif
 
-/* TALON_WIDE values in registers: one, two or four of them, as the compiler splits it for the instruction set. Values
-   are taken from memory and put there through macros, because no function may have such a type without a warning. */
-#ifdef __GNUC__
+/* TALON_WIDE values in one, two or four registers, as the compiler splits them for the instruction set (vectors of gcc and
+   clang). They go through macros, because a function that takes or gives one is warned of. */
 typedef float NAME(wide) __attribute__((vector_size(4 * TALON_WIDE), aligned(4), may_alias));
 #define WIDE NAME(wide)
 #define TAKE(p) (*(const WIDE *)(p))
 #define PUT(p, a) (*(WIDE *)(p) = (a))
-#define PLUS(a, b) ((a) + (b))
-#define TIMES(a, b) ((a) * (b))
-#define SCALED(x, a) ((x) * (a))
 #define ZERO ((WIDE){0})
-#else
-typedef struct {
-    float of[TALON_WIDE];
-} NAME(wide);
-#define WIDE NAME(wide)
-static inline WIDE NAME(take)(const float *p) {
-    WIDE a;
-    memcpy(&a, p, sizeof a);
-    return a;
-}
-static inline WIDE NAME(plus)(WIDE a, WIDE b) {
-    for (int o = 0; o < TALON_WIDE; o++) a.of[o] += b.of[o];
-    return a;
-}
-static inline WIDE NAME(times)(WIDE a, WIDE b) {
-    for (int o = 0; o < TALON_WIDE; o++) a.of[o] *= b.of[o];
-    return a;
-}
-static inline WIDE NAME(scaled)(float x, WIDE a) {
-    for (int o = 0; o < TALON_WIDE; o++) a.of[o] *= x;
-    return a;
-}
-static inline WIDE NAME(zero)(void) {
-    const WIDE a = {{0}};
-    return a;
-}
-#define TAKE(p) NAME(take)(p)
-#define PUT(p, a)                     \
-    do {                              \
-        const WIDE put = (a);         \
-        memcpy((p), &put, sizeof put); \
-    } while (0)
-#define PLUS(a, b) NAME(plus)(a, b)
-#define TIMES(a, b) NAME(times)(a, b)
-#define SCALED(x, a) NAME(scaled)(x, a)
-#define ZERO NAME(zero)()
-#endif
 
 /* y += x * w; without the product where x is 1, which changes no bit. */
 static inline void NAME(add_run)(float *restrict y, float x, const float *restrict w, ptrdiff_t count) {
     ptrdiff_t o = 0;
     if (x == 1.0f) {
-        for (; o + TALON_WIDE <= count; o += TALON_WIDE) PUT(y + o, PLUS(TAKE(y + o), TAKE(w + o)));
+        for (; o + TALON_WIDE <= count; o += TALON_WIDE) PUT(y + o, TAKE(y + o) + TAKE(w + o));
         if (count - o >= 8) {
             for (ptrdiff_t k = 0; k < 8; k++) y[o + k] += w[o + k];
             o += 8;
         }
         for (; o < count; o++) y[o] += w[o];
     } else {
-        for (; o + TALON_WIDE <= count; o += TALON_WIDE) PUT(y + o, PLUS(TAKE(y + o), SCALED(x, TAKE(w + o))));
+        for (; o + TALON_WIDE <= count; o += TALON_WIDE) PUT(y + o, TAKE(y + o) + x * TAKE(w + o));
         for (; o < count; o++) y[o] += x * w[o];
     }
 }

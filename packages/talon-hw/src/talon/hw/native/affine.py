@@ -41,7 +41,7 @@ class AffineOp(Layer):
     def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
         active, binary = cost
         if self.rows:
-            active, binary = active.reshape(*lead, -1).sum(axis=2), binary.reshape(*lead, -1).all(axis=2)
+            active, binary = active.reshape(*lead, -1).sum(axis=2), binary.reshape(*lead, -1).min(axis=2)
         return {"macs": self.macs, "synops": active * self.outs, "binary_input": binary}
 
     def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:

@@ -19,7 +19,6 @@ from talon.hw.native.sweep import Sweep
 from talon.ir.graph import Graph
 from talon.ir.primitive import Primitive
 
-
 KEPT_SIZES, KEPT_EACH = 4, 8
 """For how many numbers of samples sweeps are kept, and how many for each."""
 

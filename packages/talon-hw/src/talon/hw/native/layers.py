@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from talon.engine.wiring import Source, Unit
+from talon.hw.native.library import library
 from talon.hw.native.neurons import NeuronOp
 from talon.hw.native.ops import Arrays, Op, Quantities
-from talon.hw.native.library import library
 from talon.hw.native.options import way
 from talon.ir import exact
 

@@ -28,10 +28,11 @@ class PoolOp(Op):
         node, (channels, *size) = unit.node, shapes[0]
         out = tuple(unit.shapes[0][1:])
         c = library()
-        mean = isinstance(node, AvgPool2d)
-        self.divisors = np.ascontiguousarray(node.divisors(tuple(size)).astype(np.float32)) if mean else None
+        kind, self.divisors = c.MAX, None
+        if isinstance(node, AvgPool2d):
+            kind, self.divisors = c.MEAN, np.ascontiguousarray(node.divisors(tuple(size)).astype(np.float32))
         window = (tuple(size), tuple(node.kernel_size), node.strides, tuple(node.padding), tuple(node.dilations), out)
-        self.numbers = (channels, c.MEAN if mean else c.MAX, *window)
+        self.numbers = (channels, kind, *window)
         self.shape = (*out, channels)
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:

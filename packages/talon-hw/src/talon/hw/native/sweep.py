@@ -126,7 +126,9 @@ class Sweep:
             return
         arguments = tuple([self.argument(sources, step, count, op.last) for sources in op.sources])
         at = slice(start + step, start + step + count)
-        traces = {name: self.records[key][at] for key, name in self.traced[number]} if number in self.traced else NOTHING
+        traces = (
+            {name: self.records[key][at] for key, name in self.traced[number]} if number in self.traced else NOTHING
+        )
         result, counts = op.run(self.wiring.first + start + step, arguments, traces)
         self.tallies.add(op.unit.path, at, counts)
         if isinstance(op, Fused):

@@ -1,0 +1,122 @@
+/* What the door of module.c checks of the arguments of a call: that buffers hold what the numbers say. */
+#ifndef TALON_BUFFERS_H
+#define TALON_BUFFERS_H
+
+#define PY_SSIZE_T_CLEAN
+#ifndef Py_LIMITED_API
+#define Py_LIMITED_API 0x030B0000
+#endif
+#include <Python.h>
+
+#include "native.h"
+
+/* Buffers of one call, released together. */
+typedef struct {
+    Py_buffer view[24];
+    int count;
+} buffers;
+
+static void release(buffers *held) {
+    while (held->count > 0) PyBuffer_Release(&held->view[--held->count]);
+}
+
+/* The memory of an object with `items` items of `size` bytes; NULL with an error set, also by an earlier one, or for
+   None where `optional`. */
+static void *memory(buffers *held, PyObject *object, const char *name, Py_ssize_t items, Py_ssize_t size, int writable,
+                    int optional) {
+    if (PyErr_Occurred() || (optional && object == Py_None)) return NULL;
+    Py_buffer *view = &held->view[held->count];
+    if (PyObject_GetBuffer(object, view, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) < 0) return NULL;
+    held->count++;
+    if (items < 0 || view->len != items * size) {
+        PyErr_Format(PyExc_ValueError, "%s: expected %zd bytes, found %zd", name, items * size, view->len);
+        return NULL;
+    }
+    if ((uintptr_t)view->buf % (uintptr_t)size != 0) {
+        PyErr_Format(PyExc_ValueError, "%s is not aligned to %zd bytes", name, size);
+        return NULL;
+    }
+    return view->buf;
+}
+
+#define FLOATS(object, name, items) memory(&held, object, name, items, sizeof(float), 0, 0)
+#define FLOATS_OR_NONE(object, name, items) memory(&held, object, name, items, sizeof(float), 0, 1)
+#define INTO(object, name, items, type) memory(&held, object, name, items, sizeof(type), 1, 0)
+
+static PyObject *done(buffers *held, int mode) {
+    release(held);
+    return PyErr_Occurred() ? NULL : PyLong_FromLong(mode);
+}
+
+/* The rule of a neuron and its buffers but x, which the caller knows, from a tuple. 0 with an error set. */
+static int neurons(buffers *held, PyObject *given, talon_neuron *c) {
+    PyObject *y, *v, *trace, *spikes, *beta, *gain, *leak, *r, *threshold, *reset;
+    Py_ssize_t steps, batch, size;
+    long long first;
+    if (!PyTuple_Check(given)) {
+        PyErr_SetString(PyExc_TypeError, "neurons are a tuple");
+        return 0;
+    }
+    if (!PyArg_ParseTuple(given, "nnniiLOOOOOOOOOO", &steps, &batch, &size, &c->rule, &c->per_neuron, &first, &y, &v, &trace,
+                          &spikes, &beta, &gain, &leak, &r, &threshold, &reset))
+        return 0;
+    c->steps = steps, c->batch = batch, c->size = size, c->first = first;
+    const Py_ssize_t all = steps * batch * size, own = c->per_neuron ? size : 1;
+    const int delayed = c->rule & ~(TALON_GREATER | TALON_LEAKS);
+    if ((c->rule & ~31) != 0 || delayed == (TALON_SUBTRACT | TALON_NO_RESET) ||
+        delayed > (TALON_LATE | TALON_SUBTRACT)) {
+        PyErr_Format(PyExc_ValueError, "there is no rule %d", c->rule);
+        return 0;
+    }
+    c->y = memory(held, y, "y", all, sizeof(float), 1, 0);
+    c->v = memory(held, v, "v", batch * size, sizeof(float), 1, 0);
+    c->trace = memory(held, trace, "trace", all, sizeof(float), 1, 1);
+    c->spikes = memory(held, spikes, "spikes", steps * batch, sizeof(int64_t), 1, 0);
+    c->beta = memory(held, beta, "beta", own, sizeof(float), 0, 0);
+    c->gain = memory(held, gain, "gain", own, sizeof(float), 0, 0);
+    c->leak = memory(held, leak, "leak", own, sizeof(float), 0, 0);
+    c->r = memory(held, r, "r", own, sizeof(float), 0, 0);
+    c->threshold = memory(held, threshold, "threshold", own, sizeof(float), 0, 0);
+    c->reset = memory(held, reset, "reset", own, sizeof(float), 0, 0);
+    return !PyErr_Occurred();
+}
+
+/* The neurons that a layer of `rows` rows with `outs` outputs feeds; NULL where it feeds none. */
+static const talon_neuron *fed(buffers *held, PyObject *given, talon_neuron *c, Py_ssize_t rows, Py_ssize_t outs) {
+    if (given == Py_None || PyErr_Occurred() || !neurons(held, given, c)) return NULL;
+    if (c->steps * c->batch != rows || c->size != outs) {
+        PyErr_Format(PyExc_ValueError, "neurons: expected %zd rows of %zd, found %zd of %zd", rows, outs,
+                     c->steps * c->batch, c->size);
+        return NULL;
+    }
+    return c;
+}
+
+/* A window over two axes: sizes are positive, padding is not negative. */
+typedef struct {
+    Py_ssize_t n[12];
+} window;
+
+#define WINDOW "(nn)(nn)(nn)(nn)(nn)(nn)"
+#define WINDOW_AT(w)                                                                                            \
+    &(w).n[0], &(w).n[1], &(w).n[2], &(w).n[3], &(w).n[4], &(w).n[5], &(w).n[6], &(w).n[7], &(w).n[8], &(w).n[9], \
+        &(w).n[10], &(w).n[11]
+
+static int fill(const window *w, ptrdiff_t *size, ptrdiff_t *kernel, ptrdiff_t *stride, ptrdiff_t *pad,
+                ptrdiff_t *dilation, ptrdiff_t *osize) {
+    for (int axis = 0; axis < 2; axis++) {
+        size[axis] = w->n[axis];
+        kernel[axis] = w->n[2 + axis];
+        stride[axis] = w->n[4 + axis];
+        pad[axis] = w->n[6 + axis];
+        dilation[axis] = w->n[8 + axis];
+        osize[axis] = w->n[10 + axis];
+        if (size[axis] < 1 || kernel[axis] < 1 || stride[axis] < 1 || pad[axis] < 0 || dilation[axis] < 1 || osize[axis] < 1) {
+            PyErr_SetString(PyExc_ValueError, "sizes of a window are positive");
+            return 0;
+        }
+    }
+    return 1;
+}
+
+#endif
