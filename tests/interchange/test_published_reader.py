@@ -111,3 +111,12 @@ def test_it_reads_what_only_we_can_say(published: Reader, ours_alone: dict[str, 
     one = {"dtype": "<i8", "shape": [2], "sha256": hashlib.sha256(np.ones(2, np.int64).tobytes()).hexdigest()}
     assert nodes["ghost"]["primary_padding"] == nodes["ghost"]["cheap_padding"] == one
     assert found["split"]["edges"][1] == ["split:1", "a"]
+
+
+def test_it_refuses_integers_rather_than_compute_with_them(published: Reader, tmp_path: Path) -> None:
+    weight = ir.Quantized(np.ones((2, 3), np.int8), np.full((2, 1), 0.5, np.float32), 8, "pow2")
+    graph = ir.Graph.chain(input=ir.Input([3]), fc=ir.Affine(weight, np.zeros(2)), output=ir.Output([2]))
+    ir.write(tmp_path / "integers.t1c", graph)
+    found = published(tmp_path)["integers"]
+    assert isinstance(found, str)
+    assert "Quantized:Affine" in found

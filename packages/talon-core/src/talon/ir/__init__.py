@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from talon.ir.primitives.structure import HybridRegion as HybridRegion
     from talon.ir.primitives.structure import Skip as Skip
     from talon.ir.primitives.structure import StepMean as StepMean
+    from talon.ir.quantized import Quantized as Quantized
     from talon.plugins.local import register_node as register_node
     from talon.plugins.registry import list_primitives as list_primitives
     from talon.storage import info as info

@@ -20,6 +20,7 @@ from talon.ir.graph import Graph
 from talon.ir.migration import current
 from talon.ir.node import Node
 from talon.ir.opaque import Opaque
+from talon.ir.quantized import RECORD, Quantized, from_records, to_records
 from talon.ir.values import as_scalar
 
 FORMAT = "1.0"
@@ -115,11 +116,13 @@ def to_document(graph: Graph, provider: Callable[[type], tuple[str, str]], write
             free[cls] = frozenset(f.key for f in cls.fields.values() if f.free)
         record = NodeRecord(path, cls.__name__, *providers[cls], cls.schema)
         for declared, value in node.stored_fields():
-            if declared.is_array:
+            if isinstance(value, Quantized):
+                to_records(declared.key, value, record.arrays, record.attrs)
+            elif declared.is_array:
                 record.arrays[declared.key] = value if isinstance(value, ArrayRef) else ArrayRef.of(value)
             else:
                 record.attrs[declared.key] = declared.plain(value)
-        record.free = free[cls]
+        record.free = free[cls] | {RECORD} if RECORD in record.attrs else free[cls]
         record.published = {node.fields[n].key: value for n, value in node.published_values(owner).items()}
         nodes.append(record)
         if isinstance(node, Graph):
@@ -213,7 +216,8 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
     names = cls._tables.names
     # Files have no None: a field that must be given and is not there was given as None.
     values: dict[str, Any] = dict.fromkeys(cls._tables.nullable)
-    for key, value in (*record.attrs.items(), *record.arrays.items()):
+    attrs, arrays = from_records(record.attrs, record.arrays, record.path)
+    for key, value in (*attrs.items(), *arrays.items()):
         if key not in names:
             raise TalonFormatError(
                 "T304",
@@ -226,7 +230,7 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
         name = names[key]
         if cls.fields[name].is_array:
             # There is nothing to be lazy about in a single number.
-            if isinstance(value, ArrayRef) and not value.shape:
+            if isinstance(value, ArrayRef) and not value.shape and not isinstance(value, Quantized):
                 value = value.load()
             value = value if value is None or isinstance(value, ArrayRef) else np.asarray(value)
         elif isinstance(value, ArrayRef):

@@ -55,6 +55,7 @@ def neuron_module(name: str) -> bool:
 
 FACADE: dict[str, str] = {
     "Edge": "talon.ir.edges:Edge",
+    "Quantized": "talon.ir.quantized:Quantized",
     "Node": "talon.ir.node:Node",
     "Opaque": "talon.ir.opaque:Opaque",
     "Primitive": "talon.ir.primitive:Primitive",

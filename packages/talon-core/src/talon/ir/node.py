@@ -19,6 +19,7 @@ from talon.ir.errors import (
 )
 from talon.ir.fields import MISSING, ArrayField, Field, Shape, TypeField
 from talon.ir.ports import ONE_IN_ONE_OUT, Ports
+from talon.ir.quantized import Quantized
 from talon.ir.values import thaw
 
 Usage = tuple[str, Sequence[Shape]]
@@ -128,6 +129,9 @@ class Node(Declared):
         """Load every lazy array into memory of its own, also one that was touched and is a map of the file."""
         lazy = self.__dict__.get("_lazy", {})
         for name, ref in lazy.items():
+            if isinstance(ref, Quantized):
+                lazy[name] = ref.detached_all()
+                continue
             array = self.__dict__[name] = ref.detached()
             lazy[name] = ArrayRef.of(array)
 
@@ -148,16 +152,26 @@ class Node(Declared):
         lazy = values.get("_lazy", {})
         for name, field in self.fields.items():
             value = values[name] if name in values else lazy.get(name)
+            if lazy and isinstance(lazy.get(name), Quantized):
+                value = lazy[name]
             if value is not None and is_stored(field, value):
                 yield field, value
 
     def raw(self, name: str) -> np.ndarray | ArrayRef | None:
-        """An array field without loading it: the array where it is there, else its reference."""
-        if name in self.__dict__:
-            value: np.ndarray | None = self.__dict__[name]
+        """An array field without loading it: the array where it is there, else its reference; integers and their scale
+        where it is quantised."""
+        values = self.__dict__
+        ref: ArrayRef | None = values["_lazy"].get(name) if "_lazy" in values else None
+        if name in values and not isinstance(ref, Quantized):
+            value: np.ndarray | None = values[name]
             return value
-        ref: ArrayRef = self.__dict__["_lazy"][name]
+        assert ref is not None  # or the field would be there
         return ref
+
+    @property
+    def quant(self) -> Mapping[str, Quantized]:
+        """The quantised fields, by name: integers, scale, bits and rule. The field itself gives what they stand for."""
+        return {name: ref for name, ref in self.__dict__.get("_lazy", {}).items() if isinstance(ref, Quantized)}
 
     def shape_of(self, name: str) -> Shape | None:
         """The shape of an array field without loading it; None where the field is None."""
@@ -202,6 +216,9 @@ class Node(Declared):
     def same_as(self, other: object) -> bool:
         """Equality by type and by the value of every field, arrays to the bit (`==` is identity)."""
         if not isinstance(other, Node) or type(self) is not type(other):
+            return False
+        mine, theirs = self.quant, other.quant
+        if mine.keys() != theirs.keys() or not all(mine[name].same_as(theirs[name]) for name in mine):
             return False
         return all(
             field.same(getattr(self, name), getattr(other, name))
@@ -266,9 +283,8 @@ class Node(Declared):
             if isinstance(field, ArrayField):
                 if small_only and (isinstance(value, ArrayRef) or value.size > SMALL or not field.early):
                     continue
-                value = getattr(self, name)
             try:
-                field.check(value)
+                field.check(getattr(self, name) if isinstance(field, ArrayField) else value)
             except TalonError as error:
                 complete = False
                 yield named(self, error)
@@ -294,7 +310,10 @@ class Node(Declared):
         return rebuild, (type(self), thaw(self.given()))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        values = {n: v.load() if isinstance(v, ArrayRef) else v for n, v in self.given().items()}
+        values = {
+            n: v.detached_all() if isinstance(v, Quantized) else v.load() if isinstance(v, ArrayRef) else v
+            for n, v in self.given().items()
+        }
         return rebuild(type(self), {n: v.copy() if isinstance(v, np.ndarray) else v for n, v in values.items()})
 
     def __repr__(self) -> str:
@@ -328,6 +347,8 @@ def rebuild(cls: type[T], values: dict[str, Any]) -> T:
 
 def show(name: str, value: Any) -> str:
     """A field in a repr: arrays by dtype and shape (scalars by value), long values cut short."""
+    if isinstance(value, Quantized):
+        return f"{name}={value.bits} bits{list(value.shape)}"
     if isinstance(value, ArrayRef) or (isinstance(value, np.ndarray) and (value.size > 1 or value.ndim > 1)):
         return f"{name}={value.dtype}{list(value.shape)}"
     if isinstance(value, np.ndarray):

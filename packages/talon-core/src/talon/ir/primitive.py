@@ -10,6 +10,7 @@ from talon.ir.arrays import ArrayRef
 from talon.ir.errors import TalonError
 from talon.ir.fields import ArrayField, Shape
 from talon.ir.node import Node
+from talon.ir.quantized import Quantized
 
 if TYPE_CHECKING:
     from talon.ir.graph import Graph
@@ -76,7 +77,9 @@ class Composite(Node):
 
 
 def part(value: np.ndarray | ArrayRef, index: Any, shape: tuple[int, ...]) -> np.ndarray | ArrayRef:
-    """A slice of an array field for a decomposition; a lazy one stays lazy."""
+    """A slice of an array field for a decomposition; a lazy one stays lazy, a quantised one quantised."""
+    if isinstance(value, Quantized):
+        return value.part(index)
     if isinstance(value, ArrayRef):
         return ArrayRef(value.dtype, shape, lambda: np.asarray(value.load()[index]))
     return np.asarray(value[index])

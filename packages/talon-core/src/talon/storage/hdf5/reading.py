@@ -18,6 +18,7 @@ from h5py import h5d, h5g, h5l, h5o, h5s
 from talon.ir.arrays import ArrayRef
 from talon.ir.document import Document, EdgeRecord, NodeRecord, check_format
 from talon.ir.errors import TalonError, TalonFormatError
+from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import MAX_DEPTH, as_scalar
 from talon.storage.backend import Progress
 from talon.storage.hdf5.guard import inspect
@@ -168,6 +169,8 @@ class Reader:
             kind = self.text(fields["type"], inner) if "type" in fields else None
             if kind is None:
                 raise TalonFormatError("T303", "a node has no type", node=inner)
+            if RECORD in fields:
+                kind = kind.removeprefix(TYPE)
             if kind == "Graph":
                 self.level(members[name], inner, depth + 1, progress)
             else:

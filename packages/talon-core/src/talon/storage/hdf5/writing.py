@@ -23,6 +23,7 @@ from h5py import h5d, h5f, h5g, h5p, h5s, h5t
 
 from talon.ir.document import Document, EdgeRecord, NodeRecord
 from talon.ir.errors import TalonFileError
+from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import same_value
 from talon.storage.backend import Progress
 from talon.storage.hdf5.values import ABSENT, Absent, from_tree, tree_form
@@ -130,7 +131,7 @@ class _Tree:
     ) -> dict[str, Any]:
         """Write the fields, and note where large arrays stand; returns the attributes that the tree does not say
         exactly, in tagged form."""
-        self.text(group, "type", record.type)
+        self.text(group, "type", TYPE + record.type if RECORD in record.attrs else record.type)
         different: dict[str, Any] = {}
         for name, array in record.arrays.items():
             if name in record.published:
