@@ -37,7 +37,7 @@ def picky(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("picky")
 def test_auto_takes_the_first_that_accepts() -> None:
     x: Any = np.zeros((1, 1, 1))
-    assert list_engines() == ["picky", "native", "reference"]
+    assert list_engines() == ["picky", "native", "reference", "integer"]
     assert run(GRAPH, x, dtype="float64").engine.name == "picky"
     chosen = run(GRAPH, x).engine
     assert chosen.name == "native"

@@ -22,10 +22,15 @@ class ReferenceEngine:
         return None
 
     def execute(self, task: Task) -> Result:
-        return _Run(task).execute()
+        return Stepper(task).execute()
 
 
-class _Run(Wiring):
+class Stepper(Wiring):
+    """A task gone through step by step, node by node. Subclasses compute otherwise; what a node is given stays."""
+
+    name = "reference"
+    how = "numpy step"
+
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self.values: list[tuple[np.ndarray, ...]] = [()] * len(self.units)
@@ -35,15 +40,34 @@ class _Run(Wiring):
     def argument(self, sources: list[Source]) -> np.ndarray:
         """The sum of the sources in edge order; a single one is handed on as it is."""
         total: np.ndarray | None = None
-        for node, port, delay in sources:
-            if delay:
-                ring = self.history[node, port]
-                value = ring[-delay] if len(ring) >= delay else self.before[node, port]
-            else:
-                value = self.values[node][port]
+        for source in sources:
+            value = self.delivered(source)
             total = value if total is None else total + value
         assert total is not None  # validate() refuses a port without edges
         return total
+
+    def delivered(self, source: Source) -> np.ndarray:
+        node, port, delay = source
+        if not delay:
+            return self.values[node][port]
+        ring = self.history[node, port]
+        return ring[-delay] if len(ring) >= delay else self.before[node, port]
+
+    def entered(self, number: int, array: np.ndarray) -> np.ndarray:
+        """A step of an Input as the nodes get it."""
+        return array
+
+    def computed(self, number: int, t: int, arguments: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        """One step of a node."""
+        return self.units[number].step(t, arguments)
+
+    def told(self, number: int, port: int) -> np.ndarray:
+        """The value of a port as outputs and records give it."""
+        return self.values[number][port]
+
+    def told_state(self, number: int, name: str) -> np.ndarray:
+        """The state of a node as records give it."""
+        return self.units[number].state[name]
 
     def execute(self) -> Result:
         task, inputs = self.task, self.inputs
@@ -58,20 +82,19 @@ class _Run(Wiring):
                 unit = self.units[number]
                 entering = inputs.get(number)
                 if entering is not None:
-                    self.values[number] = (entering[step],)
+                    self.values[number] = (self.entered(number, entering[step]),)
                     continue
                 arguments = tuple([self.argument(sources) for sources in unit.arguments])
-                result = self.values[number] = unit.step(self.first + step, arguments)
+                result = self.values[number] = self.computed(number, self.first + step, arguments)
                 tallies.add(unit.path, step, unit.count(arguments, result))
                 if number in self.exits:
-                    outputs[self.exits[number]][step] = result[0]
+                    outputs[self.exits[number]][step] = self.told(number, 0)
             for key, (number, name, port) in places.items():
-                unit = self.units[number]
-                records[key][step] = unit.state[name] if port is None else self.values[number][port]
+                records[key][step] = self.told_state(number, name) if port is None else self.told(number, port)
             for (node, port), ring in self.history.items():
                 ring.append(self.values[node][port])
             if task.progress is not None:
                 task.progress(step + 1, task.steps)
         self.held = {key: list(ring) for key, ring in self.history.items()}
-        use = EngineUse("reference", "", {unit.path: "numpy step" for unit in self.units})
+        use = EngineUse(self.name, "", {unit.path: self.how for unit in self.units})
         return Result(outputs, self.state(), Counts(tallies.found), records, use)

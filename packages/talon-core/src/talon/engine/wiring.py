@@ -186,12 +186,13 @@ class Wiring:
         for name, array in state.delays.items():
             node, port = named[name]
             depth, shape = self.depths[node, port], (self.task.batch, *self.units[node].shapes[port])
-            if array.shape[1:] != shape or array.dtype != self.task.dtype or len(array) > depth:
+            dtype = self.zeros(node, port).dtype
+            if array.shape[1:] != shape or array.dtype != dtype or len(array) > depth:
                 raise TalonRunError(
                     "T403",
                     "the state's delayed values do not fit",
                     node=name,
-                    expected=f"at most {depth} of {self.task.dtype} {shape}",
+                    expected=f"at most {depth} of {dtype} {shape}",
                     found=f"{array.dtype} {array.shape}",
                 )
             self.held[node, port] = [np.array(value) for value in array]

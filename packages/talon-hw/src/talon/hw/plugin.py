@@ -18,4 +18,8 @@ def talon_commands() -> dict[str, str]:
 def talon_engines() -> dict[str, Any]:
     from talon.engine.choice import EngineSpec
 
-    return {"native": EngineSpec("talon.hw.native.engine:NativeEngine", priority=10)}
+    return {
+        "native": EngineSpec("talon.hw.native.engine:NativeEngine", priority=10),
+        # Behind the reference: a quantised graph runs in float unless its integers are asked for.
+        "integer": EngineSpec("talon.hw.integers.engine:IntegerEngine", priority=-10),
+    }

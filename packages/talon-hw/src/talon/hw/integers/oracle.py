@@ -1,0 +1,74 @@
+"""The integers in numpy, one step after the other: the written meaning that every other execution must reproduce."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from talon.hw.integers.arithmetic import Arithmetic, Register, decayed, overflowed
+from talon.hw.integers.pieces import Cell, Weights
+from talon.ir import exact
+from talon.ir.primitives.convolution import Convolution
+
+
+def sums(piece: Weights, t: int, x: np.ndarray, numeric: Arithmetic) -> np.ndarray:
+    """The sums of a layer, exact; or with every addition saturated, where the arithmetic says so."""
+    node, weight, bias = piece.node, piece.weight_at(t), piece.bias_at(t)
+    if numeric.accumulate == "sequential_saturate":
+        return saturated_sums(piece, t, x, numeric.accumulators)
+    if isinstance(node, Convolution):
+        geometry = (node.strides, node.pads, node.dilations, node.group_count)
+        return exact.convolve(x, weight, bias, *geometry)
+    rows = exact.affine(x.reshape(-1, x.shape[-1]), np.ascontiguousarray(weight.T), bias)
+    return rows.reshape(*x.shape[:-1], -1)
+
+
+def saturated_sums(piece: Weights, t: int, x: np.ndarray, register: Register) -> np.ndarray:
+    """One input after the other in the written order, each sum kept to the register."""
+    node, weight, bias = piece.node, piece.weight_at(t), piece.bias_at(t)
+    if not isinstance(node, Convolution):
+        flat = x.reshape(-1, x.shape[-1])
+        total = np.zeros((len(flat), len(weight)), np.int64) if bias is None else np.tile(bias, (len(flat), 1))
+        total = overflowed(total, register)
+        for i in range(flat.shape[1]):
+            total = overflowed(total + flat[:, i, None] * weight[:, i], register)
+        return total.reshape(*x.shape[:-1], -1)
+    total = np.zeros((len(x), *piece.shape), np.int64)
+    if bias is not None:
+        total = overflowed(total + bias.reshape(-1, *(1,) * (total.ndim - 2)), register)
+    geometry = (node.strides, node.pads, node.dilations, node.group_count)
+    for tap in np.ndindex(*weight.shape[2:]):
+        for channel in range(weight.shape[1]):
+            one = np.zeros_like(weight)
+            place = (slice(None), channel, *tap)
+            one[place] = weight[place]
+            total = overflowed(total + exact.convolve(x, one, None, *geometry), register)
+    return total
+
+
+def cell(piece: Cell, t: int, state: dict[str, np.ndarray], x: np.ndarray, numeric: Arithmetic) -> np.ndarray:
+    """One step of a neuron: as its float step, in integers."""
+    node, membranes = piece.node, numeric.membranes
+    x = overflowed(x, Register(piece.input_bits, numeric.accumulators.overflow))
+    v = state["v"].astype(np.int64)
+    late = node.reset_delay == 1 and node.reset != "none"
+    pending = fires(v, piece) if late and t > 0 else None
+    if pending is not None and node.reset == "value":
+        v = np.where(pending, piece.reset, v)
+    if numeric.order[0] == "decay":
+        v = overflowed((v if piece.decay is None else decayed(v, piece.factor, piece.decay)) + x, membranes)
+    else:
+        v = overflowed(v + x, membranes)
+        v = v if piece.decay is None else overflowed(decayed(v, piece.factor, piece.decay), membranes)
+    if pending is not None and node.reset == "subtract":
+        v = np.where(pending, overflowed(v - piece.threshold, membranes), v)
+    spikes = fires(v, piece)
+    if not late and node.reset == "value":
+        v = np.where(spikes, piece.reset, v)
+    elif not late and node.reset == "subtract":
+        v = np.where(spikes, overflowed(v - piece.threshold, membranes), v)
+    state["v"] = v.astype(np.int64)
+    return spikes.astype(np.int64)
+
+
+def fires(v: np.ndarray, piece: Cell) -> np.ndarray:
+    return np.asarray(v >= piece.threshold if piece.node.comparator == "ge" else v > piece.threshold)

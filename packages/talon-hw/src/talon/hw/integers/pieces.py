@@ -1,0 +1,234 @@
+"""What a node of a quantised graph is to integers: weights that are summed, a neuron, values that are moved.
+
+Values are int64 `(B, *shape)`. Each piece says besides what 1 stands for in its outputs (`unit`) and how large they
+can be (`bound`), from which the width that sums need is proved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from talon.hw.integers.arithmetic import factor_of
+from talon.hw.integers.record import QuantRecord
+from talon.ir import exact
+from talon.ir.errors import TalonRunError
+from talon.ir.fields import Shape
+from talon.ir.primitive import Primitive
+from talon.ir.primitives.neurons import LIF, Neuron, spread
+from talon.ir.quantized import Quantized
+
+
+class Value(NamedTuple):
+    """What is known of the values of a port before anything runs: what 1 stands for, an array that broadcasts to the
+    sample, and their largest size. `summed`: sums of an accumulator, which overflow where they leave it."""
+
+    unit: np.ndarray
+    bound: int
+    summed: bool
+
+
+@dataclass
+class Site:
+    """A node to be read: its path, the shapes of its inputs and its (first) output, and what enters each argument."""
+
+    name: str
+    node: Any
+    shapes: tuple[Shape, ...]
+    shape: Shape
+    entering: list[Value]
+    record: QuantRecord
+
+    def refuse(self, message: str, expected: str, found: str, help: str) -> TalonRunError:
+        return TalonRunError("T411", message, node=self.name, expected=expected, found=found, help=help)
+
+    def integers(self, field: str) -> np.ndarray:
+        """The integers of a quantised field; a parameter that is 0 needs none."""
+        quantised: Quantized | None = self.node.quant.get(field)
+        if quantised is not None:
+            return quantised.integers.astype(np.int64)
+        value = getattr(self.node, field)
+        if (np.asarray(value) == 0).all():
+            return np.zeros(np.shape(value), np.int64)
+        raise self.refuse(
+            f"{field} is not quantised",
+            "integers with a scale",
+            f"floats ({np.asarray(value).dtype})",
+            "quantise the whole graph with hw.quantize",
+        )
+
+
+class Piece:
+    """A node as integers compute it; `outs` are what is known of each output."""
+
+    host: ClassVar[bool] = False
+    outs: list[Value]
+
+    def values(self, t: int, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Its outputs at step `t`, where they follow from its inputs alone."""
+        return inputs
+
+
+class Weights(Piece):
+    """A layer: exact sums of integer weights times integer inputs, begun at the bias."""
+
+    def __init__(self, site: Site) -> None:
+        node: Any = site.node
+        self.node = node
+        (entering,) = site.entering
+        if entering.summed:
+            raise site.refuse(
+                "the layer reads sums that never left their accumulator",
+                "spikes, or numbers from an Input",
+                "another layer, without a neuron in between",
+                "put neurons between the two, or fold one layer into the other",
+            )
+        self.weight = site.integers("weight")
+        self.bias = None if node.bias is None else site.integers("bias")
+        outs = node.dims["out"]
+        # The largest sum of any output at any step: what can arrive at each weight is at most the bound.
+        weight = self.weight if node.per_step("weight") else self.weight[None]
+        sums = np.abs(weight).reshape(len(weight), outs, -1).sum(axis=2).max(axis=0) * entering.bound
+        if self.bias is not None:
+            bias = self.bias if node.per_step("bias") else self.bias[None]
+            sums = sums + np.abs(bias).max(axis=0)
+        self.bound = int(sums.max())
+        if self.bound >= 2**62:
+            raise site.refuse("the sums are too large to prove", "< 2^62", f"{self.bound:.3g}", "use fewer bits")
+        unit = site.record.units.get(site.name)
+        if unit is None:
+            raise site.refuse(
+                "nothing says what its sums stand for", "a unit in quantization_config", "none", "quantise it again"
+            )
+        along = unit.reshape(-1, *(1,) * (len(site.shape) - 1)) if "in" not in node.dims else unit
+        self.shape = site.shape
+        self.outs = [Value(along, self.bound, summed=True)]
+
+    def weight_at(self, t: int) -> np.ndarray:
+        found: np.ndarray = exact.at_step(self.weight, self.node.per_step("weight"), t)
+        return found
+
+    def bias_at(self, t: int) -> np.ndarray | None:
+        return None if self.bias is None else exact.at_step(self.bias, self.node.per_step("bias"), t)
+
+    @property
+    def bits(self) -> int:
+        """Bits of an accumulator that holds every sum this layer can make."""
+        return 1 + math.ceil(math.log2(self.bound + 1))
+
+
+class Cell(Piece):
+    """A neuron: an integer membrane that decays, takes its input, is compared and reset."""
+
+    def __init__(self, site: Site) -> None:
+        node = site.node
+        assert isinstance(node, Neuron)
+        (entering,) = site.entering
+        rank = len(site.shape)
+        numeric = site.record.arithmetic
+        self.node = node
+        if node.comparator != numeric.comparator:
+            raise site.refuse(
+                "it compares otherwise than the arithmetic",
+                repr(numeric.comparator),
+                repr(node.comparator),
+                "quantise it again for this target",
+            )
+        self.threshold = spread(site.integers("v_threshold"), rank)
+        self.reset = spread(site.integers("v_reset"), rank)
+        self.start = spread(site.integers("v_init"), rank)
+        self.factor, self.decay = np.zeros((), np.int64), None
+        if isinstance(node, LIF):
+            self.decay = numeric.decay
+            if self.decay is None:
+                raise site.refuse("the target's membranes do not decay", "IF", "LIF", "use IF, or another target")
+            self.factor = spread(factor_of(node.tau, self.decay), rank)
+        self.unit = np.broadcast_to(entering.unit, site.shape)
+        self.input_bound = entering.bound
+        self.input_bits = site.record.accumulator_bits.get(site.name, numeric.accumulators.bits)
+        self.outs = [Value(np.ones((), np.float32), 1, summed=False)]
+
+
+class Moved(Piece):
+    """Values that change their places, or of which the largest is taken: the numpy step computes them as they are."""
+
+    def __init__(self, site: Site) -> None:
+        self.node: Primitive = site.node
+        shapes = [site.shapes[0]] * len(site.entering) if len(site.shapes) < len(site.entering) else site.shapes
+        units = [np.broadcast_to(v.unit, s)[None] for v, s in zip(site.entering, shapes, strict=True)]
+        bound, summed = max(value.bound for value in site.entering), any(value.summed for value in site.entering)
+        found = self.step(0, *[unit.astype(np.float64) for unit in units])
+        self.outs = [Value(np.asarray(unit[0], np.float32), bound, summed) for unit in found]
+
+    def step(self, t: int, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        result = self.node.step(t, {}, *inputs)
+        return result if isinstance(result, tuple) else (result,)
+
+    def values(self, t: int, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        # In float64 every integer of up to 53 bits is itself.
+        found = self.step(t, *[x.astype(np.float64) for x in inputs])
+        return tuple([np.asarray(value).astype(np.int64) for value in found])
+
+
+class Summed(Piece):
+    """Windows of which a mean would be taken: their sums, so that 1 stands for less."""
+
+    def __init__(self, site: Site) -> None:
+        self.node: Any = site.node
+        (entering,) = site.entering
+        divisors = np.unique(self.node.divisors(site.shapes[0][1:]))
+        if len(divisors) > 1:
+            raise site.refuse(
+                "its windows are of different sizes",
+                "the same divisor everywhere",
+                f"{divisors.min()} to {divisors.max()}",
+                "leave out padding and ceil_mode, or use count_include_pad=True",
+            )
+        self.divisor = int(divisors[0])
+        (unit,) = Moved(site).outs
+        self.outs = [Value(unit.unit / np.float32(self.divisor), entering.bound * self.divisor, entering.summed)]
+
+    def values(self, t: int, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        (x,) = inputs
+        total = sum(self.node.windows(x.astype(np.float64), 0.0))
+        return (np.asarray(total, np.int64),)
+
+
+class Passed(Piece):
+    """One input, handed on."""
+
+    def __init__(self, site: Site) -> None:
+        self.outs = [site.entering[0]]
+
+
+class OnHost(Piece):
+    """What no core computes: it runs in float on the host, on what the integers stand for."""
+
+    host = True
+
+    def __init__(self, site: Site) -> None:
+        self.outs = []
+
+
+def skip(site: Site) -> Piece:
+    return Passed(site) if site.node.identity else Moved(site)
+
+
+def upsample(site: Site) -> Piece:
+    return Moved(site) if site.node.mode == "nearest" else OnHost(site)
+
+
+PIECES: dict[str, Callable[[Site], Piece]] = {
+    **dict.fromkeys(("Affine", "SpikingAffine", "Conv1d", "Conv2d", "SConv", "SDConv"), Weights),
+    **dict.fromkeys(("LIF", "IF"), Cell),
+    **dict.fromkeys(("MaxPool2d", "Flatten", "Concat", "ChannelSplit"), Moved),
+    "AvgPool2d": Summed,
+    "Upsample": upsample,
+    "Skip": skip,
+    **dict.fromkeys(("Output", "HybridRegion", "Dropout"), Passed),
+}
+"""What integers make of a primitive, by its name; all others run on the host."""

@@ -1,0 +1,91 @@
+"""What a quantised graph carries beside its integers: `quantization_config` of the outermost graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from talon.hw.integers.arithmetic import Arithmetic
+from talon.ir.errors import TalonFormatError, TalonRunError
+from talon.ir.graph import Graph
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the values of an Input become integers: `round(x / scale)`, halves to even, between `low` and `high`."""
+
+    scale: float
+    low: int
+    high: int
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(np.clip(np.rint(x.astype(np.float64) / self.scale), self.low, self.high), np.int64)
+
+    @property
+    def binary(self) -> bool:
+        return self.scale == 1.0 and (self.low, self.high) == (0, 1)
+
+
+@dataclass(frozen=True)
+class QuantRecord:
+    """The arithmetic that the integers are for, how inputs are encoded, the unit of every sum (node path -> what 1
+    stands for, one for all or one per channel), widths that a node has for itself, and where all that comes from."""
+
+    arithmetic: Arithmetic
+    inputs: Mapping[str, Encoding]
+    units: Mapping[str, np.ndarray]
+    accumulator_bits: Mapping[str, int] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """Target, calibration, method and ledger, for people and reports; nothing computes with it."""
+
+    def as_config(self) -> dict[str, Any]:
+        """Plain values for `Graph.quantization_config`."""
+        return {
+            "format": FORMAT,
+            "arithmetic": self.arithmetic.as_dict(),
+            "inputs": {n: {"scale": e.scale, "low": e.low, "high": e.high} for n, e in self.inputs.items()},
+            "units": dict(self.units),
+            "accumulator_bits": dict(self.accumulator_bits),
+            "origin": dict(self.origin),
+        }
+
+    @classmethod
+    def of(cls, graph: Graph) -> Self:
+        """The record of a graph. Raises `TalonRunError` (T411) where it has none, `TalonFormatError` (T303) where it
+        is damaged."""
+        said = graph.quantization_config
+        if not isinstance(said, Mapping) or "arithmetic" not in said:
+            raise TalonRunError(
+                "T411",
+                "the graph holds no integers",
+                expected="a graph that hw.quantize made",
+                found="float parameters",
+                help="quantise it first: hw.quantize(graph, target, calibration=x), or 'talon hw quantize'",
+            )
+        try:
+            if said["format"] != FORMAT:
+                raise ValueError(f"format {said['format']!r}, not {FORMAT}")
+            found = cls(
+                Arithmetic.of(said["arithmetic"]),
+                {n: Encoding(float(e["scale"]), int(e["low"]), int(e["high"])) for n, e in said["inputs"].items()},
+                {name: np.asarray(unit, np.float32) for name, unit in said["units"].items()},
+                {name: int(bits) for name, bits in said["accumulator_bits"].items()},
+                said["origin"],
+            )
+            numbers = [*found.units.values()] + [np.array(e.scale) for e in found.inputs.values()]
+            if any(not (np.isfinite(number) & (number > 0)).all() for number in numbers):
+                raise ValueError("a unit or scale that is not finite and positive")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise TalonFormatError(
+                "T303",
+                "quantization_config is damaged",
+                expected="what hw.quantize writes",
+                found=f"{type(error).__name__}: {error}",
+                help="quantise the network again",
+            ) from error
+        return found
