@@ -14,9 +14,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from talon.engine import run as run
+    from talon.hw.catalogue import target as target
+    from talon.hw.catalogue import targets as targets
     from talon.hw.description import Target as Target
-    from talon.hw.description import target as target
-    from talon.hw.description import targets as targets
     from talon.hw.fit import check as check
     from talon.hw.native.program import Program as Program
     from talon.hw.native.program import Session as Session
@@ -29,8 +29,8 @@ else:
         {
             "run": "talon.engine:run",
             "Target": "talon.hw.description:Target",
-            "target": "talon.hw.description:target",
-            "targets": "talon.hw.description:targets",
+            "target": "talon.hw.catalogue:target",
+            "targets": "talon.hw.catalogue:targets",
             "check": "talon.hw.fit:check",
             "Finding": "talon.hw.report:Finding",
             "FitReport": "talon.hw.report:FitReport",

@@ -74,8 +74,9 @@ class LayerUse:
 
 @dataclass(frozen=True, slots=True)
 class CoreUse:
-    """One core: the layers that have tiles on it, and what they use of it."""
+    """One core: its kind, the layers that have tiles on it, and what they use of it."""
 
+    kind: str
     layers: tuple[str, ...]
     uses: tuple[Use, ...]
 
@@ -100,9 +101,12 @@ class FitReport(Findings):
     diagnostics: tuple[Diagnostic, ...]
 
     def fullest(self) -> list[Use]:
-        """For each resource of a core, its largest use."""
-        columns = zip(*(core.uses for core in self.cores), strict=True)
-        return [max(column, key=lambda use: use.need or 0) for column in columns]
+        """For each resource of a core, the use that leaves least of it."""
+        columns: dict[str, list[Use]] = {}
+        for core in self.cores:
+            for use in core.uses:
+                columns.setdefault(use.resource, []).append(use)
+        return [max(column, key=lambda use: (use.share or 0.0, use.need or 0)) for column in columns.values()]
 
     def verdict(self) -> str:
         """The answer in one line."""
@@ -115,9 +119,11 @@ class FitReport(Findings):
 
     def table(self) -> list[list[str]]:
         """The layers as rows of text, the heads first."""
-        rows = [["layer", "cores", *(use.resource for use in self.layers[0].uses), "fan-in"]] if self.layers else []
+        columns = list(dict.fromkeys(use.resource for layer in self.layers for use in layer.uses))
+        rows = [["layer", "cores", *columns, "fan-in"]] if self.layers else []
         for layer in self.layers:
-            cells = [amount(use.need, use.unit if use.unit == "B" else "") for use in layer.uses]
+            used = {use.resource: amount(use.need, use.unit if use.unit == "B" else "") for use in layer.uses}
+            cells = [used.get(column, "-") for column in columns]
             if not layer.spiking:
                 cells[0] += " sums"
             rows.append([layer.name, f"{layer.cores:,}" if layer.cores else "-", *cells, amount(layer.fan_in)])
