@@ -89,7 +89,13 @@ def show_report(out: Output, report: FitReport) -> None:
         out.line(line)
     out.line()
     for finding in report.diagnostics:
-        out.problem(finding, err=False)
+        if finding.code == "T505":
+            out.problems.append(finding)  # told together below
+        else:
+            out.problem(finding, err=False)
+    if not out.quiet:
+        for line in report.unknowns():
+            out.line(line)
 
 
 targets.add_command(show)

@@ -36,23 +36,24 @@ def words(target: Target, memory: Memory, stored: Mapping[str, int]) -> int | No
     """
     total = 0
     for kind in memory.holds:
-        count, each = stored.get(kind, 0), values_a_word(target, memory, kind)
-        if each is not None:
-            total += -(-count // each) if each >= 1 else round(count / each)
+        count, sharing = stored.get(kind, 0), share_of_word(target, memory, kind)
+        if sharing is not None:
+            values, taken = sharing
+            total += -(-count // values) * taken
         elif count:
             return None
     return total
 
 
-def values_a_word(target: Target, memory: Memory, kind: str) -> float | None:
-    """How many values of a kind one word holds; less than 1 where a value takes several words; None if unknown."""
+def share_of_word(target: Target, memory: Memory, kind: str) -> tuple[int, int] | None:
+    """So many values of a kind take so many words; None where it depends on what nobody says."""
     width, bits = target.width(kind), memory.bits.value
     if memory.packing == "single":
-        return 1
+        return 1, 1
     if memory.packing is None or width is None or bits is None:
         return None
     width += memory.overhead.value or 0
-    return bits // width if memory.packing == "packed" and width <= bits else 1 / -(-width // bits)
+    return (bits // width, 1) if memory.packing == "packed" and width <= bits else (1, -(-width // bits))
 
 
 def stored_words(target: Target, memory: Memory, layer: Layer, form: Shape) -> int | None:

@@ -32,19 +32,6 @@ def connections(placed: Placed) -> Iterator[Finding]:
             if use.over:
                 message = f"one unit of {placed.names[number]!r} has too many {unit}"
                 yield short(placed, use, message, placed.paths(number)[0])
-    yield from outside_fan_out(placed)
-
-
-def outside_fan_out(placed: Placed) -> Iterator[Finding]:
-    """Inputs of the graph that make more connections than a unit may."""
-    most = placed.most("fan_out").value
-    for number, node in enumerate(placed.wiring.nodes):
-        if type(node).__name__ == "Input":
-            count = int(placed.units.fan_out[placed.wiring.wires[number, 0]].max(initial=0))
-            use = Use("fan-out", count, most, "outputs")
-            if use.over:
-                path = placed.wiring.path(number)
-                yield short(placed, use, f"one unit of {path!r} has too many outputs", path)
 
 
 def indivisible(placed: Placed) -> Iterator[Finding]:
@@ -101,24 +88,26 @@ MENDS = {
     "destinations": "let at most {have} cores read it: fewer branches, or smaller layers behind it",
     "inputs": "at most {have} values of the Inputs; gather them before the chip",
     "outputs": "let no more than {have} units of a core be read by an Output; a readout layer of its own is one way",
-    "neurons": "fewer channels, or a stride or pool early in the network ({times:.1f} times too many); a larger target",
-    "cores": "make the network {times:.1f} times smaller, or use a target with more cores",
+    "neurons": "fewer channels, or a stride or pool early in the network ({excess}); a larger target",
+    "cores": "make the network smaller ({excess}), or use a target with more cores",
 }
-MEND_MEMORY = "fewer channels or inputs ({times:.1f} times too much); a target with more memory"
+MEND_MEMORY = "fewer channels or inputs ({excess}); a target with more memory"
 
 
 def short(placed: Placed, use: Use, message: str, node: str | None) -> Finding:
     """The finding for a use that is over; names the resource, both numbers, and what makes the need smaller."""
     need, have = use.need or 0, use.have or 0
     text = MENDS.get(use.resource.partition(" (")[0], MEND_MEMORY)
-    where = "in all" if node is None else "a unit" if use.resource in PER_UNIT else "a core"
+    where = "in all" if node is None else f"for each {'unit' if use.resource in PER_UNIT else 'core'}"
+    ratio = need / max(have, 1)
+    excess = f"{ratio:.1f} times too many" if ratio >= 1.1 else f"{amount(need - have, use.unit)} too many"
     return Finding(
         "T503",
         message,
         node=node,
         expected=f"at most {amount(use.have, use.unit)} {where} ({use.resource}, {placed.target.id})",
         found=f"{amount(use.need, use.unit)} needed",
-        help=text.format(have=f"{have:,}", times=need / max(have, 1)),
+        help=text.format(have=f"{have:,}", excess=excess),
         resource=use.resource,
         have=use.have,
         need=use.need,

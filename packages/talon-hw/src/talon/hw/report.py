@@ -136,6 +136,15 @@ class FitReport(Findings):
         width = max(len(name) for name, _ in uses)
         return [f"{name:<{width}}  {use.bar()}" for name, use in uses]
 
+    def unknowns(self) -> list[str]:
+        """What the target does not say of what the graph needs (T505), one line each, under a head; none if it says all."""
+        found = [d for d in self.warnings if d.code == "T505"]
+        if not found:
+            return []
+        head = f"{self.target} does not say"
+        lines = [f"  {d.message.removeprefix(head).strip()}" + after(d.found or "") for d in found]
+        return [f"warning[T505]: {head}", *lines, f"  help: {found[0].help}"]
+
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, diagnostics apart, as `talon hw check --json` prints it."""
         return {
@@ -151,11 +160,18 @@ class FitReport(Findings):
         }
 
     def __str__(self) -> str:
-        return "\n".join([self.verdict(), *aligned(self.table()), *map(str, self.diagnostics)])
+        told = [str(d) for d in self.diagnostics if d.code != "T505"]
+        return "\n".join([self.verdict(), *aligned(self.table()), *told, *self.unknowns()])
 
     def __repr__(self) -> str:
         warned = f", {plural(len(self.warnings), 'warning')}" if self.warnings else ""
         return f"<{self.verdict()}{warned}>"
+
+
+def after(found: str) -> str:
+    """What stands behind "unknown" in what was found, for a line that says so already."""
+    rest = found.removeprefix("unknown").strip(",; ")
+    return f": {rest}" if rest else ""
 
 
 def amount(number: int | None, unit: str = "") -> str:

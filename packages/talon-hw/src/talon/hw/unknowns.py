@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from talon.hw.contents import values_a_word
+from talon.hw.contents import share_of_word
 from talon.hw.description import Memory
 from talon.hw.packing import destinations, reach
 from talon.hw.placed import Placed
@@ -86,7 +86,7 @@ def of_memory(placed: Placed, memory: Memory) -> Iterator[Finding]:
         return
     if memory.words.unknown:
         yield unsaid(target.id, f"how large the {resource} of a core is", resource, most, "values")
-    elif any(values_a_word(target, memory, kind) is None for kind, count in stored.items() if count):
+    elif any(share_of_word(target, memory, kind) is None for kind, count in stored.items() if count):
         bits = memory.words.value * (memory.bits.value or 1)
         fits = f"it holds while a value takes at most {bits / most:.1f} bits"
         yield Finding(
