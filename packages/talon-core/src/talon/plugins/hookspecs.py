@@ -57,7 +57,7 @@ def talon_commands() -> Mapping[str, Any]:  # type: ignore[empty-body]
 
 @hookspec
 def talon_targets() -> Mapping[str, Any]:  # type: ignore[empty-body]
-    """Hardware targets by id: TOML as bytes or in a file (a path, or a resource of the package), or `hw.Target` objects.
+    """Hardware targets by id: TOML as bytes or as a file (a path, a resource of the package), or `hw.Target` objects.
 
     Example: `return {"acme-1": "acme.targets:acme_1"}`.
     """

@@ -48,7 +48,7 @@ class Entry:
                 found=both,
                 help="uninstall one of them, or limit what loads with TALON_PLUGINS",
             )
-        given = KINDS[self.hook]
+        given: Callable[[Any], bool] = KINDS[self.hook]
         if isinstance(self.value, str) and not given(self.value):
             try:
                 with silent():

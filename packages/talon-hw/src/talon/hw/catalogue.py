@@ -174,4 +174,3 @@ def parsed(content: bytes, file: str) -> dict[str, Any]:
         raise TalonTargetError(
             "T502", "the file is not TOML", file=file, expected="TOML in UTF-8", found=str(error), help="correct it"
         ) from error
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from talon.hw.description import Memory, Target
@@ -61,4 +60,5 @@ def stored_words(target: Target, memory: Memory, layer: Layer, form: Shape) -> i
     taken = words(target, memory, contents(layer, form, memory.padding))
     if taken is None or memory.bank is None or memory.bank.value is None:
         return taken
-    return math.ceil(taken / memory.bank.value) * memory.bank.value
+    bank: int = memory.bank.value
+    return -(-taken // bank) * bank

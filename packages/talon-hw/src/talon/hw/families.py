@@ -217,14 +217,14 @@ def allowable(primitive: str) -> list[str]:
 
 
 def values_of(node: Any, name: str, shapes: Mapping[str, Shape]) -> list[Any]:
-    """The values, each once, that a node has for what `allowable` lists; `shapes`: its sizes, by the names in `SIZES`."""
+    """The values, each once, that a node has for what `allowable` lists; `shapes`: its sizes by the names in `SIZES`."""
     if name in shapes:
         return sorted(set(shapes[name]))
     if name not in node.fields:
         return [node.dims[name]]
     value: Any = getattr(node, name)
     if isinstance(node.fields[name], PerNeuronField):
-        return np.unique(value).tolist()
+        return list(np.unique(value).tolist())
     if name == "padding" and isinstance(value, str):  # "same" and "valid" are numbers of zeros, too
         return sorted({zeros for ends in node.pads for zeros in ends})
     if name == "groups":

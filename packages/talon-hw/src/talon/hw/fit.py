@@ -13,7 +13,7 @@ from talon.hw.packing import Packed
 from talon.hw.placed import Placed, layers_by_core, place
 from talon.hw.problems import insufficient
 from talon.hw.report import CoreUse, FitReport, LayerUse, Use
-from talon.hw.tiles import boundary, heard, memory_use, sent, uses
+from talon.hw.tiles import boundary, heard, memory_use, uses
 from talon.hw.unknowns import unknown
 from talon.ir.graph import Graph
 

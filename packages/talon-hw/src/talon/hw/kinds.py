@@ -17,8 +17,8 @@ TRIES = 20_000
 def chosen(target: Target, ways: Sequence[Ways]) -> list[int | None]:
     """A kind for every layer, None where no kind can hold it.
 
-    Layers that few kinds hold are placed first, each where it takes the fewest tiles, and where that leaves too few cores
-    for the others it is tried elsewhere.
+    Layers that few kinds hold are placed first, each where it takes the fewest tiles, and where that leaves too few
+    cores for the others it is tried elsewhere.
     """
     found: list[int | None] = [next(iter(way), None) for way in ways]
     open_layers = [n for n, way in enumerate(ways) if len(way) > 1]

@@ -47,5 +47,7 @@ def told(value: Any) -> str:
         return f"{value.dtype}{list(value.shape)} {low:.6g} to {high:.6g}"
     if isinstance(value, (np.ndarray, np.generic)):
         # As many digits as tell it from its neighbours: a threshold may change by the last one.
-        return str(value.astype(value.dtype).item()) if value.dtype == np.float64 else str(value.reshape(()).astype(str))
+        return (
+            str(value.astype(value.dtype).item()) if value.dtype == np.float64 else str(value.reshape(()).astype(str))
+        )
     return str(value)

@@ -15,11 +15,20 @@ from talon.hw.report import Finding
 from talon.hw.wiring import PASSIVE, Wiring
 from talon.ir.fields import Shape
 
-FIXABLE = "'talon hw check FILE --fix -o NEW' and hw.legalise rewrite it"
+FIXABLE = "'talon hw check FILE --fix -o NEW' and hw.legalise do it"
+REWRITTEN = {
+    "AvgPool2d": ("SDConv", "Conv2d"),
+    "SDConv": ("Conv2d",),
+    "BatchNorm1d": ("Affine",),
+    "BatchNorm2d": ("SDConv",),
+}
+"""Primitives that are rewritten as others, on targets that run one of those."""
+FILLED = ("groups", "dilation", "r")
+"""Attributes that go into the weights."""
 
 
 def illegal(wiring: Wiring, target: Target) -> Iterator[Finding]:
-    """Nodes without a place on this target, or that its arithmetic does not compute (T504). Identities need no place."""
+    """Nodes without a place on this target, or that its arithmetic does not compute (T504). Identities need none."""
     for number, node in enumerate(wiring.nodes):
         path = wiring.path(number)
         if node.identity:
@@ -65,9 +74,19 @@ def unsupported(path: str, kind: str, target: Target, message: str) -> Finding:
         node=path,
         expected=runs if len(runs) <= 200 else "a primitive that the target runs",
         found=kind,
-        help=f"replace {path!r}, or cut it off (graph.subgraph) and run it on the host; some can be rewritten: {FIXABLE}",
+        help=instead(path, kind, target),
         resource="primitives",
     )
+
+
+def instead(path: str, kind: str, target: Target) -> str:
+    """What to do about a primitive that the target has not."""
+    others = [other for other in REWRITTEN.get(kind, ()) if target.ops is None or other in target.ops]
+    if others:
+        return f"it can be written as {others[0]}: {FIXABLE}"
+    if kind == "LIF" and target.ops is not None and "IF" in target.ops:
+        return f"train {path!r} as an IF: membranes of {target.id} do not decay exponentially"
+    return f"replace {path!r}, or cut it off (graph.subgraph) and run it on the host"
 
 
 def refused_values(
@@ -85,7 +104,7 @@ def refused_values(
                 node=path,
                 expected=f"{name} {choices}",
                 found=f"{name}={worst!r}",
-                help=f"{name}={nearest!r} is the nearest that it runs",
+                help=f"it goes into the weights: {FIXABLE}" if name in FILLED else f"{name}={nearest!r} is the nearest",
                 resource=name,
                 have=nearest if isinstance(nearest, int) else None,
                 need=worst if isinstance(worst, int) else None,
@@ -134,7 +153,7 @@ def comparisons(path: str, node: Any, target: Target) -> Iterator[Finding]:
             node=path,
             expected=f"comparator {has!r}",
             found=f"comparator={node.comparator!r}",
-            help=f"give it comparator={has!r} and the next threshold in float32: {FIXABLE}",
+            help=f"comparator={has!r} with the next threshold of float32 means the same: {FIXABLE}",
             resource="comparator",
         )
 
@@ -162,7 +181,7 @@ def decays(path: str, node: Any, target: Target) -> Iterator[Finding]:
             node=path,
             expected="tau 1, 2, 4, 8 ...",
             found=f"tau={wrong[0]:g}" + f" and {len(wrong) - 1} more" * (len(wrong) > 1),
-            help=f"tau={nearest_shift(wrong[0]):g} decays most like it; {FIXABLE}, which changes what it computes",
+            help=f"tau={nearest_shift(wrong[0]):g} decays most like it, not the same: {FIXABLE}",
             resource="decay",
         )
 
@@ -229,7 +248,7 @@ def illegal_connections(wiring: Wiring, target: Target) -> Iterator[Finding]:
                 node=where,
                 expected=f"at most {limit} steps (delay, {target.id})",
                 found=f"{edge.delay} steps needed",
-                help=f"state a delay of at most {limit} steps, or let spikes pass through neurons in between: {FIXABLE}",
+                help=f"state a delay of at most {limit} steps, or let spikes pass neurons in between: {FIXABLE}",
                 resource="delay",
                 have=limit,
                 need=edge.delay,

@@ -19,7 +19,15 @@ def insufficient(placed: Placed, total: Sequence[Use]) -> Iterator[Finding]:
     for use in total:
         if use.over:
             takes = "its tiles take" if use.resource.startswith("cores") else "the graph needs"
-            yield short(placed, use, f"{takes} more {use.resource} than {placed.target.id} has", None)
+            sums = "" if use.resource != "neurons" else parts(placed)
+            yield short(placed, use, f"{takes} more {use.resource} than {placed.target.id} has{sums}", None)
+
+
+def parts(placed: Placed) -> str:
+    """How many of the units are neurons, where others take a neuron's place."""
+    sums = sum(layer.size for layer in placed.layers if not layer.spiking)
+    spiking = sum(layer.size for layer in placed.layers if layer.spiking)
+    return f": {spiking:,} that spike, and {sums:,} sums or values that take a neuron's place" if sums else ""
 
 
 def connections(placed: Placed) -> Iterator[Finding]:
@@ -84,7 +92,7 @@ MENDS = {
     "fan-out": "connect it to less: at most {have} outputs for each unit, so smaller or sparser layers behind it",
     "in-axons": "feed it less: a smaller layer or a pool before it; one core hears at most {have} units",
     "out-edges": "make the layers that read it smaller, so that fewer cores hear it",
-    "reach": "make what reads it small enough for {have} core, or give every core that reads it a copy of these neurons",
+    "reach": "make what reads it small enough for {have} core, or give each core that reads it a copy of these neurons",
     "destinations": "let at most {have} cores read it: fewer branches, or smaller layers behind it",
     "inputs": "at most {have} values of the Inputs; gather them before the chip",
     "outputs": "let no more than {have} units of a core be read by an Output; a readout layer of its own is one way",

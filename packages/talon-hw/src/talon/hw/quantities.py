@@ -83,7 +83,7 @@ COST = {"node_nm": OrUnknown(Plain(1)), "volts": OrUnknown(Plain(0))}
 class Number(Rule):
     """A number as `{ value, unit, kind, cite }`, or "unknown"; with `bound` where the source gives one.
 
-    `many`: how many values there are, None for one. `endless`: "unlimited" is allowed too, for a limit that is not there.
+    `many`: how many values there are, None for one. `endless`: a limit that is not there may be "unlimited".
     """
 
     unit: str

@@ -137,7 +137,7 @@ class FitReport(Findings):
         return [f"{name:<{width}}  {use.bar()}" for name, use in uses]
 
     def unknowns(self) -> list[str]:
-        """What the target does not say of what the graph needs (T505), one line each, under a head; none if it says all."""
+        """What the target does not say of what the graph needs (T505), a line each under a head."""
         found = [d for d in self.warnings if d.code == "T505"]
         if not found:
             return []

@@ -150,7 +150,9 @@ class Words(Rule):
         if value == UNKNOWN and self.may_be_unknown:
             return None
         if not isinstance(value, list) or not value or len(set(map(shown, value))) < len(value):
-            expected = f"different ones of {', '.join(self.options)}" + (', or "unknown"' if self.may_be_unknown else "")
+            expected = f"different ones of {', '.join(self.options)}" + (
+                ', or "unknown"' if self.may_be_unknown else ""
+            )
             raise place.error("is not a list of words", expected, value)
         for i, word in enumerate(value):
             if word not in self.options:

@@ -25,8 +25,11 @@ from talon.ir.fields import Shape
 
 @dataclass(frozen=True)
 class Tile:
-    """Part of a layer, for a core of kind `kind`: `inputs` are the units that it hears, each once, `sends` the units that
-    others hear from it, `stored` its values by kind and `words` what they take of each memory of the core."""
+    """Part of a layer, for a core of kind `kind`.
+
+    `inputs`: the units that it hears, each once. `sends`: the units that others hear from it. `stored`: its values by
+    kind. `words`: what they take of each memory of the core.
+    """
 
     layer: int
     kind: int
@@ -57,11 +60,12 @@ def memory_use(memory: Memory, taken: int | None, cores: int | None) -> Use:
 
 def boundary(core: Core, units: Units, inputs: np.ndarray, sends: np.ndarray) -> list[Use]:
     """What crosses the border of the chip at one core, where the core has a limit for it."""
-    crossing = (
-        ("inputs", lambda: np.count_nonzero(units.outside[inputs]), core.inputs),
-        ("outputs", lambda: np.count_nonzero(units.leaving[sends]), core.outputs),
-    )
-    return [Use(name, int(count()), limit.value, "units") for name, count, limit in crossing if limit.value is not None]
+    found = []
+    if core.inputs.value is not None:
+        found.append(Use("inputs", int(np.count_nonzero(units.outside[inputs])), core.inputs.value, "units"))
+    if core.outputs.value is not None:
+        found.append(Use("outputs", int(np.count_nonzero(units.leaving[sends])), core.outputs.value, "units"))
+    return found
 
 
 def heard(layer: Layer, box: Box) -> np.ndarray:

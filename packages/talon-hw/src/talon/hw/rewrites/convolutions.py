@@ -9,13 +9,13 @@ import numpy as np
 from talon.hw.rewrites.pass_ import Work
 from talon.ir.primitives.convolution import Conv2d
 
-PLAIN = ("Conv2d", "SConv")
-
 
 def groups(work: Work) -> None:
     """Give a convolution kernels for all channels, zero where it read none; zeros add nothing."""
-    for name, node in list(work.graph.nodes.items()):
-        if "groups" not in node.fields or node.group_count == 1 or work.runs(node.type_name) and work.takes(node, "groups"):
+    for name, node in work.nodes():
+        if "groups" not in node.fields or node.group_count == 1:
+            continue
+        if work.runs(node.type_name) and work.takes(node, "groups"):
             continue
         weight = spread(node)
         if work.runs(node.type_name) and node.type_name != "SDConv":
@@ -42,12 +42,13 @@ def spread(node: Any) -> np.ndarray:
 
 def dilations(work: Work) -> None:
     """Write the gaps of a dilated kernel as zeros."""
-    for name, node in list(work.graph.nodes.items()):
+    for name, node in work.nodes():
         if "dilation" not in node.fields or "weight" not in node.fields or work.takes(node, "dilation"):
             continue
         old, spatial = node.weight, node.spatial
         sides = [d * (k - 1) + 1 for k, d in zip(node.kernel, node.dilations, strict=True)]
         new = np.zeros((*old.shape[: old.ndim - spatial], *sides), old.dtype)
-        new[(..., *(slice(None, None, d) for d in node.dilations))] = old
+        gaps: tuple[Any, ...] = (..., *(slice(None, None, step) for step in node.dilations))
+        new[gaps] = old
         one = 1 if spatial == 1 else (1, 1)
         work.change(name, weight=new, dilation=one)

@@ -10,7 +10,7 @@ from talon.hw.rewrites.pass_ import Work, powers_of_two, scaled
 
 def gains(work: Work) -> None:
     """Multiply the weights before a neuron by its `r`, where the target has none."""
-    for name, node in list(work.graph.nodes.items()):
+    for name, node in work.nodes():
         if "r" not in node.fields or work.takes(node, "r"):
             continue
         before = work.sums_into(name)
@@ -26,7 +26,7 @@ def shifts(work: Work) -> None:
     """Take the power of two for `tau` that decays most like it, where the target decays by shifts."""
     if not (work.target.numeric["decay"]["rule"] or "").startswith("shift"):
         return
-    for name, node in list(work.graph.nodes.items()):
+    for name, node in work.nodes():
         if "tau" in node.fields and not powers_of_two(node.tau):
             tau = np.vectorize(nearest_shift, otypes=[node.tau.dtype])(node.tau)
             work.change(name, "the membrane decays by another factor", tau=tau)
@@ -35,7 +35,7 @@ def shifts(work: Work) -> None:
 def comparators(work: Work) -> None:
     """Compare as the target does, with the neighbouring threshold: `v > a` is `v >= b` for the next float32 b."""
     has = work.target.numeric["comparator"]
-    for name, node in list(work.graph.nodes.items()):
+    for name, node in work.nodes():
         if has is None or "comparator" not in node.fields or node.comparator == has:
             continue
         towards = np.float32(np.inf if has == "ge" else -np.inf)

@@ -10,12 +10,12 @@ from talon.hw.rewrites.pass_ import Work, scaled
 from talon.ir.primitives.convolution import SDConv
 from talon.ir.primitives.linear import Affine
 
-ROUNDED = "weights are multiplied and rounded to float32 before they are summed"
+ROUNDED = "weights are multiplied and rounded before they are summed"
 
 
 def batch_norms(work: Work) -> None:
     """Fold every batch norm, or put a layer in its place; no core computes one."""
-    for name, node in list(work.graph.nodes.items()):
+    for name, node in work.nodes():
         if "running_var" not in node.fields:
             continue
         before = work.sums_into(name)

@@ -41,6 +41,10 @@ class Work:
         self.log(name, "type", self.graph.nodes[name].type_name, node.type_name, why)
         self.graph = self.graph.replace(name, node)
 
+    def nodes(self) -> list[tuple[str, Any]]:
+        """The nodes as they are now, by name; the graph may change while they are gone through."""
+        return list(self.graph.nodes.items())
+
     def into(self, name: str) -> list[Edge]:
         return [edge for edge in self.graph.edges if edge.dst_node == name]
 

@@ -15,7 +15,7 @@ from talon.ir.primitives.convolution import Conv2d, SDConv
 
 def mean_pools(work: Work) -> None:
     """Put a convolution in the place of every mean pool that the target does not run as it stands."""
-    for name, node in list(work.graph.nodes.items()):
+    for name, node in work.nodes():
         if node.type_name != "AvgPool2d":
             continue
         if work.runs("AvgPool2d") and all(work.takes(node, field) for field in ("kernel_size", "stride", "padding")):
