@@ -48,8 +48,7 @@ class Entry:
                 found=both,
                 help="uninstall one of them, or limit what loads with TALON_PLUGINS",
             )
-        given: Callable[[Any], bool] = KINDS[self.hook]
-        if isinstance(self.value, str) and not given(self.value):
+        if self.named():
             try:
                 with silent():
                     self.value = load(self.value)
@@ -57,12 +56,16 @@ class Entry:
                 raise
             except BaseException as error:
                 raise self.broken(described(error)) from error
-        if not given(self.value):
+        if not KINDS[self.hook](self.value):
             raise self.broken(f"{self.value!r:.80}, which is no {KIND_NAMES[self.hook]}")
         if self.hook == "talon_primitives" and self.value.__name__ != self.name:
             # Files name types by their class; under another name nobody would find it again.
             raise self.broken(f"a class called {self.value.__name__!r}")
         return self.value
+
+    def named(self) -> bool:
+        """Whether the value is an import string, and not a text that is itself what the hook gives."""
+        return isinstance(self.value, str) and not KINDS[self.hook](self.value)
 
     def broken(self, found: str) -> TalonPluginError:
         return TalonPluginError(

@@ -1,8 +1,8 @@
 """Hardware targets: what a chip offers, and whether a graph fits on it.
 
 `from talon import hw`, then `hw.target("generic-mesh")`, `hw.check(graph, target)`, `hw.legalise(graph, target)`,
-`hw.targets()`. Every name is loaded on first use. `hw.run` is `talon.engine.run`; `hw.compile(graph)` gives a program to
-run often.
+`hw.targets()`. Every name is loaded on first use. `hw.run` is `talon.engine.run`; `hw.compile(graph)` gives a program
+to run often.
 """
 
 from __future__ import annotations

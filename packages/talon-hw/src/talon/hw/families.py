@@ -217,7 +217,7 @@ def allowable(primitive: str) -> list[str]:
 
 
 def values_of(node: Any, name: str, shapes: Mapping[str, Shape]) -> list[Any]:
-    """The values, each once, that a node has for what `allowable` lists; `shapes`: its sizes by the names in `SIZES`."""
+    """The values, each once, that a node has for what `allowable` lists; `shapes`: its sizes by their names."""
     if name in shapes:
         return sorted(set(shapes[name]))
     if name not in node.fields:
