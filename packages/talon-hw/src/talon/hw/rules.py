@@ -133,7 +133,8 @@ class Rows(Rule):
         if value == UNKNOWN and self.may_be_unknown:
             return []
         if not isinstance(value, list) or not value:
-            expected = f"one or more tables, [[{re.sub('[[][0-9]+[]]', '', place.path)}]]"
+            name = re.sub(r"\[\d+\]", "", place.path)
+            expected = f"one or more tables, [[{name}]]"
             found = "none" if isinstance(value, list) else value
             raise place.error("is not an array of tables", expected, found)
         return [self.row.read(row, place.at(i)) for i, row in enumerate(value)]
