@@ -200,7 +200,8 @@ def nearest_shift(tau: float) -> float:
 
 def payloads(path: str, node: Any, target: Target) -> Iterator[Finding]:
     bits = target.numeric["payload"]["bits"].value
-    if "spike_mode" in node.fields and node.spike_mode != "binary" and not bits:
+    stated = "spike_mode" in (target.ops or {}).get(type(node).__name__, {})  # then that was asked already
+    if "spike_mode" in node.fields and node.spike_mode != "binary" and not bits and not stated:
         yield Finding(
             "T504",
             f"{target.id} states no width for what a spike carries, and {node.spike_mode} spikes carry a value",

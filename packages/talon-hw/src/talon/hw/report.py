@@ -25,7 +25,9 @@ class Use:
     @property
     def share(self) -> float | None:
         """The used part, 1.0 when full; None where either number is unknown."""
-        return None if self.need is None or not self.have else self.need / self.have
+        if self.need is None or self.have is None:
+            return None
+        return self.need / self.have if self.have else float(self.need)
 
     def bar(self, width: int = 24) -> str:
         """One line of text: a bar as long as the used part, and the numbers."""
