@@ -95,6 +95,70 @@ def test_exit_codes_for_wrong_files_and_targets(files: SimpleNamespace, edited: 
         assert (result.exit_code, message in result.stderr) == (code, True), result.output
 
 
+@pytest.fixture
+def fixable(tmp_path: Path, make: SimpleNamespace) -> SimpleNamespace:
+    """A network that rewrites make legal for loihi1, and one where something is left."""
+    nodes = {"fc": make.dense(8, 4), "drop": ir.Dropout(4), "n": make.lif()}
+    whole = ir.Graph.chain(input=ir.Input([8]), **nodes, out=ir.Output([4]))
+    partly = ir.Graph.chain(input=ir.Input([8]), **nodes, soft=ir.Softmax(4), out=ir.Output([4]))
+    paths = SimpleNamespace(new=tmp_path / "new.t1c")
+    for name, graph in (("whole", whole), ("partly", partly)):
+        setattr(paths, name, tmp_path / f"{name}.t1c")
+        ir.write(getattr(paths, name), graph)
+    return paths
+
+
+def test_fix_writes_a_new_file_and_says_every_rewrite(fixable: SimpleNamespace) -> None:
+    old = fixable.whole.read_bytes()
+    result = talon_hw("check", fixable.whole, "--target", "loihi1", "--fix", "-o", fixable.new)
+    assert result.exit_code == 0, result.output
+    assert "rewritten  identities: drop.node: Dropout -> removed (exact)" in result.stdout
+    assert "rewritten  comparators: n.v_threshold: 1.0 -> 0.99999994 (exact)" in result.stdout
+    assert result.stdout.splitlines()[-1].endswith(f"it computes the same as {fixable.whole}")
+    assert fixable.whole.read_bytes() == old
+    assert list(ir.read(fixable.new).nodes) == ["input", "fc", "n", "out"]
+    assert talon_hw("check", fixable.new, "--target", "loihi1").exit_code == 0
+
+
+def test_what_fix_cannot_mend_is_named(fixable: SimpleNamespace) -> None:
+    result = talon_hw("check", fixable.partly, "--target", "loihi1", "--fix", "-o", fixable.new, "--json")
+    assert result.exit_code == 5
+    found = json.loads(result.stdout)
+    assert found["data"]["written"] == str(fixable.new)
+    assert found["data"]["exact"] is True
+    assert [(line["pass"], line["node"], line["field"]) for line in found["data"]["ledger"]] == [
+        ("identities", "drop", "node"),
+        ("comparators", "n", "comparator"),
+        ("comparators", "n", "v_threshold"),
+    ]
+    assert set(found["data"]["ledger"][0]) == {"pass", "node", "field", "before", "after", "exact", "why"}
+    assert [p["node"] for p in found["problems"] if p["severity"] == "error"] == ["soft"]
+    text = talon_hw("check", fixable.partly, "--target", "loihi1", "--fix", "-o", fixable.new, "--force").stdout
+    assert "1 left that no rewrite mends" in text
+
+
+def test_fix_with_nothing_to_do(files: SimpleNamespace, fixable: SimpleNamespace) -> None:
+    fits = talon_hw("check", files.small, "--fix", "-o", fixable.new)
+    assert (fits.exit_code, "rewritten  nothing" in fits.stdout) == (0, True)
+    assert ir.read(fixable.new).same_as(ir.read(files.small))
+    fixable.new.unlink()
+    large = talon_hw("check", files.large, "--fix", "-o", fixable.new)
+    assert (large.exit_code, fixable.new.exists()) == (5, False)
+    assert "nothing could be mended, and nothing is written" in large.stdout
+
+
+def test_fix_never_replaces_what_is_there(fixable: SimpleNamespace) -> None:
+    old = fixable.whole.read_bytes()
+    same = talon_hw("check", fixable.whole, "--fix", "-o", fixable.whole, "--force")
+    assert (same.exit_code, "T308" in same.stderr) == (2, True)
+    fixable.new.write_bytes(b"mine")
+    there = talon_hw("check", fixable.whole, "--fix", "-o", fixable.new)
+    assert (there.exit_code, "T306" in there.stderr, fixable.new.read_bytes()) == (2, True, b"mine")
+    assert talon_hw("check", fixable.whole, "--fix").exit_code == 2
+    assert talon_hw("check", fixable.whole, "-o", fixable.new).exit_code == 2
+    assert fixable.whole.read_bytes() == old
+
+
 def test_targets_are_listed_and_shown() -> None:
     listed = talon_hw("targets")
     assert listed.exit_code == 0
