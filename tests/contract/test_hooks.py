@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from talon import ir
+from talon import hw, ir
 from talon.cli.main import cli
 from talon.engine import EngineSpec, run
 from talon.ir.document import FORMAT, Document, NodeRecord
@@ -95,11 +95,18 @@ def call_it_tau(attrs: dict[str, Any], arrays: dict[str, ir.ArrayRef]) -> None:
     arrays["tau"] = arrays.pop("t")
 
 
+def uses_a_target(folder: Path) -> None:
+    assert hw.target("mine").core_count == 64
+
+
+MESH = Path(hw.__file__).parent / "targets" / "generic-mesh.toml"
+
 USES: dict[str, tuple[Any, Callable[[Path], None]]] = {
     "primitives": ({"Twice": Twice}, uses_a_primitive),
     "storage_backends": ({"other": Renamed()}, uses_a_backend),
     "engines": ({"mine": EngineSpec("talon.engine.reference:ReferenceEngine", 99)}, uses_an_engine),
     "migrations": ({"LIF": {0: call_it_tau}}, uses_a_migration),
+    "targets": ({"mine": MESH.read_text().replace('id = "generic-mesh"', 'id = "mine"').encode()}, uses_a_target),
     "commands": (
         {"mine": click.Group("mine", [click.Command("hello", callback=lambda: click.echo("hello"))])},
         uses_a_command,

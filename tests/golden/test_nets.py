@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from talon import ir
+from talon import hw, ir
 from talon.engine import Result, run
 
 TRANSLATED = {"grid_offset": "offset", "format": "box_format"}
@@ -100,3 +100,29 @@ def check_detections(case: Any, result: Result, boxes: list[str]) -> None:
             x, y, width, height = joined[case[anchors[output]], :4].T
             corners = np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], axis=1)
             case.compare(found[: len(expected), :4], corners, "boxes of the anchors that are kept")
+
+
+ON_THE_HOST = ("DFLDecode", "Dist2BBox", "NMS", "Output")
+
+
+def test_what_a_net_takes_of_a_chip(net_case: Any) -> None:
+    """Its neurons are those that the case counts; what makes boxes of the head's output stays on the host."""
+    graph = graph_of(net_case)
+    on_chip = graph.subgraph([name for name, node in graph.nodes.items() if node.type_name not in ON_THE_HOST])
+    report = hw.check(on_chip, "t1c-asic")
+    neurons = sum(sites for _, sites in net_case.meta["spike_count_and_sites"].values()) // net_case.meta["T"]
+    means = sum(layer.uses[0].need or 0 for layer in report.layers if layer.name.endswith("_mean"))
+    assert sum(layer.uses[0].need or 0 for layer in report.layers if layer.spiking) == neurons
+    if neurons != 111_616:
+        return
+    assert report.verdict().endswith("it takes 148 of 256 cores")
+    assert report.ok
+    assert means == 64 * 16 * 8 + 16 * 16 * 3 + 32 * 8 * 8 + 8 * 8 * 3
+    for name, cores in (("generic-mesh", 64), ("zcu102", 32)):
+        short = {d.resource: d for d in hw.check(on_chip, name).errors if isinstance(d, hw.Finding)}
+        assert set(short) == {"neurons", "cores"} | ({"primitives"} if name == "generic-mesh" else set())  # StepMean
+        assert (short["neurons"].have, short["neurons"].need) == (16_384, 151_488)
+        assert "111,616 that spike, and 39,872 sums or values" in short["neurons"].message
+        assert (short["cores"].have, (short["cores"].need or 0) > cores) == (cores, True)
+    refused = {d.node for d in hw.check(graph, "t1c-asic").errors}
+    assert refused == {n for n, node in graph.nodes.items() if node.type_name in ON_THE_HOST[:3]}

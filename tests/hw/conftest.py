@@ -112,7 +112,7 @@ def mesh() -> Callable[..., hw.Target]:
 
 def limited(**limits: int) -> hw.Target:
     """generic-mesh with other limits: `cores, neurons, fan_in, in_axons, out_edges, weight_words, state_words`."""
-    from talon.hw.description import parse
+    from talon.hw.catalogue import described
 
     text = MESH
     if "cores" in limits:
@@ -124,4 +124,4 @@ def limited(**limits: int) -> hw.Target:
             text = text.replace(f"words = {{ value = {words[key]}", f"words = {{ value = {value}")
         else:
             text = re.sub(rf"(?m)^{key} = {{ value = \d+", f"{key} = {{ value = {value}", text)
-    return parse(text.encode(), "test.toml")
+    return described(text.encode(), "test.toml")

@@ -250,8 +250,11 @@ def test_the_mlp_fits_zcu102_only_when_it_is_split(make: SimpleNamespace) -> Non
     total = {use.resource: use.need for use in report.total}
     assert total == {"neurons": 2058, "synapse memory": 1_861_632, "local memory": None, "cores": 30}
     unknown = make.findings(report, "T505")
-    assert set(unknown) == {"fan-in", "local memory", "in-axons", "out-edges", "primitives"}
-    assert unknown["in-axons"].need == 1024
+    limits = {"fan-in", "fan-out", "in-axons", "out-edges", "reach", "destinations", "inputs", "outputs"}
+    assert set(unknown) == {*limits, "local memory", "primitives", "reset", "comparator", "decay"}
+    needs = {name: unknown[name].need for name in ("in-axons", "fan-out", "reach", "inputs", "outputs")}
+    # Every core of the second layer hears all neurons of the first; the input and the last layer are 784 and 10 wide.
+    assert needs == {"in-axons": 1024, "fan-out": 1024, "reach": 16, "inputs": 784, "outputs": 10}
     assert all(d.severity == "warning" for d in report.diagnostics)
     assert "as far as its numbers are known" in report.verdict()
 
@@ -292,5 +295,7 @@ def test_reports_are_short_and_plain(make: SimpleNamespace) -> None:
     assert len({line.index("  #" if "  #" in line else "  ?") for line in report.bars()}) == 1
     text = str(report)
     assert "affine1 + lif1" in text
-    assert text.count("T505") == 5
+    assert text.count("T505") == 1  # told together
+    assert text.count("\n  how ") == 10
+    assert "  how many in-axons a core has: 1,024 axons needed" in text
     assert report.as_dict()["cores_needed"] == 30

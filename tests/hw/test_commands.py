@@ -50,7 +50,7 @@ def test_a_network_that_does_not_fit_says_have_need_and_mend(files: SimpleNamesp
     result = talon_hw("check", files.large)
     assert result.exit_code == 5
     assert "error[T503]: one unit of 'fc + n' has too many inputs" in result.stdout
-    assert "at most 1,024 inputs a core (fan-in, generic-mesh); found 2,000 inputs needed" in result.stdout
+    assert "at most 1,024 inputs for each unit (fan-in, generic-mesh); found 2,000 inputs needed" in result.stdout
     assert "help: feed it less" in result.stdout
 
 
@@ -69,7 +69,8 @@ def test_json_has_the_envelope_and_every_number(files: SimpleNamespace) -> None:
 def test_warnings_do_not_fail_and_can_be_silenced(files: SimpleNamespace) -> None:
     result = talon_hw("check", files.small, "--target", "zcu102")
     assert result.exit_code == 0
-    assert result.stdout.count("warning[T505]") == 5
+    assert result.stdout.count("warning[T505]") == 1
+    assert "  how many in-axons a core has: 8 axons needed" in result.stdout
     assert "T505" not in talon_hw("check", files.small, "--target", "zcu102", "--quiet").stdout
 
 
@@ -94,15 +95,89 @@ def test_exit_codes_for_wrong_files_and_targets(files: SimpleNamespace, edited: 
         assert (result.exit_code, message in result.stderr) == (code, True), result.output
 
 
+@pytest.fixture
+def fixable(tmp_path: Path, make: SimpleNamespace) -> SimpleNamespace:
+    """A network that rewrites make legal for loihi1, and one where something is left."""
+    nodes = {"fc": make.dense(8, 4), "drop": ir.Dropout(4), "n": make.lif()}
+    whole = ir.Graph.chain(input=ir.Input([8]), **nodes, out=ir.Output([4]))
+    partly = ir.Graph.chain(input=ir.Input([8]), **nodes, soft=ir.Softmax(4), out=ir.Output([4]))
+    paths = SimpleNamespace(new=tmp_path / "new.t1c")
+    for name, graph in (("whole", whole), ("partly", partly)):
+        setattr(paths, name, tmp_path / f"{name}.t1c")
+        ir.write(getattr(paths, name), graph)
+    return paths
+
+
+def test_fix_writes_a_new_file_and_says_every_rewrite(fixable: SimpleNamespace) -> None:
+    old = fixable.whole.read_bytes()
+    result = talon_hw("check", fixable.whole, "--target", "loihi1", "--fix", "-o", fixable.new)
+    assert result.exit_code == 0, result.output
+    assert "rewritten  identities: drop.node: Dropout -> removed (exact)" in result.stdout
+    assert "rewritten  comparators: n.v_threshold: 1.0 -> 0.99999994 (exact)" in result.stdout
+    assert result.stdout.splitlines()[-1].endswith(f"it computes the same as {fixable.whole}")
+    assert fixable.whole.read_bytes() == old
+    assert list(ir.read(fixable.new).nodes) == ["input", "fc", "n", "out"]
+    assert talon_hw("check", fixable.new, "--target", "loihi1").exit_code == 0
+
+
+def test_what_fix_cannot_mend_is_named(fixable: SimpleNamespace) -> None:
+    result = talon_hw("check", fixable.partly, "--target", "loihi1", "--fix", "-o", fixable.new, "--json")
+    assert result.exit_code == 5
+    found = json.loads(result.stdout)
+    assert found["data"]["written"] == str(fixable.new)
+    assert found["data"]["exact"] is True
+    assert [(line["pass"], line["node"], line["field"]) for line in found["data"]["ledger"]] == [
+        ("identities", "drop", "node"),
+        ("comparators", "n", "comparator"),
+        ("comparators", "n", "v_threshold"),
+    ]
+    assert set(found["data"]["ledger"][0]) == {"pass", "node", "field", "before", "after", "exact", "why"}
+    assert [p["node"] for p in found["problems"] if p["severity"] == "error"] == ["soft"]
+    text = talon_hw("check", fixable.partly, "--target", "loihi1", "--fix", "-o", fixable.new, "--force").stdout
+    assert "1 left that no rewrite mends" in text
+
+
+def test_fix_with_nothing_to_do(files: SimpleNamespace, fixable: SimpleNamespace) -> None:
+    fits = talon_hw("check", files.small, "--fix", "-o", fixable.new)
+    assert (fits.exit_code, "rewritten  nothing" in fits.stdout) == (0, True)
+    assert ir.read(fixable.new).same_as(ir.read(files.small))
+    fixable.new.unlink()
+    large = talon_hw("check", files.large, "--fix", "-o", fixable.new)
+    assert (large.exit_code, fixable.new.exists()) == (5, False)
+    assert "nothing could be mended, and nothing is written" in large.stdout
+
+
+def test_fix_never_replaces_what_is_there(fixable: SimpleNamespace) -> None:
+    old = fixable.whole.read_bytes()
+    same = talon_hw("check", fixable.whole, "--fix", "-o", fixable.whole, "--force")
+    assert (same.exit_code, "T308" in same.stderr) == (2, True)
+    fixable.new.write_bytes(b"mine")
+    there = talon_hw("check", fixable.whole, "--fix", "-o", fixable.new)
+    assert (there.exit_code, "T306" in there.stderr, fixable.new.read_bytes()) == (2, True, b"mine")
+    assert talon_hw("check", fixable.whole, "--fix").exit_code == 2
+    assert talon_hw("check", fixable.whole, "-o", fixable.new).exit_code == 2
+    assert fixable.whole.read_bytes() == old
+
+
 def test_targets_are_listed_and_shown() -> None:
     listed = talon_hw("targets")
     assert listed.exit_code == 0
     assert [line.split()[:3] for line in listed.stdout.splitlines()[1:]] == [
-        ["generic-mesh", "64", "256"],
-        ["zcu102", "32", "512"],
+        ["generic-mesh", "64", "16,384"],
+        ["loihi1", "128", "131,072"],
+        ["speck2e", "9", "327,680"],
+        ["t1c-asic", "256", "262,144"],
+        ["truenorth", "4,096", "1,048,576"],
+        ["xylo-audio2", "2", "1,008"],
+        ["zcu102", "32", "16,384"],
+        ["zynq-7020", "16", "2,048"],
     ]
     shown = talon_hw("targets", "show", "zcu102")
-    assert "core.neurons                     512 neuron (published, preset)" in shown.stdout
+    assert ["cores.core.neurons", "512", "neuron", "(published,", "preset)"] in map(
+        str.split, shown.stdout.splitlines()
+    )
+    loihi = talon_hw("targets", "show", "loihi1").stdout
+    assert "at least 23.6 pJ (simulated, 14 nm, 0.75 V, davies2018)" in loihi
     assert hw.target("zcu102").hash in shown.stdout
     data = json.loads(talon_hw("targets", "show", "generic-mesh", "--json").stdout)["data"]
     assert data["description"]["core"][0]["neurons"]["value"] == 256
@@ -113,11 +188,12 @@ def test_the_demo_checks_the_network_of_talon_core(files: SimpleNamespace, monke
     result = talon_hw("demo")
     assert result.exit_code == 0, result.output
     assert "fits generic-mesh: it takes 1 of 64 cores" in result.stdout
+    assert "does not fit speck2e (1 problem)" in result.stdout
     assert "fits zcu102, as far as its numbers are known: it takes 1 of 32 cores" in result.stdout
     assert "at most 16,384 neurons in all (neurons, generic-mesh); found 131,072 neurons needed" in result.stdout
-    assert "not known of zcu102: fan-in, local memory, in-axons, out-edges, primitives" in result.stdout
+    assert "not known of zcu102: fan-in, fan-out, in-axons, out-edges, inputs, outputs, local memory," in result.stdout
     data = json.loads(talon_hw("demo", "--json").stdout)["data"]
-    assert [report["cores_needed"] for report in data["targets"]] == [1, 1]
+    assert [report["target"] for report in data["targets"]] == hw.targets()
 
 
 def test_the_process_ends_with_0_3_and_5(files: SimpleNamespace) -> None:

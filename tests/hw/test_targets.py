@@ -15,27 +15,27 @@ from talon.ir.errors import TalonFileError, TalonTargetError
 Edited = Callable[..., Path]
 
 
-def test_the_published_capacities_of_the_targets_that_ship() -> None:
-    assert hw.targets() == ["generic-mesh", "zcu102"]
+def test_the_targets_that_ship() -> None:
+    shipped = ["generic-mesh", "loihi1", "speck2e", "t1c-asic", "truenorth", "xylo-audio2", "zcu102", "zynq-7020"]
+    assert hw.targets() == shipped
     mesh, fpga = hw.target("generic-mesh"), hw.target("zcu102")
-    assert (mesh.core.count.value, mesh.core.neurons.value, mesh.noc["dims"].value) == (64, 256, (8, 8))
-    assert (mesh.core.in_axons.value, mesh.core.out_edges.value) == (1024, 4096)
-    sizes = {m.name: m.words.value * m.bits.value // 8 for m in mesh.core.memory}
-    assert sizes == {"weight": 64 * 1024, "state": 16 * 1024}
     assert [mesh.width(kind) for kind in ("weights", "biases", "membranes", "parameters")] == [8, 24, 16, 16]
-    assert (fpga.core.count.value, fpga.core.neurons.value, fpga.noc["dims"].value) == (32, 512, (8, 4))
-    assert [m.words.value for m in fpga.core.memory] == [65536, 98304]
-    assert fpga.core.in_axons.value is None
+    assert fpga.core.in_axons.unknown
+    assert not mesh.core.reach.unknown
+    assert mesh.core.reach.value is None  # there is no limit, which is another thing than not to know one
+    assert str(mesh.core.reach) == "unlimited"
     assert fpga.width("weights") is None
 
 
-@pytest.mark.parametrize("name", ["generic-mesh", "zcu102"])
+@pytest.mark.parametrize("name", hw.targets())
 def test_every_number_that_is_known_says_where_it_comes_from(name: str) -> None:
     target = hw.target(name)
-    numbers = [text for _, text in target.facts() if text[0].isdigit() and "(" in text]
+    numbers = [text for key, text in target.facts() if "(" in text and key.split(".")[0] in SECTIONS]
     assert len(numbers) > 5
     assert all(text.rstrip(")").split(", ")[-1] in target.citations for text in numbers)
-    assert target.id == name
+
+
+SECTIONS = ("cores", "chip", "noc", "numeric", "cost", "timing")
 
 
 def test_the_hash_is_of_the_content_not_of_its_layout(edited: Edited) -> None:
@@ -55,6 +55,7 @@ def test_a_target_is_taken_by_name_by_path_and_as_it_is(edited: Edited) -> None:
     target = hw.target(path)
     assert hw.target(target) is target
     assert repr(target).startswith("Target mine: 64 cores of 256 neurons")
+    assert "3 cores of 65536 neurons, 2 cores of 32768 neurons" in repr(hw.target("speck2e"))
 
 
 def test_an_unknown_name_gets_the_nearest_one() -> None:
@@ -62,7 +63,7 @@ def test_an_unknown_name_gets_the_nearest_one() -> None:
         hw.target("zcu120")
     assert caught.value.code == "T501"
     assert caught.value.help == "did you mean 'zcu102'?"
-    assert caught.value.expected == "generic-mesh, zcu102"
+    assert caught.value.expected == ", ".join(hw.targets())
 
 
 def test_a_missing_file_and_a_file_that_is_no_toml(tmp_path: Path) -> None:
@@ -80,6 +81,32 @@ def test_a_missing_file_and_a_file_that_is_no_toml(tmp_path: Path) -> None:
 
 
 NUMBER = '{ value = 256, unit = "neuron", kind = "assumed", cite = "talon" }'
+SECOND_CORE = """[[core]]
+name = "core"
+count = { value = 64, unit = "core", kind = "assumed", cite = "talon" }
+neurons = "unknown"
+fan_in = "unknown"
+fan_out = "unknown"
+in_axons = "unknown"
+out_edges = "unknown"
+reach = "unknown"
+destinations = "unknown"
+layers = "unknown"
+inputs = "unknown"
+outputs = "unknown"
+spikes = "unknown"
+
+[[core.memory]]
+name = "state"
+holds = ["membranes"]
+words = "unknown"
+bits = { value = 16, unit = "bit", kind = "assumed", cite = "talon" }
+packing = "whole"
+padding = "none"
+overhead = "unknown"
+
+"""
+BANK = 'padding = "none"\nbank = { value = 64, unit = "word", kind = "assumed", cite = "talon" }'
 WRONG = {
     "unknown key": (
         (("neurons = {", "neuron = {"),),
@@ -91,7 +118,7 @@ WRONG = {
     ),
     "missing key": (
         (('family = "mesh"\n', ""),),
-        ("target.family is missing", "only id, revision, summary, citations", "add it"),
+        ("target.family is missing", "only id, revision, summary", "add it"),
     ),
     "bare number": (
         ((f"neurons = {NUMBER}", "neurons = 256"),),
@@ -162,9 +189,57 @@ WRONG = {
         (('name = "state"', 'name = "weight"'),),
         ("core[0].memory[1].name stands twice", "'weight'", "correct it"),
     ),
-    "two kinds of cores": (
-        (("[noc]\n", "[[core]]\n\n[noc]\n"),),
-        ("core is not an array of tables", "2 tables", "correct it"),
+    "two cores of one name": (
+        (("[noc]\n", SECOND_CORE + "[noc]\n"), ("[8, 8]", "[16, 8]")),
+        ("core[1].name stands twice", "'core'", "correct it"),
+    ),
+    "memories of one name that differ": (
+        (("[noc]\n", SECOND_CORE.replace('name = "core"', 'name = "other"') + "[noc]\n"), ("[8, 8]", "[16, 8]")),
+        ("core[1].memory[0] differs from the 'state' memory of other cores", "membranes in 16 bit", "give it another"),
+    ),
+    "no core": (
+        (("[[core]]", "[[core.none]]"), ("[[core.memory]]", "[[core.more]]"), ("[[core.memory]]", "[[core.more]]")),
+        ("core is not an array of tables", "{", "correct it"),
+    ),
+    "a bank without its padding": (
+        (('padding = "none"', BANK),),
+        ("core[0].memory[0].bank does not fit padding", "64 word", "correct it"),
+    ),
+    "a padding without its bank": (
+        (('padding = "none"', 'padding = "bank"'),),
+        ("core[0].memory[0].bank does not fit padding", "none", "correct it"),
+    ),
+    "no limit for what has one": (
+        (("count = { value = 64", 'count = "unlimited" # { value = 64'),),
+        ("core[0].count is a bare value", "unlimited", "say where the number comes from"),
+    ),
+    "unknown bound": (
+        (("value = 0.03, ", 'value = 0.03, bound = "atleast", '),),
+        ("cost.int8_add.bound does not know 'atleast'", "'atleast'", "did you mean 'at least'?"),
+    ),
+    "unknown reset": (
+        (('reset = ["value", ', 'reset = ["zero", '),),
+        ("numeric.reset[0] does not know 'zero'", "'zero'", "use one of the words above"),
+    ),
+    "a range that is none": (
+        (("Conv2d = {}", "Conv2d = { kh = { min = 3, max = 1 } }"),),
+        ("ops.Conv2d.kh is no range", "3 to 1", "correct it"),
+    ),
+    "half a range": (
+        (("Conv2d = {}", "Conv2d = { kh = { max = 16 } }"),),
+        ("ops.Conv2d.kh.min is missing", "only max", "add it"),
+    ),
+    "unknown cost": (
+        (("int8_add =", "int8_ad ="),),
+        ("cost.int8_ad is an unknown key", "int8_ad", "did you mean 'int8_add'?"),
+    ),
+    "a cost without its process": (
+        ((", node_nm = 45, volts = 0.9", ", volts = 0.9"),),
+        ("cost.int8_add.node_nm is missing", "only value", "add it"),
+    ),
+    "an unknown capability": (
+        (("learning = false", "lerning = false"),),
+        ("target.capabilities.lerning is an unknown key", "lerning", "did you mean 'learning'?"),
     ),
     "nothing at all": ((("[target]", "[tarte]"),), ("tarte is an unknown key", "tarte", "did you mean 'target'?")),
 }

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from talon import hw, ir
 from talon.hw.families import FAMILIES, Window
-from talon.hw.fit import read_by_outputs
 from talon.hw.layers import Layer, layers_of
 from talon.hw.packing import cut, out_edges, pack
 from talon.hw.tiles import Tile, heard, sizes
+from talon.hw.units import units_of
 from talon.hw.wiring import trace
 
 CHAIN = st.lists(st.sampled_from(["conv", "stride", "depthwise", "pool", "up", "skip"]), min_size=1, max_size=4)
@@ -77,8 +77,9 @@ def test_tiles_cover_every_layer_once_and_respect_every_limit(
     graph, target = convolutional(kinds, side, channels, outputs), mesh(**limits)
     wiring = trace(graph.flatten())
     layers = layers_of(wiring)
-    leaving = read_by_outputs(wiring)
-    tiled = cut(layers, target, leaving)
+    units = units_of(wiring, layers)
+    leaving = units.leaving
+    tiled = cut(layers, target, units)
     assert Counter(m for layer in layers for m in layer.members).most_common(1)[0][1] == 1
     placed = np.zeros(wiring.count, np.int64)
     for layer, tiles in zip(layers, tiled, strict=True):
@@ -93,7 +94,7 @@ def test_tiles_cover_every_layer_once_and_respect_every_limit(
         assert (covered == 1).all()
     assert placed.max(initial=0) <= 1
     tiles = [tile for found in tiled for tile in found or ()]
-    packed = pack(tiles, target, leaving)
+    packed = pack(tiles, target, units)
     assert sorted(n for core in packed for n in core.tiles) == list(range(len(tiles)))
     sent = [np.concatenate([tiles[n].sends for n in core.tiles]) for core in packed]
     edges = out_edges([core.inputs for core in packed], sent, leaving)
@@ -179,7 +180,7 @@ def test_the_fewest_tiles_are_found_by_trying_all_blocks(mesh: Callable[..., hw.
     target = mesh(neurons=30, in_axons=72, weight_words=60)
     wiring = trace(graph.flatten())
     layer = layers_of(wiring)[0]
-    (tiles, *_) = cut([layer], target, read_by_outputs(wiring))
+    (tiles, *_) = cut([layer], target, units_of(wiring, [layer]))
     assert tiles is not None
     limits = {"neurons": 30, "in_axons": 72, "weight_words": 60, "state_words": 8192}
     best = math.inf
@@ -200,4 +201,4 @@ def test_the_fewest_tiles_are_found_by_trying_all_blocks(mesh: Callable[..., hw.
 def whole(layer: Layer, box: tuple[tuple[int, int], ...]) -> Tile:
     form = [end - start for start, end in box]
     stored = {"weights": 27 * form[0], "biases": 0, "membranes": math.prod(form), "parameters": 0}
-    return Tile(0, box, math.prod(form), stored, heard(layer, box), np.empty(0, np.int64))
+    return Tile(0, 0, box, math.prod(form), stored, (), heard(layer, box), np.empty(0, np.int64))

@@ -53,3 +53,11 @@ def talon_commands() -> Mapping[str, Any]:  # type: ignore[empty-body]
 
     Example: `return {"acme": "acme.cli:group"}`.
     """
+
+
+@hookspec
+def talon_targets() -> Mapping[str, Any]:  # type: ignore[empty-body]
+    """Hardware targets by id: TOML as bytes or as a file (a path, a resource of the package), or `hw.Target` objects.
+
+    Example: `return {"acme-1": "acme.targets:acme_1"}`.
+    """

@@ -61,8 +61,8 @@ def temporary(plugin: object = None, **provided: Mapping[str, Any]) -> Iterator[
     """A plugin for as long as a `with` block lasts.
 
     `plugin`: a module or object of `@hookimpl` functions; or by keyword what it would return: `primitives`,
-    `storage_backends`, `engines`, `migrations`, `commands`. What would only warn of an installed plugin raises here:
-    `TalonPluginError` for a broken plugin (T003) and for names that are taken (T004).
+    `storage_backends`, `engines`, `migrations`, `commands`, `targets`. What would only warn of an installed plugin
+    raises here: `TalonPluginError` for a broken plugin (T003) and for names that are taken (T004).
     """
     implementation = plugin if plugin is not None else namespace(provided)
     made = Plugin(f"temporary {len(manager().plugins)}", "", "", getattr(implementation, "__name__", "temporary"))

@@ -48,7 +48,7 @@ class Entry:
                 found=both,
                 help="uninstall one of them, or limit what loads with TALON_PLUGINS",
             )
-        if isinstance(self.value, str):
+        if self.named():
             try:
                 with silent():
                     self.value = load(self.value)
@@ -56,12 +56,16 @@ class Entry:
                 raise
             except BaseException as error:
                 raise self.broken(described(error)) from error
-        if not KINDS.get(self.hook, anything)(self.value):
+        if not KINDS[self.hook](self.value):
             raise self.broken(f"{self.value!r:.80}, which is no {KIND_NAMES[self.hook]}")
         if self.hook == "talon_primitives" and self.value.__name__ != self.name:
             # Files name types by their class; under another name nobody would find it again.
             raise self.broken(f"a class called {self.value.__name__!r}")
         return self.value
+
+    def named(self) -> bool:
+        """Whether the value is an import string, and not a text that is itself what the hook gives."""
+        return isinstance(self.value, str) and not KINDS[self.hook](self.value)
 
     def broken(self, found: str) -> TalonPluginError:
         return TalonPluginError(
@@ -70,10 +74,6 @@ class Entry:
             found=found,
             help=f"upgrade or uninstall {self.distribution}" if self.distribution else "mend what registers it",
         )
-
-
-def anything(value: Any) -> bool:
-    return True
 
 
 def is_primitive(value: Any) -> bool:
@@ -96,6 +96,17 @@ def is_migrations(value: Any) -> bool:
     return is_table(value)
 
 
+def is_target(value: Any) -> bool:
+    """TOML as bytes, a file that can be read, or its path; else an object with what every target has."""
+    described = isinstance(value, bytes) or hasattr(value, "read_bytes")
+    return described or is_path(value) or all(hasattr(value, name) for name in ("id", "cores", "numeric", "hash"))
+
+
+def is_path(value: Any) -> bool:
+    """Whether a string is the path of a TOML file, and no import string."""
+    return isinstance(value, str) and value.endswith(".toml")
+
+
 def is_command(value: Any) -> bool:
     import click
 
@@ -108,6 +119,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "talon_engines": is_engine,
     "talon_migrations": is_migrations,
     "talon_commands": is_command,
+    "talon_targets": is_target,
 }
 """What a loaded object must be, by hook."""
 KIND_NAMES = {
@@ -116,6 +128,7 @@ KIND_NAMES = {
     "talon_engines": "engine",
     "talon_migrations": "migration table",
     "talon_commands": "command group",
+    "talon_targets": "target",
 }
 
 

@@ -1,7 +1,8 @@
 """Hardware targets: what a chip offers, and whether a graph fits on it.
 
-`from talon import hw`, then `hw.target("generic-mesh")`, `hw.check(graph, target)`, `hw.targets()`. Every name is
-loaded on first use. `hw.run` is `talon.engine.run`; `hw.compile(graph)` gives a program to run often.
+`from talon import hw`, then `hw.target("generic-mesh")`, `hw.check(graph, target)`, `hw.legalise(graph, target)`,
+`hw.targets()`. Every name is loaded on first use. `hw.run` is `talon.engine.run`; `hw.compile(graph)` gives a program
+to run often.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from talon.engine import run as run
+    from talon.hw.catalogue import target as target
+    from talon.hw.catalogue import targets as targets
     from talon.hw.description import Target as Target
-    from talon.hw.description import target as target
-    from talon.hw.description import targets as targets
     from talon.hw.fit import check as check
+    from talon.hw.ledger import Rewrite as Rewrite
+    from talon.hw.legalise import Legalised as Legalised
+    from talon.hw.legalise import legalise as legalise
     from talon.hw.native.program import Program as Program
     from talon.hw.native.program import Session as Session
     from talon.hw.native.program import compile as compile
@@ -29,9 +33,12 @@ else:
         {
             "run": "talon.engine:run",
             "Target": "talon.hw.description:Target",
-            "target": "talon.hw.description:target",
-            "targets": "talon.hw.description:targets",
+            "target": "talon.hw.catalogue:target",
+            "targets": "talon.hw.catalogue:targets",
             "check": "talon.hw.fit:check",
+            "legalise": "talon.hw.legalise:legalise",
+            "Legalised": "talon.hw.legalise:Legalised",
+            "Rewrite": "talon.hw.ledger:Rewrite",
             "Finding": "talon.hw.report:Finding",
             "FitReport": "talon.hw.report:FitReport",
             "compile": "talon.hw.native.program:compile",

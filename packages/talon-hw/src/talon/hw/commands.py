@@ -1,21 +1,31 @@
-"""The group `talon hw`: skins over `hw.targets`, `hw.target` and `hw.check`."""
+"""The group `talon hw`: skins over `hw.targets`, `hw.target`, `hw.check` and `hw.legalise`."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from talon.cli.command import TRUSTED, command
+from talon.cli.command import PATH, TRUSTED, beginning, command
 from talon.cli.command import group as command_group
 from talon.cli.exits import Exit
 from talon.cli.output import Output
 from talon.hw.demo import demo
+from talon.ir.errors import TalonFileError
 
 if TYPE_CHECKING:
+    from talon.hw.legalise import Legalised
     from talon.hw.report import FitReport
 
 DEFAULT = "generic-mesh"
+
+
+def target_names(ctx: click.Context) -> list[str]:
+    """For shells: the targets that there are."""
+    from talon import hw
+
+    return hw.targets()
 
 
 @click.group("hw")
@@ -30,22 +40,33 @@ def group() -> None:
 def targets(out: Output) -> None:
     """List the hardware targets, or show one with the source of every number.
 
-    Example: talon hw targets show zcu102
+    Example: talon hw targets show loihi1
     """
-    from talon import hw
+    from talon.hw.catalogue import usable
 
-    found = [hw.target(name) for name in hw.targets()]
+    found = usable()
     out.data = [
-        {"id": t.id, "cores": t.core.count.value, "neurons": t.core.neurons.value, "summary": t.summary, "hash": t.hash}
+        {
+            "id": t.id,
+            "family": t.family,
+            "cores": t.core_count,
+            "neurons": t.neuron_count,
+            "summary": t.summary,
+            "hash": t.hash,
+        }
         for t in found
     ]
-    head = ("target", "cores", "neurons a core", "what it is")
-    out.table(head, [(t.id, t.core.count.value, t.core.neurons.value, t.summary) for t in found])
+    head = ("target", "cores", "neurons", "what it is")
+    out.table(head, [(t.id, told(t.core_count), told(t.neuron_count), t.summary) for t in found])
     out.note(f"{len(found)} targets; 'talon hw targets show NAME' shows one")
 
 
+def told(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
+
+
 @command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=beginning(target_names))
 def show(out: Output, name: str) -> None:
     """Show target NAME (or a .toml of your own): every number with its unit, its kind and where it comes from.
 
@@ -55,27 +76,77 @@ def show(out: Output, name: str) -> None:
 
     found = hw.target(name)
     out.data = {"hash": found.hash, "description": found.data}
-    for key, text in found.facts():
-        out.line(f"{key:<32} {text}")
-    out.line(f"{'hash':<32} {found.hash}")
+    facts = list(found.facts())
+    width = max(len(key) for key, _ in facts)
+    for key, text in facts:
+        out.line(f"{key:<{width}}  {text}")
+    out.line(f"{'hash':<{width}}  {found.hash}")
 
 
 @command("check")
-@click.argument("file")
-@click.option("--target", "name", default=DEFAULT, show_default=True, help="A target, or a .toml of your own.")
+@click.argument("file", type=PATH)
+@click.option(
+    "--target",
+    "name",
+    default=DEFAULT,
+    show_default=True,
+    help="A target, or a .toml of your own.",
+    shell_complete=beginning(target_names),
+)
+@click.option("--fix", is_flag=True, help="Rewrite what the target cannot take, as far as that is possible; needs -o.")
+@click.option("-o", "--output", type=PATH, help="With --fix: where the new network goes. FILE stays as it is.")
+@click.option("--force", is_flag=True, help="Replace the new file if it exists.")
 @TRUSTED
-def check(out: Output, file: str, name: str, trusted: bool) -> Exit:
-    """Check whether FILE fits on a target: cores, neurons, memories, connections. Exits with 5 when it does not.
+def check(out: Output, file: str, name: str, fix: bool, output: str | None, force: bool, trusted: bool) -> Exit:
+    """Check whether FILE fits on a target: cores, memories, connections, arithmetic. Exits with 5 when it does not.
 
     Example: talon hw check net.t1c --target zcu102
     """
     from talon import hw
     from talon.storage import read
 
-    report = hw.check(read(file, trusted=trusted), hw.target(name))
+    if fix != (output is not None):
+        raise click.UsageError("--fix and -o go together: --fix -o NEW writes the rewritten network to NEW")
+    if output is not None:
+        refuse_same(file, output)
+    target = hw.target(name)
+    graph = read(file, trusted=trusted)
+    if output is not None:
+        return fixed(out, hw.legalise(graph, target), file, output, force)
+    report = hw.check(graph, target)
     out.data = report.as_dict()
     show_report(out, report)
     out.line(f"{file}: {report.verdict()}")
+    return Exit.OK if report.ok else Exit.DOES_NOT_FIT
+
+
+def refuse_same(file: str, output: str) -> None:
+    """The network that was given is never replaced."""
+    if os.path.exists(output) and os.path.exists(file) and os.path.samefile(file, output):
+        raise TalonFileError("T308", "the new file is the old one", file=output, help="give the new file another name")
+
+
+def fixed(out: Output, found: Legalised, file: str, output: str, force: bool) -> Exit:
+    """Write the new network, with what was rewritten and what could not be."""
+    from talon.storage import write
+
+    written = found.report.ok or bool(found.ledger)
+    if written:
+        write(output, found.graph, overwrite=force)
+    report = found.report
+    ledger = [rewrite.as_dict() for rewrite in found.ledger]
+    out.data = report.as_dict() | {"ledger": ledger, "exact": found.exact, "written": output if written else None}
+    show_report(out, report)
+    for rewrite in found.ledger:
+        out.line(f"rewritten  {rewrite}")
+    if not found.ledger:
+        out.line("rewritten  nothing")
+    if not written:
+        out.line(f"{file}: {report.verdict()}; nothing could be mended, and nothing is written")
+    else:
+        left = "" if report.ok else f"; {len(report.errors)} left that no rewrite mends"
+        exact = "computes the same" if found.exact else "does not compute exactly the same"
+        out.line(f"{output}: {report.verdict()}{left}; it {exact} as {file}")
     return Exit.OK if report.ok else Exit.DOES_NOT_FIT
 
 
@@ -89,7 +160,13 @@ def show_report(out: Output, report: FitReport) -> None:
         out.line(line)
     out.line()
     for finding in report.diagnostics:
-        out.problem(finding, err=False)
+        if finding.code == "T505":
+            out.problems.append(finding)  # told together below
+        else:
+            out.problem(finding, err=False)
+    if not out.quiet:
+        for line in report.unknowns():
+            out.line(line)
 
 
 targets.add_command(show)

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from talon.ir.graph import Graph
 
 
+SHOWN = "generic-mesh"
+"""The target whose cores are drawn; of the others there is the verdict, what is wrong, and what is not known."""
+
+
 @command("demo")
 def demo(out: Output) -> None:
     """Say how many cores the trained digits network takes on every target, and what a misfit looks like.
@@ -28,8 +32,11 @@ def demo(out: Output) -> None:
     out.line(f"         {' -> '.join(type(node).__name__ for node in graph.nodes.values())}\n")
     for report in reports:
         out.line(report.verdict())
-        for line in report.bars():
-            out.line(f"  {line}")
+        if report.target == SHOWN:
+            for line in report.bars():
+                out.line(f"  {line}")
+        for finding in {finding.message: finding for finding in report.errors}.values():
+            out.line(f"  {finding.message}: {finding.expected}; found {finding.found}")
         if report.warnings:
             out.line(f"  not known of {report.target}: {', '.join(unknown(report))}")
         out.line()
@@ -68,4 +75,4 @@ def too_large() -> FitReport:
 
     conv = Conv2d(np.zeros((32, 2, 3, 3), np.float32), None, padding="same")
     graph = Graph.chain(Input([2, 64, 64]), conv, IF(1.0), Output([32, 64, 64]))
-    return hw.check(graph, "generic-mesh")
+    return hw.check(graph, SHOWN)

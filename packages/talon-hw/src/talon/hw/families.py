@@ -6,6 +6,7 @@ is not in the table has no place on a core, and is reported by name.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from talon.ir.facade import find
-from talon.ir.fields import Shape
+from talon.ir.fields import ArrayField, PerNeuronField, Shape
 from talon.ir.node import Node
 
 Box = tuple[tuple[int, int], ...]
@@ -61,6 +62,14 @@ class Window:
             return len(self.reads(0, 1))
         return max(len(self.reads(*ends)) for ends in blocks(self.outputs, length))
 
+    def readers(self) -> np.ndarray:
+        """For every input along the axis, how many outputs read it."""
+        table = self.table(0, self.outputs)
+        sharing = np.minimum(self.outputs - np.arange(len(table)) * self.every, self.every)
+        counts = np.zeros(self.inputs + 1, np.int64)
+        np.add.at(counts, table, np.broadcast_to(sharing[:, None], table.shape))  # -1 is the place behind the last
+        return counts[:-1]
+
     def gather(self, counts: np.ndarray, axis: int) -> np.ndarray:
         """`counts` of the inputs along `axis`, added up over what each output reads."""
         table = self.table(0, self.outputs)
@@ -71,12 +80,16 @@ class Window:
 
 @dataclass(frozen=True)
 class Need:
-    """What the outputs of one node need: a window per axis, and the values stored for every index of `channel_axis`."""
+    """What the outputs of one node need: a window per axis, and the values stored for every index of `channel_axis`.
+
+    `taps`: how many of the weights belong to one input channel, a whole kernel.
+    """
 
     windows: tuple[Window, ...]
     channel_axis: int = 0
     weights: int = 0
     biases: int = 0
+    taps: int = 1
 
     def reads(self, box: Box) -> tuple[np.ndarray, ...]:
         """The inputs that a box of outputs reads, as an index for every axis."""
@@ -92,14 +105,25 @@ class Need:
             sources = window.gather(sources, axis)
         return int(sources.max())
 
+    def fan_out(self) -> np.ndarray:
+        """For every input, how many outputs read it."""
+        found = np.ones((), np.int64)
+        for window in self.windows:
+            found = found[..., None] * window.readers()
+        return found
+
 
 @dataclass(frozen=True)
 class Family:
-    """`need(node, input shape, output shape)` for nodes that hold something; `refusal(node)` for those that cannot."""
+    """`need(node, input shape, output shape)` for nodes that hold something; `refusal(node)` for those that cannot.
+
+    `pooled(node, wires)`: who sends to each window, on targets whose links pool.
+    """
 
     role: Role
     need: Callable[[Any, Shape, Shape], Need] | None = None
     refusal: Callable[[Any], str | None] = lambda node: None
+    pooled: Callable[[Any, np.ndarray], np.ndarray] | None = None
 
 
 def steps(node: Any, name: str) -> int:
@@ -134,8 +158,9 @@ def convolution(node: Any, before: Shape, after: Shape) -> Need:
     )
     return Need(
         (channels, *pixels),
-        weights=per_group * int(np.prod(node.kernel)) * steps(node, "weight"),
+        weights=per_group * math.prod(node.kernel) * steps(node, "weight"),
         biases=steps(node, "bias"),
+        taps=math.prod(node.kernel),
     )
 
 
@@ -148,6 +173,11 @@ def pool(node: Any, before: Shape, after: Shape) -> Need:
         )
     )
     return Need((Window(after[0], before[0]), *pixels))
+
+
+def summed_windows(node: Any, wires: np.ndarray) -> np.ndarray:
+    """The senders of every place of a window, as alternatives of one sum."""
+    return np.concatenate(node.windows(wires, -1))
 
 
 def one_to_one(node: Any, before: Shape, after: Shape) -> Need:
@@ -163,7 +193,7 @@ def only_nearest(node: Any) -> str | None:
 FAMILIES: Mapping[str, Family] = {
     **dict.fromkeys(("Affine", "SpikingAffine"), Family("sum", dense)),
     **dict.fromkeys(("Conv1d", "Conv2d", "SConv", "SDConv"), Family("sum", convolution)),
-    "AvgPool2d": Family("sum", pool),
+    "AvgPool2d": Family("sum", pool, pooled=summed_windows),
     "MaxPool2d": Family("pick", pool),
     **dict.fromkeys(("LIF", "IF", "StepMean"), Family("neuron", one_to_one)),
     **dict.fromkeys(("BatchNorm1d", "BatchNorm2d"), Family("fold")),
@@ -173,7 +203,32 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 
-def attributes(primitive: str) -> list[str]:
-    """The attributes (arrays apart) that a primitive of the table declares itself."""
-    declared = find(primitive).fields
-    return [name for name, field in declared.items() if name not in Node.fields and not field.is_array]
+SIZES = ("input_size", "output_size")
+"""What a target may limit beside fields and axes: the lengths of a sample's axes, that of the channels apart."""
+
+
+def allowable(primitive: str) -> list[str]:
+    """What a target can restrict of a primitive: its attributes, its neurons' parameters, the axes of its arrays, and
+    the sizes of the maps around it."""
+    declared = {n: f for n, f in find(primitive).fields.items() if n not in Node.fields}
+    plain = [n for n, f in declared.items() if not f.is_array or isinstance(f, PerNeuronField)]
+    axes = dict.fromkeys(axis for f in declared.values() if isinstance(f, ArrayField) for axis in f.axes)
+    return [*plain, *(axis for axis in axes if axis.isidentifier()), *SIZES]
+
+
+def values_of(node: Any, name: str, shapes: Mapping[str, Shape]) -> list[Any]:
+    """The values, each once, that a node has for what `allowable` lists; `shapes`: its sizes by their names."""
+    if name in shapes:
+        return sorted(set(shapes[name]))
+    if name not in node.fields:
+        return [node.dims[name]]
+    value: Any = getattr(node, name)
+    if isinstance(node.fields[name], PerNeuronField):
+        return list(np.unique(value).tolist())
+    if name == "padding" and isinstance(value, str):  # "same" and "valid" are numbers of zeros, too
+        return sorted({zeros for ends in node.pads for zeros in ends})
+    if name == "groups":
+        return [node.group_count]
+    if name == "stride":
+        return sorted(set(node.strides))
+    return list(dict.fromkeys(value)) if isinstance(value, tuple) else [value]

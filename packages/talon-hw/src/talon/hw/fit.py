@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-import numpy as np
-
-from talon.hw import problems
-from talon.hw.description import Target
-from talon.hw.description import target as find_target
-from talon.hw.layers import Layer, layers_of
-from talon.hw.packing import cut, out_edges, pack
+from talon.hw.catalogue import target as find_target
+from talon.hw.contents import contents, words
+from talon.hw.description import Core, Target, summed, times
+from talon.hw.legality import illegal, illegal_connections, values_sent
+from talon.hw.packing import Packed
+from talon.hw.placed import Placed, layers_by_core, place
+from talon.hw.problems import insufficient
 from talon.hw.report import CoreUse, FitReport, LayerUse, Use
-from talon.hw.tiles import Tile, contents, heard, uses
-from talon.hw.wiring import Wiring, trace
+from talon.hw.tiles import boundary, heard, memory_use, uses
+from talon.hw.unknowns import unknown
 from talon.ir.graph import Graph
 
 
@@ -27,85 +26,85 @@ def check(graph: Graph, target: Target | str | os.PathLike[str]) -> FitReport:
     chip (Inputs, and primitives that no core can hold) takes no core. Raises `TalonGraphError` when shapes do not meet
     or stay open, `TalonTargetError` for a cycle that holds nothing (T504), and what `talon.hw.target` raises.
     """
-    target = find_target(target)
-    wiring = trace(graph.flatten())
-    layers = layers_of(wiring)
-    leaving = read_by_outputs(wiring)
-    tiled = cut(layers, target, leaving)
-    tiles = [tile for found in tiled for tile in found or ()]
-    packed = pack(tiles, target, leaving)
-    names = [" + ".join(wiring.path(n) for n in layer.members) for layer in layers]
-    sharing = Counter(layer for core in packed for layer in {tiles[t].layer for t in core.tiles})
-    layer_uses = tuple(
-        layer_use(target, wiring, layer, name, found or (), sharing[n])
-        for n, (layer, name, found) in enumerate(zip(layers, names, tiled, strict=True))
-    )
-    sent = [np.concatenate([tiles[t].sends for t in core.tiles]) for core in packed]
-    edges = out_edges([core.inputs for core in packed], sent, leaving)
-    core_uses = tuple(
-        CoreUse(
-            tuple(names[n] for n in sorted({tiles[t].layer for t in core.tiles})),
-            (*uses(target, core.neurons, core.stored, len(core.inputs)), out_edge_use(target, count)),
-        )
-        for core, count in zip(packed, edges, strict=True)
-    )
-    total = totals(target, layers, len(packed))
+    placed = place(graph, find_target(target))
+    total = totals(placed)
     found = [
-        *problems.illegal(wiring, target),
-        *problems.indivisible(target, layers, layer_uses, tiled, leaving),
-        *problems.too_large(target, total),
-        *problems.unknown(target, wiring, layer_uses, core_uses, [core.stored for core in packed]),
+        *illegal(placed.wiring, placed.target),
+        *illegal_connections(placed.wiring, placed.target),
+        *values_sent(placed),
+        *insufficient(placed, total),
+        *unknown(placed),
     ]
     return FitReport(
-        target.id,
-        target.hash,
-        target.core.count.value,
-        None not in tiled,
-        layer_uses,
-        core_uses,
+        placed.target.id,
+        placed.target.hash,
+        placed.target.core_count,
+        None not in placed.tiled,
+        tuple(layer_uses(placed)),
+        tuple(core_use(placed, core, edges) for core, edges in zip(placed.packed, placed.out_edges, strict=True)),
         total,
         tuple(sorted(found, key=lambda finding: finding.severity != "error")),
     )
 
 
-def read_by_outputs(wiring: Wiring) -> np.ndarray:
-    """For every unit, how many Outputs read it: its values leave the chip once for each."""
-    read = np.zeros(wiring.count, np.int64)
-    for number, node in enumerate(wiring.nodes):
-        if type(node).__name__ == "Output":
-            for wires in wiring.arriving(number):
-                read[np.unique(wires[wires >= 0])] += 1
-    return read
+def layer_uses(placed: Placed) -> Iterator[LayerUse]:
+    """The row of every layer: sums over its tiles, or the whole layer where it has none."""
+    for number, (layer, tiles, cores) in enumerate(
+        zip(placed.layers, placed.tiled, layers_by_core(placed).tolist(), strict=True)
+    ):
+        core = placed.target.cores[tiles[0].kind if tiles else 0]
+        if tiles:
+            taken = [summed(column) for column in zip(*(tile.words for tile in tiles), strict=True)]
+            axons = max(len(tile.inputs) for tile in tiles)
+        else:
+            taken = [words(placed.target, m, contents(layer, layer.shape, m.padding)) for m in core.memory]
+            axons = len(heard(layer, tuple((0, n) for n in layer.shape)))
+        yield LayerUse(
+            placed.names[number],
+            placed.paths(number),
+            len(tiles or ()),
+            cores,
+            layer.spiking,
+            placed.fan_ins[number],
+            tuple(uses(core, layer.size, taken, axons, max(cores, 1))),
+        )
 
 
-def layer_use(target: Target, wiring: Wiring, layer: Layer, name: str, tiles: Sequence[Tile], cores: int) -> LayerUse:
-    """The row of one layer: sums over its tiles, or the whole layer where it has none."""
-    if tiles:
-        stored = {kind: sum(tile.stored[kind] for tile in tiles) for kind in tiles[0].stored}
-        axons = max(len(tile.inputs) for tile in tiles)
-    else:
-        stored = contents(layer, layer.shape)
-        axons = len(heard(layer, tuple((0, n) for n in layer.shape)))
-    return LayerUse(
-        name,
-        tuple(wiring.path(n) for n in layer.members),
-        len(tiles),
-        cores,
-        layer.spiking,
-        layer.fan_in(),
-        tuple(uses(target, layer.size, stored, axons, max(cores, 1))),
+def core_use(placed: Placed, core: Packed, edges: int) -> CoreUse:
+    """What is used of one core."""
+    kind = placed.target.cores[core.kind]
+    return CoreUse(
+        kind.name,
+        tuple(placed.names[n] for n in sorted(core.layers)),
+        (
+            *uses(kind, core.neurons, core.words, len(core.inputs)),
+            *boundary(kind, placed.units, core.inputs, core.sends),
+            Use("out-edges", edges, kind.out_edges.value, "edges"),
+        ),
     )
 
 
-def out_edge_use(target: Target, count: int) -> Use:
-    return Use("out-edges", count, target.core.out_edges.value, "edges")
-
-
-def totals(target: Target, layers: Sequence[Layer], cores: int) -> tuple[Use, ...]:
+def totals(placed: Placed) -> tuple[Use, ...]:
     """What the whole graph needs of the whole target, each value stored once; and the cores that packing takes."""
-    stored: Counter[str] = Counter()
-    for layer in layers:
-        stored.update(contents(layer, layer.shape))
-    count = target.core.count.value
-    whole = uses(target, sum(layer.size for layer in layers), stored, 0, count)
-    return (*(use for use in whole if use.resource != "in-axons"), Use("cores", cores, count, "cores"))
+    target = placed.target
+    found = [Use("neurons", sum(layer.size for layer in placed.layers), target.neuron_count, "neurons")]
+    names = dict.fromkeys(memory.name for core in target.cores for memory in core.memory)
+    found += [total_memory(placed, name) for name in names]
+    if len(target.cores) > 1:
+        for number, core in enumerate(target.cores):
+            used = sum(packed.kind == number for packed in placed.packed)
+            found.append(Use(f"cores ({core.name})", used, core.count.value, "cores"))
+    return (*found, Use("cores", len(placed.packed), target.core_count, "cores"))
+
+
+def total_memory(placed: Placed, name: str) -> Use:
+    """Use of the memories of one name in all cores; they count alike in every kind."""
+    having: list[Core] = [c for c in placed.target.cores if any(m.name == name for m in c.memory)]
+    memory = next(m for m in having[0].memory if m.name == name)
+    each = [words(placed.target, memory, contents(layer, layer.shape, memory.padding)) for layer in placed.layers]
+    size = summed(
+        times(core.count.value, next(m for m in core.memory if m.name == name).words.value) for core in having
+    )
+    one = memory_use(memory, summed(each), 1)
+    scale = 1 if memory.bits.value is None or memory.bits.value % 8 else memory.bits.value // 8
+    return Use(one.resource, one.need, times(size, scale), one.unit)

@@ -92,7 +92,19 @@ def fed_by(wiring: Wiring, number: int) -> Feeder:
     need = need_of(node, wiring.inputs[number][0], wiring.outputs[number][0])
     if number in wiring.folded:
         need = replace(need, biases=max(need.biases, 1))
-    return Feeder(need, wiring.arriving(number)[0])
+    wires = wiring.arriving(number)[0]
+    return Feeder(replace(need, taps=flattened(wiring, wires)) if need.taps == 1 else need, wires)
+
+
+def flattened(wiring: Wiring, wires: Wires) -> int:
+    """The places of one channel where the inputs are a whole map, flattened: as a kernel over it; else 1."""
+    if len(wires) > 1 or wires.ndim > 2 or wires.min(initial=0) < 0:
+        return 1
+    source = int(wiring.owner[wires[0, 0]])
+    units = wiring.wires[source, 0]
+    shape = wiring.outputs[source][0]
+    same = len(shape) > 1 and np.array_equal(units.ravel(), wires.ravel())
+    return math.prod(shape[1:]) if same else 1
 
 
 def lonely(wiring: Wiring) -> np.ndarray:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from talon.hw.description import Target
+from talon.hw.description import Core, Target, summed
+from talon.hw.kinds import chosen
 from talon.hw.layers import Layer
-from talon.hw.tiles import Tile, split, uses
+from talon.hw.tiles import Tile, allowed, boundary, split, uses
+from talon.hw.units import Units
 
 OPEN = 32
 """How many of the last cores a tile is tried on, so that packing stays linear."""
@@ -19,37 +21,54 @@ ROUNDS = 8
 
 @dataclass(frozen=True)
 class Packed:
-    """One core: its tiles (by number), what they store and hear, and the out-edges they need at most."""
+    """One core of a kind: its tiles (by number) and the layers they belong to, what they store and hear, the units that
+    they send, and the out-edges they need at most."""
 
+    kind: int
     tiles: tuple[int, ...]
+    layers: frozenset[int]
     neurons: int
     stored: Mapping[str, int]
+    words: tuple[int | None, ...]
     inputs: np.ndarray
+    sends: np.ndarray
     edges: int
 
 
-def cut(layers: Sequence[Layer], target: Target, leaving: np.ndarray) -> list[list[Tile] | None]:
-    """The tiles of every layer; None where a single unit is too much for a core.
+def cut(layers: Sequence[Layer], target: Target, units: Units) -> list[list[Tile] | None]:
+    """The tiles of every layer, on the kind of core that was chosen for it; None where one unit is too much for any.
 
-    `leaving`: for every unit, how many Outputs read it. A layer whose tiles would have more out-edges than a core has
-    is cut into smaller ones; that makes more tiles for others to reach, so it is repeated.
+    A layer whose tiles would have more out-edges than a core has is cut into smaller ones; that makes more tiles for
+    others to reach, so it is repeated.
     """
-    tiled = [split(layer, n, target, layer.size) for n, layer in enumerate(layers)]
-    limit = target.core.out_edges.value
+    ways = [ways_of(layer, n, target, units) for n, layer in enumerate(layers)]
+    kinds = chosen(target, ways)
+    tiled = [None if kind is None else way[kind] for kind, way in zip(kinds, ways, strict=True)]
     for _ in range(ROUNDS):
-        if limit is None:
-            break
         tiles = [t for found in tiled for t in found or ()]
         most: dict[int, int] = {}
-        for tile, count in zip(tiles, tile_edges(tiles, leaving), strict=True):
-            if count > limit:
+        for tile, count in zip(tiles, tile_edges(tiles, units), strict=True):
+            limit = target.cores[tile.kind].out_edges.value
+            if limit is not None and count > limit:
                 cap = max(1, tile.neurons * limit // count)
                 most[tile.layer] = min(cap, most.get(tile.layer, cap))
         if not most:
             break
         for n, cap in most.items():
-            tiled[n] = split(layers[n], n, target, cap)
+            kind = kinds[n]
+            assert kind is not None
+            tiled[n] = split(layers[n], n, target, kind, units, cap)
     return tiled
+
+
+def ways_of(layer: Layer, number: int, target: Target, units: Units) -> dict[int, list[Tile]]:
+    """The tiles of a layer on every kind of core that can hold it."""
+    kinds = range(len(target.cores))
+    if len(kinds) > 1:  # where there is one kind alone, too many connections are told beside what else is wrong
+        fan_in, fan_out = layer.fan_in(), int(units.fan_out[layer.sends].max())
+        kinds = [k for k in kinds if allowed(target.cores[k], fan_in, fan_out)] or kinds  # type: ignore[assignment]
+    found = {kind: split(layer, number, target, kind, units, layer.size) for kind in kinds}
+    return {kind: tiles for kind, tiles in found.items() if tiles is not None}
 
 
 def out_edges(heard: Sequence[np.ndarray], sent: Sequence[np.ndarray], leaving: np.ndarray) -> list[int]:
@@ -57,43 +76,75 @@ def out_edges(heard: Sequence[np.ndarray], sent: Sequence[np.ndarray], leaving: 
 
     `heard` and `sent`: unit numbers by place, each once; `leaving`: for every unit, how many Outputs read it.
     """
-    reached = leaving.copy()
-    for units in heard:
-        reached[units] += 1
+    reached = reach(heard, leaving)
     return [int(reached[units].sum()) for units in sent]
 
 
-def tile_edges(tiles: Sequence[Tile], leaving: np.ndarray) -> list[int]:
+def reach(heard: Sequence[np.ndarray], leaving: np.ndarray) -> np.ndarray:
+    """For every unit, how many places hear it, Outputs among them."""
+    reached = leaving.copy()
+    for units in heard:
+        reached[units] += 1
+    return reached
+
+
+def destinations(packed: Sequence[Packed], count: int) -> list[int]:
+    """For every core, how many cores it sends to; `count` is the number of units."""
+    place = np.full(count, -1, np.int64)
+    for number, core in enumerate(packed):
+        place[core.sends] = number
+    found = np.zeros(len(packed) + 1, np.int64)  # the last is for what comes from outside
+    for core in packed:
+        found[np.unique(place[core.inputs])] += 1
+    return [int(n) for n in found[:-1]]
+
+
+def tile_edges(tiles: Sequence[Tile], units: Units) -> list[int]:
     """Out-edges of every tile while each has a core to itself."""
-    return out_edges([tile.inputs for tile in tiles], [tile.sends for tile in tiles], leaving)
+    return out_edges([tile.inputs for tile in tiles], [tile.sends for tile in tiles], units.leaving)
 
 
-def pack(tiles: Sequence[Tile], target: Target, leaving: np.ndarray) -> list[Packed]:
+def pack(tiles: Sequence[Tile], target: Target, units: Units) -> list[Packed]:
     """The tiles on as few cores as first fit finds. Tiles that share a core never need more edges than apart."""
-    edges = tile_edges(tiles, leaving)
+    edges = tile_edges(tiles, units)
     cores: list[Packed] = []
+    last: dict[int, list[int]] = {}
     for n, tile in enumerate(tiles):
-        alone = Packed((n,), tile.neurons, tile.stored, tile.inputs, edges[n])
-        for place in range(max(0, len(cores) - OPEN), len(cores)):
-            both = together(cores[place], alone, target)
+        alone = Packed(
+            tile.kind,
+            (n,),
+            frozenset({tile.layer}),
+            tile.neurons,
+            tile.stored,
+            tile.words,
+            tile.inputs,
+            tile.sends,
+            edges[n],
+        )
+        of_kind = last.setdefault(tile.kind, [])
+        for place in of_kind[-OPEN:]:
+            both = together(cores[place], alone, target.cores[tile.kind], units)
             if both is not None:
                 cores[place] = both
                 break
         else:
+            of_kind.append(len(cores))
             cores.append(alone)
     return cores
 
 
-def together(core: Packed, tile: Packed, target: Target) -> Packed | None:
-    """The core with the tile, or None where they are too much for one; what they hear is compared last."""
-    edges, neurons = core.edges + tile.edges, core.neurons + tile.neurons
-    for need, limit in ((neurons, target.core.neurons.value), (edges, target.core.out_edges.value)):
-        if limit is not None and need > limit:
-            return None
-    stored = {kind: count + tile.stored[kind] for kind, count in core.stored.items()}
-    if any(use.over for use in uses(target, neurons, stored, 0)):
+def together(one: Packed, other: Packed, core: Core, units: Units) -> Packed | None:
+    """Both on one core, or None where they are too much for it; what they hear is compared last."""
+    edges, neurons, layers = one.edges + other.edges, one.neurons + other.neurons, one.layers | other.layers
+    limits = ((neurons, core.neurons), (edges, core.out_edges), (len(layers), core.layers))
+    if any(limit.value is not None and need > limit.value for need, limit in limits):
         return None
-    inputs = np.union1d(core.inputs, tile.inputs)
-    if any(use.over for use in uses(target, neurons, stored, len(inputs))):
+    words = tuple(summed(pair) for pair in zip(one.words, other.words, strict=True))
+    if any(use.over for use in uses(core, neurons, words, 0)):
         return None
-    return Packed((*core.tiles, *tile.tiles), neurons, stored, inputs, edges)
+    inputs, sends = np.union1d(one.inputs, other.inputs), np.concatenate([one.sends, other.sends])
+    crossing = boundary(core, units, inputs, sends)
+    if any(use.over for use in (*uses(core, neurons, words, len(inputs)), *crossing)):
+        return None
+    stored = {kind: count + other.stored[kind] for kind, count in one.stored.items()}
+    return Packed(one.kind, (*one.tiles, *other.tiles), layers, neurons, stored, words, inputs, sends, edges)

@@ -25,7 +25,9 @@ class Use:
     @property
     def share(self) -> float | None:
         """The used part, 1.0 when full; None where either number is unknown."""
-        return None if self.need is None or not self.have else self.need / self.have
+        if self.need is None or self.have is None:
+            return None
+        return self.need / self.have if self.have else float(self.need)
 
     def bar(self, width: int = 24) -> str:
         """One line of text: a bar as long as the used part, and the numbers."""
@@ -74,8 +76,9 @@ class LayerUse:
 
 @dataclass(frozen=True, slots=True)
 class CoreUse:
-    """One core: the layers that have tiles on it, and what they use of it."""
+    """One core: its kind, the layers that have tiles on it, and what they use of it."""
 
+    kind: str
     layers: tuple[str, ...]
     uses: tuple[Use, ...]
 
@@ -100,9 +103,12 @@ class FitReport(Findings):
     diagnostics: tuple[Diagnostic, ...]
 
     def fullest(self) -> list[Use]:
-        """For each resource of a core, its largest use."""
-        columns = zip(*(core.uses for core in self.cores), strict=True)
-        return [max(column, key=lambda use: use.need or 0) for column in columns]
+        """For each resource of a core, the use that leaves least of it."""
+        columns: dict[str, list[Use]] = {}
+        for core in self.cores:
+            for use in core.uses:
+                columns.setdefault(use.resource, []).append(use)
+        return [max(column, key=lambda use: (use.share or 0.0, use.need or 0)) for column in columns.values()]
 
     def verdict(self) -> str:
         """The answer in one line."""
@@ -115,9 +121,11 @@ class FitReport(Findings):
 
     def table(self) -> list[list[str]]:
         """The layers as rows of text, the heads first."""
-        rows = [["layer", "cores", *(use.resource for use in self.layers[0].uses), "fan-in"]] if self.layers else []
+        columns = list(dict.fromkeys(use.resource for layer in self.layers for use in layer.uses))
+        rows = [["layer", "cores", *columns, "fan-in"]] if self.layers else []
         for layer in self.layers:
-            cells = [amount(use.need, use.unit if use.unit == "B" else "") for use in layer.uses]
+            used = {use.resource: amount(use.need, use.unit if use.unit == "B" else "") for use in layer.uses}
+            cells = [used.get(column, "-") for column in columns]
             if not layer.spiking:
                 cells[0] += " sums"
             rows.append([layer.name, f"{layer.cores:,}" if layer.cores else "-", *cells, amount(layer.fan_in)])
@@ -129,6 +137,15 @@ class FitReport(Findings):
         uses += [(f"fullest core, {use.resource}", use) for use in self.fullest()]
         width = max(len(name) for name, _ in uses)
         return [f"{name:<{width}}  {use.bar()}" for name, use in uses]
+
+    def unknowns(self) -> list[str]:
+        """What the target does not say of what the graph needs (T505), a line each under a head."""
+        found = [d for d in self.warnings if d.code == "T505"]
+        if not found:
+            return []
+        head = f"{self.target} does not say"
+        lines = [f"  {d.message.removeprefix(head).strip()}" + after(d.found or "") for d in found]
+        return [f"warning[T505]: {head}", *lines, f"  help: {found[0].help}"]
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, diagnostics apart, as `talon hw check --json` prints it."""
@@ -145,11 +162,18 @@ class FitReport(Findings):
         }
 
     def __str__(self) -> str:
-        return "\n".join([self.verdict(), *aligned(self.table()), *map(str, self.diagnostics)])
+        told = [str(d) for d in self.diagnostics if d.code != "T505"]
+        return "\n".join([self.verdict(), *aligned(self.table()), *told, *self.unknowns()])
 
     def __repr__(self) -> str:
         warned = f", {plural(len(self.warnings), 'warning')}" if self.warnings else ""
         return f"<{self.verdict()}{warned}>"
+
+
+def after(found: str) -> str:
+    """What stands behind "unknown" in what was found, for a line that says so already."""
+    rest = found.removeprefix("unknown").strip(",; ")
+    return f": {rest}" if rest else ""
 
 
 def amount(number: int | None, unit: str = "") -> str:

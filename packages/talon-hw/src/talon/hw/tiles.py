@@ -7,76 +7,65 @@ a channel are stored in every tile that has part of the channel.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
-from talon.hw.description import Memory, Target
+from talon.hw.contents import contents, stored_words
+from talon.hw.description import Core, Memory, Target, times
 from talon.hw.families import Box, blocks
 from talon.hw.layers import Layer
+from talon.hw.quantities import Quantity
 from talon.hw.report import Use
+from talon.hw.units import Units
 from talon.ir.fields import Shape
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Part of a layer: `inputs` are the units that it hears, each once, `sends` the units that others hear from it."""
+    """Part of a layer, for a core of kind `kind`.
+
+    `inputs`: the units that it hears, each once. `sends`: the units that others hear from it. `stored`: its values by
+    kind. `words`: what they take of each memory of the core.
+    """
 
     layer: int
+    kind: int
     box: Box
     neurons: int
     stored: Mapping[str, int]
+    words: tuple[int | None, ...]
     inputs: np.ndarray
     sends: np.ndarray
 
 
-def words(target: Target, memory: Memory, stored: Mapping[str, int]) -> int | None:
-    """Words of a memory that these numbers of values take; None where a width they depend on is unknown."""
-    total = 0
-    for kind in memory.holds:
-        width, bits = target.width(kind), memory.bits.value
-        if memory.packing == "single":
-            each = 1
-        elif memory.packing == "whole" and width is not None and bits is not None:
-            each = -(-width // bits)
-        elif stored.get(kind):
-            return None
-        else:
-            continue
-        total += each * stored.get(kind, 0)
-    return total
-
-
-def uses(target: Target, neurons: int, stored: Mapping[str, int], axons: int, cores: int | None = 1) -> list[Use]:
+def uses(core: Core, neurons: int, words: Sequence[int | None], axons: int, cores: int | None = 1) -> list[Use]:
     """What these contents use of one core, or of the memories and neurons of several, by resource."""
-    core = target.core
     return [
         Use("neurons", neurons, times(core.neurons.value, cores), "neurons"),
-        *(memory_use(target, memory, stored, cores) for memory in core.memory),
+        *(memory_use(memory, taken, cores) for memory, taken in zip(core.memory, words, strict=True)),
         Use("in-axons", axons, core.in_axons.value, "axons"),
     ]
 
 
-def memory_use(target: Target, memory: Memory, stored: Mapping[str, int], cores: int | None) -> Use:
+def memory_use(memory: Memory, taken: int | None, cores: int | None) -> Use:
     """Use of a memory in bytes, or in words where words are not whole bytes or of unknown width."""
     bits = memory.bits.value
     scale, unit = (1, "words") if bits is None or bits % 8 else (bits // 8, "B")
     have = times(times(memory.words.value, scale), cores)
-    return Use(f"{memory.name} memory", times(words(target, memory, stored), scale), have, unit)
+    return Use(f"{memory.name} memory", times(taken, scale), have, unit)
 
 
-def times(number: int | None, factor: int | None) -> int | None:
-    """The product, unknown where one of them is."""
-    return None if number is None or factor is None else number * factor
-
-
-def contents(layer: Layer, form: Shape) -> dict[str, int]:
-    """Values stored, by kind, for a part of the layer that is this large along every axis."""
-    channels, size = form[layer.channel_axis], math.prod(form)
-    own = {kind: layer.per_unit.get(kind, 0) * size for kind in ("membranes", "parameters")}
-    return {"weights": layer.weights * channels, "biases": layer.biases * channels, **own}
+def boundary(core: Core, units: Units, inputs: np.ndarray, sends: np.ndarray) -> list[Use]:
+    """What crosses the border of the chip at one core, where the core has a limit for it."""
+    found = []
+    if core.inputs.value is not None:
+        found.append(Use("inputs", int(np.count_nonzero(units.outside[inputs])), core.inputs.value, "units"))
+    if core.outputs.value is not None:
+        found.append(Use("outputs", int(np.count_nonzero(units.leaving[sends])), core.outputs.value, "units"))
+    return found
 
 
 def heard(layer: Layer, box: Box) -> np.ndarray:
@@ -92,11 +81,16 @@ def heard(layer: Layer, box: Box) -> np.ndarray:
     return np.asarray(units[units >= 0])
 
 
-def tile(layer: Layer, number: int, box: Box) -> Tile:
-    """The part of layer `number` in a box."""
+def sent(layer: Layer, box: Box) -> np.ndarray:
+    """The units that others hear from a box of the layer."""
+    return layer.sends[tuple(slice(*ends) for ends in box)].ravel()
+
+
+def tile(layer: Layer, number: int, box: Box, target: Target, kind: int) -> Tile:
+    """The part of layer `number` in a box, for a core of this kind."""
     form = tuple(end - start for start, end in box)
-    sends = layer.sends[tuple(slice(*ends) for ends in box)].ravel()
-    return Tile(number, box, math.prod(form), contents(layer, form), heard(layer, box), sends)
+    words = tuple(stored_words(target, memory, layer, form) for memory in target.cores[kind].memory)
+    return Tile(number, kind, box, math.prod(form), contents(layer, form), words, heard(layer, box), sent(layer, box))
 
 
 def sizes(length: int) -> list[int]:
@@ -109,11 +103,15 @@ def boxes(shape: Shape, block: Shape) -> Iterator[Box]:
     return product(*(blocks(n, b) for n, b in zip(shape, block, strict=True)))
 
 
-def fits(layer: Layer, block: Shape, target: Target, most: int) -> bool:
-    """Whether every tile of the grid fits into a core and has at most `most` units."""
-    if math.prod(block) > most or any(use.over for use in uses(target, math.prod(block), contents(layer, block), 0)):
+def fits(layer: Layer, block: Shape, target: Target, kind: int, units: Units, most: int) -> bool:
+    """Whether every tile of the grid fits into a core of this kind and has at most `most` units."""
+    core, size = target.cores[kind], math.prod(block)
+    taken = [stored_words(target, memory, layer, block) for memory in core.memory]
+    if size > most or any(use.over for use in uses(core, size, taken, 0)):
         return False
-    limit = target.core.in_axons.value
+    if not crosses(layer, block, core, units):
+        return False
+    limit = core.in_axons.value
     if limit is None:
         return True
     # Some tile reads the most along every axis at once, so the product is reached.
@@ -125,13 +123,24 @@ def fits(layer: Layer, block: Shape, target: Target, most: int) -> bool:
     return all(len(heard(layer, box)) <= limit for box in boxes(layer.shape, block))
 
 
-def grids(layer: Layer, target: Target, most: int) -> Iterator[Shape]:
+def crosses(layer: Layer, block: Shape, core: Core, units: Units) -> bool:
+    """Whether no tile of the grid takes more from outside, or gives more, than one core may."""
+    if core.inputs.value is None and core.outputs.value is None:
+        return True
+    return not any(
+        use.over
+        for box in boxes(layer.shape, block)
+        for use in boundary(core, units, heard(layer, box), sent(layer, box))
+    )
+
+
+def grids(layer: Layer, target: Target, kind: int, units: Units, most: int) -> Iterator[Shape]:
     """For every way to cut the channels, the largest blocks of the map that fit; leading axes are cut first."""
     positions = [axis for axis in range(len(layer.shape)) if axis != layer.channel_axis]
     for channels in sizes(layer.shape[layer.channel_axis]):
         block = list(layer.shape)
         block[layer.channel_axis] = channels
-        if fits(layer, tuple(block), target, most):
+        if fits(layer, tuple(block), target, kind, units, most):
             yield tuple(block)
             return  # fewer channels a tile could only make more tiles
         for axis in positions:
@@ -140,7 +149,10 @@ def grids(layer: Layer, target: Target, most: int) -> Iterator[Shape]:
             while low < high:
                 middle = (low + high) // 2
                 block[axis] = lengths[middle]
-                low, high = (low, middle) if fits(layer, tuple(block), target, most) else (middle + 1, high)
+                if fits(layer, tuple(block), target, kind, units, most):
+                    high = middle
+                else:
+                    low = middle + 1
             if low < len(lengths):
                 block[axis] = lengths[low]
                 yield tuple(block)
@@ -148,21 +160,42 @@ def grids(layer: Layer, target: Target, most: int) -> Iterator[Shape]:
             block[axis] = 1
 
 
-def split(layer: Layer, number: int, target: Target, most: int) -> list[Tile] | None:
+def split(layer: Layer, number: int, target: Target, kind: int, units: Units, most: int) -> list[Tile] | None:
     """The fewest tiles of at most `most` units, of equally many those that store least; None if a unit is too much."""
 
     def cost(block: Shape) -> tuple[int, int]:
         blocks = [-(-n // b) for n, b in zip(layer.shape, block, strict=True)]
         return math.prod(blocks), math.prod(blocks) // blocks[layer.channel_axis]
 
-    best = min(grids(layer, target, most), key=cost, default=None)
-    return None if best is None else [tile(layer, number, box) for box in boxes(layer.shape, best)]
+    best = min(grids(layer, target, kind, units, most), key=cost, default=None)
+    return None if best is None else [tile(layer, number, box, target, kind) for box in boxes(layer.shape, best)]
 
 
-def smallest(layer: Layer, target: Target) -> list[Use]:
-    """What a single unit of the layer uses, by resource: the first one that hears too much, where there is one."""
-    one, limit = (1,) * len(layer.shape), target.core.in_axons.value
-    units = boxes(layer.shape, one)
-    first = next(units)
-    box = first if limit is None else next((b for b in (first, *units) if len(heard(layer, b)) > limit), first)
-    return uses(target, 1, contents(layer, one), len(heard(layer, box)))
+def smallest(layer: Layer, target: Target, units: Units) -> list[Use]:
+    """What a single unit of the layer uses, by resource, of the kind of core of which it breaks the fewest limits."""
+    return min((one_unit(layer, target, kind, units) for kind in range(len(target.cores))), key=broken)
+
+
+def broken(found: Sequence[Use]) -> tuple[int, float]:
+    over = [use for use in found if use.over]
+    return len(over), max(((use.need or 0) / max(use.have or 0, 1) for use in over), default=0.0)
+
+
+def one_unit(layer: Layer, target: Target, kind: int, units: Units) -> list[Use]:
+    """What a single unit uses of one kind of core: of the first unit that hears too much, where there is one."""
+    core, one = target.cores[kind], (1,) * len(layer.shape)
+    every = boxes(layer.shape, one)
+    first = next(every)
+    limit = core.in_axons.value
+    box = first if limit is None else next((b for b in (first, *every) if len(heard(layer, b)) > limit), first)
+    part = tile(layer, 0, box, target, kind)
+    return uses(core, 1, part.words, len(part.inputs)) + boundary(core, units, part.inputs, part.sends)
+
+
+def allowed(core: Core, fan_in: int, fan_out: int) -> bool:
+    """Whether units with so many connections may sit on a core of this kind, however the layer is cut."""
+    return within(fan_in, core.fan_in) and within(fan_out, core.fan_out)
+
+
+def within(need: int, limit: Quantity) -> bool:
+    return limit.value is None or need <= limit.value

@@ -34,11 +34,11 @@ class Wiring:
     unit, its node number. `folded`: nodes into whose weights a batch norm goes.
     """
 
-    def __init__(self, graph: Graph, inferred: Inferred) -> None:
+    def __init__(self, graph: Graph, inferred: Inferred, pooling: bool) -> None:
         self.graph = graph
         self.paths = list(graph.provenance.values())
         self.nodes: list[Any] = list(graph.nodes.values())
-        self.roles = [role_of(node) for node in self.nodes]
+        self.roles = [role_of(node, pooling) for node in self.nodes]
         self.inputs = [[s for s in known if s is not None] for known in inferred.inputs]
         self.outputs = [[s for s in known if s is not None] for known in inferred.outputs]
         self.incoming: list[list[Link]] = [[] for _ in self.nodes]
@@ -79,11 +79,12 @@ class Wiring:
         return each
 
 
-def role_of(node: Any) -> Role | None:
+def role_of(node: Any, pooling: bool) -> Role | None:
+    """What a node is to the cores; with `pooling` the links make means of windows, which then are wires."""
     family = FAMILIES.get(type(node).__name__)
     if family is None or type(node).__name__ == "Input" or family.refusal(node):
         return None
-    return family.role
+    return "wire" if pooling and family.pooled else family.role
 
 
 def summed(values: list[Wires]) -> Wires:
@@ -103,21 +104,25 @@ def padded(values: list[Wires]) -> list[Wires]:
     return [np.concatenate([v, np.full((most - len(v), *v.shape[1:]), -1, v.dtype)]) for v in values]
 
 
-def trace(graph: Graph) -> Wiring:
-    """The wiring of a flat graph. Raises `TalonGraphError` where edges are missing or shapes do not meet (T1xx)."""
+def trace(graph: Graph, pooling: bool = False) -> Wiring:
+    """The wiring of a flat graph. `pooling`: whether the target's links pool.
+
+    Raises `TalonGraphError` where edges are missing or shapes do not meet (T1xx)."""
     inferred = infer_shapes(graph)
     for problem in (*unfed(graph), *inferred.problems, *open_shapes(graph, inferred)):
         error = TalonGraphError(problem.code, problem.message)
         where = graph.provenance.get(problem.node or "", problem.node)
         error.diagnostic = replace(problem, node=where)
         raise error
-    wiring = Wiring(graph, inferred)
+    wiring = Wiring(graph, inferred, pooling)
     for number in passive_order(wiring):
         arguments = padded(wiring.arriving(number))
         node = wiring.nodes[number]
         if wiring.roles[number] == "fold":
             result = arguments[0]
             wiring.folded.update(wiring.owner[result[result >= 0]].tolist())
+        elif (pooled := FAMILIES[type(node).__name__].pooled) is not None:
+            result = pooled(node, arguments[0])
         else:
             result = node.step(0, {}, *arguments)
         for port, value in enumerate(result if isinstance(result, tuple) else (result,)):

@@ -1,0 +1,46 @@
+"""Variants: a description that says `inherits = "..."` changes another one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+ABSENT = "absent"
+"""What a variant writes for a key of `[ops]`, `[cost]`, `[timing]` or `[chip]` that it has not."""
+
+
+def merged(base: Mapping[str, Any], variant: Mapping[str, Any]) -> dict[str, Any]:
+    """The base with what the variant says: tables key by key, tables of an array by their `name`, all else replaced.
+
+    A number is replaced with its source. What a primitive in `[ops]` takes is replaced as a whole.
+    """
+    result = dict(base)
+    for key, value in variant.items():
+        if value == ABSENT and key in base:
+            del result[key]
+        else:
+            result[key] = joined(base.get(key), value, whole=key == "ops")
+    return result
+
+
+def joined(old: Any, new: Any, whole: bool) -> Any:
+    """One value of the base with that of the variant; `whole`: the tables inside are replaced, not merged."""
+    if isinstance(old, dict) and isinstance(new, dict) and "value" not in old and "value" not in new:
+        if whole:
+            return {k: v for k, v in {**old, **new}.items() if v != ABSENT}
+        return merged(old, new)
+    if named(old) and named(new):
+        rows = {row["name"]: row for row in old}
+        for row in new:
+            rows[row["name"]] = merged(rows.get(row["name"], {}), row)
+        return list(rows.values())
+    return new
+
+
+def named(value: Any) -> bool:
+    """Whether this is an array of tables that all have names."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(row, dict) and isinstance(row.get("name"), str) for row in value)
+    )

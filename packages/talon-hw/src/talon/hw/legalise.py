@@ -1,0 +1,57 @@
+"""`legalise`: a graph that a target can take, made from one that it cannot, with every rewrite in a ledger."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from talon.hw.catalogue import target as find_target
+from talon.hw.description import Target
+from talon.hw.fit import check
+from talon.hw.ledger import Rewrite
+from talon.hw.report import FitReport
+from talon.hw.rewrites import PASSES
+from talon.hw.rewrites.pass_ import Work
+from talon.ir.graph import Graph
+from talon.ir.primitive import Composite
+
+
+@dataclass(frozen=True)
+class Legalised:
+    """The new graph, what was rewritten, and what `check` says of the new graph: errors there could not be mended."""
+
+    graph: Graph
+    ledger: tuple[Rewrite, ...]
+    report: FitReport
+
+    @property
+    def exact(self) -> bool:
+        """Whether the new graph computes in float32 exactly what the old one did."""
+        return all(rewrite.exact for rewrite in self.ledger)
+
+
+def legalise(graph: Graph, target: Target | str | os.PathLike[str]) -> Legalised:
+    """Rewrite what `target` cannot take as far as that is possible; where nothing needs it the graph is given back.
+
+    Composites and nested graphs are opened. What is left in `report.errors` has no rewrite here: it needs another
+    network, or another target. Raises what `check` raises.
+    """
+    target = find_target(target)
+    check(graph, target)  # what does not hold together is told before anything is changed
+    work = Work(graph.flatten(), target, opened(graph))
+    flat = len(work.ledger)
+    for name, mend in PASSES.items():
+        work.running = name
+        mend(work)
+    if len(work.ledger) == flat:
+        return Legalised(graph, (), check(graph, target))
+    return Legalised(work.graph, tuple(work.ledger), check(work.graph, target))
+
+
+def opened(graph: Graph) -> list[Rewrite]:
+    """The lines for what flattening opens."""
+    return [
+        Rewrite("flatten", name, "node", node.type_name, "the nodes inside", True)
+        for name, node in graph.nodes.items()
+        if isinstance(node, (Graph, Composite))
+    ]

@@ -1,0 +1,284 @@
+"""What a target cannot do, however much room it has: primitives, their attributes, the rules of its arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from talon.hw.choices import Allowed
+from talon.hw.description import Target
+from talon.hw.families import FAMILIES, SIZES, values_of
+from talon.hw.layers import fed_by
+from talon.hw.placed import Placed
+from talon.hw.report import Finding
+from talon.hw.wiring import PASSIVE, Wiring
+from talon.ir.fields import Shape
+
+FIXABLE = "'talon hw check FILE --fix -o NEW' and hw.legalise do it"
+REWRITTEN = {
+    "AvgPool2d": ("SDConv", "Conv2d"),
+    "SDConv": ("Conv2d",),
+    "BatchNorm1d": ("Affine",),
+    "BatchNorm2d": ("SDConv",),
+}
+"""Primitives that are rewritten as others, on targets that run one of those."""
+FILLED = ("groups", "dilation", "r")
+"""Attributes that go into the weights."""
+
+
+def illegal(wiring: Wiring, target: Target) -> Iterator[Finding]:
+    """Nodes without a place on this target, or that its arithmetic does not compute (T504). Identities need none."""
+    for number, node in enumerate(wiring.nodes):
+        path = wiring.path(number)
+        if node.identity:
+            continue
+        found = refused(wiring, number, target)
+        if found is not None:
+            yield found
+            continue
+        allowed = (target.ops or {}).get(type(node).__name__, {})
+        yield from refused_values(path, node, target, allowed, shapes_of(wiring, number))
+        for rule in RULES:
+            yield from rule(path, node, target)
+
+
+def shapes_of(wiring: Wiring, number: int) -> dict[str, Shape]:
+    """The lengths of a node's maps, channels apart, under the names that `[ops]` limits them by."""
+    ends = (wiring.inputs[number], wiring.outputs[number])
+    return {name: tuple(n for shape in shapes for n in shape[1:]) for name, shapes in zip(SIZES, ends, strict=True)}
+
+
+def refused(wiring: Wiring, number: int, target: Target) -> Finding | None:
+    """The finding for a node of a primitive that cannot be on the target at all."""
+    node, kind, path = wiring.nodes[number], type(wiring.nodes[number]).__name__, wiring.path(number)
+    family = FAMILIES.get(kind)
+    if family is None:
+        return unsupported(path, kind, target, f"no core can hold {kind}")
+    if reason := family.refusal(node):
+        return unsupported(path, kind, target, f"no core can hold this {kind}: {reason}")
+    boundary = kind in ("Input", "Output")
+    if target.ops is not None and kind not in target.ops and not boundary:
+        return unsupported(path, kind, target, f"{target.id} does not run {kind}")
+    if wiring.roles[number] == "fold" and not folds(wiring, number):
+        reason = "it folds into weights, and here it does not follow dense or convolution layers that feed it alone"
+        return unsupported(path, kind, target, f"no core can hold this {kind}: {reason}")
+    return None
+
+
+def unsupported(path: str, kind: str, target: Target, message: str) -> Finding:
+    runs = "any that cores can hold" if target.ops is None else ", ".join(target.ops)
+    return Finding(
+        "T504",
+        message,
+        node=path,
+        expected=runs if len(runs) <= 200 else "a primitive that the target runs",
+        found=kind,
+        help=instead(path, kind, target),
+        resource="primitives",
+    )
+
+
+def instead(path: str, kind: str, target: Target) -> str:
+    """What to do about a primitive that the target has not."""
+    others = [other for other in REWRITTEN.get(kind, ()) if target.ops is None or other in target.ops]
+    if others:
+        return f"it can be written as {others[0]}: {FIXABLE}"
+    if kind == "LIF" and target.ops is not None and "IF" in target.ops:
+        return f"train {path!r} as an IF: membranes of {target.id} do not decay exponentially"
+    return f"replace {path!r}, or cut it off (graph.subgraph) and run it on the host"
+
+
+def refused_values(
+    path: str, node: Any, target: Target, allowed: Mapping[str, Allowed], shapes: Mapping[str, Shape]
+) -> Iterator[Finding]:
+    """Attributes whose value is not among those that the target runs."""
+    for name, choices in allowed.items():
+        wrong = [value for value in values_of(node, name, shapes) if value not in choices]
+        if wrong:
+            worst = max(wrong, key=lambda value: abs(value - choices.nearest(value))) if numeric(wrong) else wrong[0]
+            nearest = choices.nearest(worst)
+            yield Finding(
+                "T504",
+                f"{target.id} does not run {type(node).__name__} with {name}={worst!r}",
+                node=path,
+                expected=f"{name} {choices}",
+                found=f"{name}={worst!r}",
+                help=f"it goes into the weights: {FIXABLE}" if name in FILLED else f"{name}={nearest!r} is the nearest",
+                resource=name,
+                have=nearest if isinstance(nearest, int) else None,
+                need=worst if isinstance(worst, int) else None,
+            )
+
+
+def numeric(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+
+
+def folds(wiring: Wiring, number: int) -> bool:
+    """Whether a batch norm follows weights that feed it alone; identities and other batch norms may be between."""
+    for link in wiring.incoming[number]:
+        before, role = wiring.nodes[link.src], wiring.roles[link.src]
+        weighted = role == "sum" and fed_by(wiring, link.src).need.weights > 0
+        between = role in PASSIVE and (role == "fold" or before.identity) and folds(wiring, link.src)
+        if len(wiring.outgoing[link.src]) > 1 or not (weighted or between):
+            return False
+    return True
+
+
+# The arithmetic: each rule looks at the fields that it is about, whatever the primitive
+
+
+def resets(path: str, node: Any, target: Target) -> Iterator[Finding]:
+    has = target.numeric["reset"]
+    if "reset" in node.fields and has is not None and node.reset not in has:
+        words = " or ".join(map(repr, has))
+        yield Finding(
+            "T504",
+            f"{target.id} has no reset {node.reset!r}",
+            node=path,
+            expected=f"reset {words}",
+            found=f"reset={node.reset!r}",
+            help=f"train {path!r} with reset={has[0]!r}: no rewrite keeps what this one means",
+            resource="reset",
+        )
+
+
+def comparisons(path: str, node: Any, target: Target) -> Iterator[Finding]:
+    has = target.numeric["comparator"]
+    if "comparator" in node.fields and has is not None and node.comparator != has:
+        yield Finding(
+            "T504",
+            f"{target.id} compares with {has!r}, the node with {node.comparator!r}",
+            node=path,
+            expected=f"comparator {has!r}",
+            found=f"comparator={node.comparator!r}",
+            help=f"comparator={has!r} with the next threshold of float32 means the same: {FIXABLE}",
+            resource="comparator",
+        )
+
+
+def decays(path: str, node: Any, target: Target) -> Iterator[Finding]:
+    rule = target.numeric["decay"]["rule"]
+    if "tau" not in node.fields or rule in (None, "multiply"):
+        return
+    taus = values_of(node, "tau", {})
+    if rule in ("none", "linear"):
+        has = "keeps membranes as they are" if rule == "none" else "leaks by a constant"
+        yield Finding(
+            "T504",
+            f"{target.id} {has}, the node decays exponentially",
+            node=path,
+            expected=f"decay {rule!r}",
+            found=f"tau={taus[0]:g}",
+            help=f"train {path!r} as an IF, which does not leak",
+            resource="decay",
+        )
+    elif wrong := [tau for tau in taus if shift_of(tau) is None]:
+        yield Finding(
+            "T504",
+            f"{target.id} decays by shifts, so tau must be a power of two",
+            node=path,
+            expected="tau 1, 2, 4, 8 ...",
+            found=f"tau={wrong[0]:g}" + f" and {len(wrong) - 1} more" * (len(wrong) > 1),
+            help=f"tau={nearest_shift(wrong[0]):g} decays most like it, not the same: {FIXABLE}",
+            resource="decay",
+        )
+
+
+def shift_of(tau: float) -> int | None:
+    """The k of a tau of 2**k, None for others."""
+    fraction, exponent = math.frexp(tau)
+    return exponent - 1 if fraction == 0.5 else None
+
+
+def nearest_shift(tau: float) -> float:
+    """The power of two whose decay `1 - 1/tau` is nearest."""
+    below = 2.0 ** math.floor(math.log2(tau))
+    return min((below, below * 2), key=lambda candidate: abs(1 / candidate - 1 / tau))
+
+
+def payloads(path: str, node: Any, target: Target) -> Iterator[Finding]:
+    bits = target.numeric["payload"]["bits"].value
+    stated = "spike_mode" in (target.ops or {}).get(type(node).__name__, {})  # then that was asked already
+    if "spike_mode" in node.fields and node.spike_mode != "binary" and not bits and not stated:
+        yield Finding(
+            "T504",
+            f"{target.id} states no width for what a spike carries, and {node.spike_mode} spikes carry a value",
+            node=path,
+            expected="spike_mode 'binary'" if bits == 0 else "a payload width (numeric.payload.bits)",
+            found=f"spike_mode={node.spike_mode!r}",
+            help=f"give {path!r} spike_mode='binary', or put the width with its source into a description of your own",
+            resource="payload",
+            have=bits,
+        )
+
+
+def widths(path: str, node: Any, target: Target) -> Iterator[Finding]:
+    for field, register in (("weight_bits", "weights"), ("accumulator_bits", "accumulators")):
+        have = target.numeric[register]["bits"].value
+        if field in node.fields and have is not None and getattr(node, field) > have:
+            need = getattr(node, field)
+            yield Finding(
+                "T504",
+                f"{target.id} has {register} of {have} bits, the node asks for {need}",
+                node=path,
+                expected=f"{field} of at most {have}",
+                found=f"{field}={need}",
+                help=f"give {path!r} {field}={have}; 'talon hw quantize' says what that costs",
+                resource=field,
+                have=have,
+                need=need,
+            )
+
+
+RULES: tuple[Callable[[str, Any, Target], Iterator[Finding]], ...] = (resets, comparisons, decays, payloads, widths)
+
+# Connections
+
+
+def illegal_connections(wiring: Wiring, target: Target) -> Iterator[Finding]:
+    """Edges that are too late (T503), and cycles where the target has none (T504)."""
+    limit = target.noc["max_delay"].value
+    for edge in wiring.graph.edges:
+        if limit is not None and (edge.delay or 0) > limit:
+            where = wiring.graph.provenance[edge.dst_node]
+            yield Finding(
+                "T503",
+                f"the edge from {wiring.graph.provenance[edge.src_node]!r} delivers {edge.delay} steps late",
+                node=where,
+                expected=f"at most {limit} steps (delay, {target.id})",
+                found=f"{edge.delay} steps needed",
+                help=f"state a delay of at most {limit} steps, or let spikes pass neurons in between: {FIXABLE}",
+                resource="delay",
+                have=limit,
+                need=edge.delay,
+            )
+    if target.capabilities["recurrence"] is False and not wiring.graph.is_dag:
+        back = [f"{edge.src} -> {edge.dst}" for edge in wiring.graph.edges if edge.delay]
+        yield Finding(
+            "T504",
+            f"{target.id} has no recurrence",
+            expected="a graph without cycles",
+            found=", ".join(back[:3]) or "a cycle",
+            help="unroll the cycle, or use a target with recurrence",
+            resource="recurrence",
+        )
+
+
+def values_sent(placed: Placed) -> Iterator[Finding]:
+    """Layers that send values, which are no spikes, to others (T504 where links carry none)."""
+    if placed.target.numeric["payload"]["bits"].value != 0:
+        return
+    for number, name in enumerate(placed.names):
+        if placed.sends_values(number):
+            yield Finding(
+                "T504",
+                f"{name!r} sends values, and links of {placed.target.id} carry spikes alone",
+                node=placed.paths(number)[0],
+                expected="neurons behind every sum",
+                found="a sum or a mean that another layer reads",
+                help="put a neuron behind it, or join it with the layer that reads it",
+                resource="payload",
+                have=0,
+            )
