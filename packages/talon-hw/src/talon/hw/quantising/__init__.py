@@ -1,0 +1,1 @@
+"""From floats to integers: folding, calibration, scales, and the record of what was done."""

@@ -1,0 +1,106 @@
+"""How wide things are: the arithmetic of a target, and the bits that a node or its hints ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from talon.hw.description import Target
+from talon.hw.integers.arithmetic import DECAYS, Arithmetic, Decay, Register
+from talon.ir.errors import TalonTargetError
+
+FEWEST, MOST = 2, 16
+"""Bits of weights that can be quantised to."""
+HINTS = ("weight_t", "precision")
+"""Fields that may say the width of a node's weights."""
+
+
+def arithmetic(target: Target) -> Arithmetic:
+    """The target's arithmetic. Raises `TalonTargetError` (T506) naming everything that its description leaves open."""
+    numeric, open_keys = target.numeric, list(unknown(target))
+    if open_keys:
+        raise TalonTargetError(
+            "T506",
+            f"the arithmetic of {target.id} is not known well enough to compute with",
+            expected="a value for each of " + ", ".join(open_keys),
+            found="unknown",
+            help=f'describe a target of your own with inherits = "{target.id}" that says these',
+        )
+    rule = numeric["decay"]["rule"]
+    decay = None
+    if rule in DECAYS:
+        bits = numeric["decay"]["bits"].value
+        decay = Decay(rule, bits if rule == "multiply" else 1, numeric["decay"]["rounding"])
+    return Arithmetic(
+        *(Register(numeric[name]["bits"].value, numeric[name]["overflow"]) for name in ("accumulators", "membranes")),
+        decay,
+        numeric["comparator"],
+        numeric["accumulate"],
+        tuple(numeric["order"]),
+    )
+
+
+def unknown(target: Target) -> Iterator[str]:
+    """The keys of `[numeric]` that integers need and nobody says."""
+    numeric = target.numeric
+    for register in ("accumulators", "membranes"):
+        if numeric[register]["bits"].value is None:
+            yield f"numeric.{register}.bits"
+        if numeric[register]["overflow"] is None:
+            yield f"numeric.{register}.overflow"
+    if numeric["weights"]["bits"].value is None:
+        yield "numeric.weights.bits"
+    if numeric["weights"]["scale"] is None:
+        yield "numeric.weights.scale"
+    for word in ("comparator", "accumulate", "order"):
+        if numeric[word] is None:
+            yield f"numeric.{word}"
+    rule = numeric["decay"]["rule"]
+    if rule is None:
+        yield "numeric.decay.rule"
+    if rule in DECAYS and numeric["decay"]["rounding"] is None:
+        yield "numeric.decay.rounding"
+    if rule == "multiply" and numeric["decay"]["bits"].value is None:
+        yield "numeric.decay.bits"
+
+
+def weight_bits(node: Any, path: str, asked: int | None, target: Target) -> int:
+    """Bits of the weights of a node: what the node itself says, else what was asked for, else what the target has."""
+    said = own_bits(node, path)
+    has = target.numeric["weights"]["bits"].value
+    bits = said or asked or has
+    least = target.numeric["weights"]["fewest_bits"].value or FEWEST
+    most = min(MOST, has)
+    if not max(FEWEST, least) <= bits <= most:
+        raise TalonTargetError(
+            "T506",
+            f"weights of {bits} bits cannot be quantised for {target.id}",
+            node=path,
+            expected=f"{max(FEWEST, least)} to {most} bits",
+            found=f"{bits} bits" + (" (the node's own)" if said else ""),
+            help="change weight_bits or the hint of the node, ask for other bits, or take another target",
+        )
+    return int(bits)
+
+
+def own_bits(node: Any, path: str) -> int | None:
+    """What a node says of the width of its weights."""
+    if "weight_bits" in node.fields:
+        return int(node.weight_bits)
+    for hint in HINTS:
+        said = getattr(node, hint)
+        if said is None:
+            continue
+        found = re.fullmatch(r"(?:s?int|i)(\d{1,2})", said)
+        if found is None:
+            raise TalonTargetError(
+                "T506",
+                f"the hint {hint} asks for a format that is no integer",
+                node=path,
+                expected='a width such as "int8"',
+                found=repr(said),
+                help="change the hint, or take it away: node.changed(" + hint + "=None)",
+            )
+        return int(found[1])
+    return None
