@@ -22,10 +22,12 @@ class ReferenceEngine:
         return None
 
     def execute(self, task: Task) -> Result:
-        return _Run(task).execute()
+        return Run(task).execute()
 
 
-class _Run(Wiring):
+class Run(Wiring):
+    """One execution of a task."""
+
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self.values: list[tuple[np.ndarray, ...]] = [()] * len(self.units)

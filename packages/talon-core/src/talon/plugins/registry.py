@@ -106,6 +106,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "talon_primitives": is_primitive,
     "talon_storage_backends": is_backend,
     "talon_engines": is_engine,
+    "talon_kernels": callable,
     "talon_migrations": is_migrations,
     "talon_commands": is_command,
 }
@@ -114,6 +115,7 @@ KIND_NAMES = {
     "talon_primitives": "primitive",
     "talon_storage_backends": "storage backend",
     "talon_engines": "engine",
+    "talon_kernels": "kernel",
     "talon_migrations": "migration table",
     "talon_commands": "command group",
 }
