@@ -12,6 +12,7 @@ from talon import hw, ir
 from talon.engine import run
 from talon.engine.kernels import Events, KernelState
 from talon.hw.native import library
+from talon.ir.exact import settle
 from talon.plugins import registry, temporary
 from talon.plugins.manager import Plugin
 from talon.plugins.registry import Entry
@@ -21,6 +22,20 @@ from talon.testing.results import same_result
 pytestmark = pytest.mark.skipif(library.load()[0] is None, reason=f"no C library here: {library.load()[1]}")
 
 RNG = np.random.default_rng(3)
+
+
+class Fading(ir.Primitive):
+    """A sum that fades, `v <- v / 2 + x`: a primitive that the library does not know."""
+
+    def infer(self, *inputs: Any) -> Any:
+        return inputs[0]
+
+    def init_state(self, batch: int, shapes: Any, dtype: np.dtype) -> dict[str, np.ndarray]:
+        return {"v": np.zeros((batch, *shapes[0]), dtype)}
+
+    def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        state["v"] = settle(state["v"] / 2 + inputs[0])
+        return state["v"]
 
 
 class ByStep:
@@ -63,14 +78,14 @@ def forgotten() -> Iterator[None]:
 
 
 def graph() -> ir.Graph:
-    """Something of the library's, something of numpy's, and a step axis on what follows."""
+    """Something of the library's, something of numpy's, and something of ours."""
     weight = RNG.standard_normal((4, 6)).astype("f4")
     return ir.Graph.chain(
         input=ir.Input([6]),
         fc=ir.Affine(weight),
         act=ir.GELU(4),
         lif=ir.LIF(2.0, 3.0, 0.0, 0.5),
-        mean=ir.StepMean(),
+        fade=Fading(),
         output=ir.Output([4]),
     )
 
@@ -79,7 +94,7 @@ def data(steps: int = 7, batch: int = 4) -> np.ndarray:
     return (RNG.standard_normal((steps, batch, 6)) * (RNG.random((steps, batch, 6)) < 0.6)).astype("f4")
 
 
-NUMPYS = {("native", "GELU"): ByStep, ("native", "StepMean"): ByStep}
+NUMPYS = {("native", "GELU"): ByStep, ("native", "Fading"): ByStep}
 
 
 def test_it_wins_over_the_numpy_step_and_says_so() -> None:
@@ -88,8 +103,8 @@ def test_it_wins_over_the_numpy_step_and_says_so() -> None:
     with temporary(kernels=NUMPYS):
         found = run(net, x, engine="native", record="*")
     same_result(found, expected)
-    assert found.engine.nodes["act"] == found.engine.nodes["mean"] == "kernel of this process"
-    assert ByStep.calls == [("GELU", ((4,),), 4, "float32"), ("StepMean", ((4,),), 4, "float32")]
+    assert found.engine.nodes["act"] == found.engine.nodes["fade"] == "kernel of this process"
+    assert ByStep.calls == [("GELU", ((4,),), 4, "float32"), ("Fading", ((4,),), 4, "float32")]
     same_result(run(net, x, engine="native", record="*"), expected)
     assert len(ByStep.calls) == 2
 
@@ -122,7 +137,7 @@ def test_threads_and_states(threads: int) -> None:
         middle = run(net, x[3:5], engine="reference", state=first.state)
         last = run(net, x[5:], engine="native", threads=threads, state=middle.state)
     assert np.array_equal(last.outputs["output"], expected.outputs["output"][5:])
-    assert np.array_equal(last.state.nodes["mean"]["sum"], expected.state.nodes["mean"]["sum"])
+    assert np.array_equal(last.state.nodes["fade"]["v"], expected.state.nodes["fade"]["v"])
     assert sum(batch for _, _, batch, _ in ByStep.calls) == 3 * 2 * 4
 
 
@@ -134,6 +149,44 @@ def test_a_session_goes_on_in_the_kernel_s_own_state() -> None:
         found = np.stack([session.step(step)["output"] for step in x])
     assert np.array_equal(found, expected.outputs["output"])
     assert len(ByStep.calls) == 2
+
+
+def test_a_program_begins_anew_each_time() -> None:
+    net, x = graph(), data()
+    expected = run(net, x, engine="reference")
+    with temporary(kernels=NUMPYS):
+        program = hw.compile(net)
+        for _ in range(3):
+            same_result(program.run(x), expected)
+    assert len(ByStep.calls) == 2
+
+
+class Tired(ByStep):
+    """It fails at one step, once."""
+
+    rested = False
+
+    def step(self, inputs: Any, state: KernelState, out: Any) -> None:
+        if state.step == 5 and not Tired.rested:
+            Tired.rested = True
+            raise MemoryError
+        state["v"] /= 2
+        state["v"] += inputs[0]
+        state["v"] = settle(state["v"])
+        out[0][...] = state["v"]
+
+
+def test_a_session_goes_back_to_where_a_failed_call_began() -> None:
+    net, x = graph(), data()
+    expected = run(net, x, engine="reference")
+    with temporary(kernels={("native", "Fading"): Tired}):
+        session = hw.compile(net, chunk=1).session(batch=4)
+        session.run(x[:3])
+        with pytest.raises(ir.TalonRunError, match="failed at step 5"):
+            session.run(x[3:])
+        last = session.run(x[3:])
+    assert np.array_equal(last.outputs["output"], expected.outputs["output"][3:])
+    assert np.array_equal(last.state.nodes["fade"]["v"], expected.state.nodes["fade"]["v"])
 
 
 def test_a_kernel_by_events_in_a_cycle() -> None:
