@@ -10,7 +10,12 @@ COUNT ?= 1000000
 TREES ?= 20000
 MINUTES ?= 20
 
-.PHONY: help demo test lint bench bench-files docs golden fuzz interop train-digits clean
+# The C library: what the compiler is to warn of, where there is one, and what `make sanitize` builds with.
+NATIVE := packages/talon-hw/csrc
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wdouble-promotion -Werror
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -fno-wrapv -g -O1
+
+.PHONY: help demo test lint sanitize bench bench-files docs golden fuzz interop train-digits clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -22,11 +27,20 @@ demo: .venv/installed ## run a trained spiking network on real digits, then see 
 test: .venv/installed .envs/published/installed ## the whole test suite
 	$(BIN)/python -m pytest
 
-lint: .venv/installed ## ruff, mypy --strict and pyright
+lint: .venv/installed ## ruff, mypy --strict, pyright, and the warnings of the C compiler
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/pyright
+	@command -v $(CC) > /dev/null || { echo "no C compiler here: the C sources are not checked"; exit 0; }; \
+	  include=$$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('include'))"); \
+	  for file in $(NATIVE)/*.c; do \
+	    $(CC) -std=c11 -O2 -ffp-contract=off $(WARNINGS) -DPy_LIMITED_API=0x030B0000 -isystem $$include \
+	      -c $$file -o /dev/null || exit 1; done && echo "C sources: no warnings"
+
+sanitize: .envs/sanitize/installed ## tests of the C library, built with the address and undefined-behaviour sanitizers
+	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+	  .envs/sanitize/bin/python -m pytest -s -q tests/hw/test_native.py
 
 bench: .venv/installed ## speed of the core, as pytest-benchmark tables
 	$(BIN)/python -m pytest benchmarks --benchmark-only
@@ -59,6 +73,17 @@ clean: ## remove the environments and caches
 	$(PYTHON) -m venv .venv
 	$(BIN)/python $(PIP) --upgrade 'pip>=25.1'
 	$(BIN)/python $(PIP) $(PACKAGES:%=--editable packages/%) --group dev
+	touch $@
+
+# The C library with sanitizers. It is built from a copy: no other build may find its parts.
+.envs/sanitize/installed: $(PYPROJECTS) packages/talon-hw/setup.py $(wildcard $(NATIVE)/*)
+	rm -rf .envs/sanitize
+	$(PYTHON) -m venv .envs/sanitize
+	.envs/sanitize/bin/python $(PIP) --upgrade 'pip>=25.1'
+	cp -R packages/talon-hw .envs/sanitize/talon-hw
+	rm -rf .envs/sanitize/talon-hw/build .envs/sanitize/talon-hw/src/talon/hw/_native*
+	.envs/sanitize/bin/python $(PIP) $(patsubst %,--editable packages/%,$(filter-out talon-hw,$(PACKAGES))) pytest hypothesis
+	TALON_NATIVE=require TALON_NATIVE_CFLAGS="$(SANITIZERS)" .envs/sanitize/bin/python $(PIP) .envs/sanitize/talon-hw
 	touch $@
 
 # The published package, which must read what we write. No wheel for this machine: the tests say so and skip.

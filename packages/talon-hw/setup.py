@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -15,6 +16,8 @@ SOURCES = ["module.c", "choose.c", "isa_base.c", "isa_v3.c", "isa_v4.c"]
 FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fvisibility=hidden"]
 WISH = os.environ.get("TALON_NATIVE", "auto")
 """auto: without a compiler the package installs all the same; require: then it fails; skip: nothing is built."""
+EXTRA = shlex.split(os.environ.get("TALON_NATIVE_CFLAGS", ""))
+"""Flags after our own, for the compiler and the linker, such as those of a sanitizer."""
 REASON = Path("native/unbuilt.txt")
 """Why there is no library, for `talon doctor`."""
 
@@ -38,7 +41,9 @@ class Build(build_ext):
     def build_extension(self, ext: Extension) -> None:
         if self.compiler.compiler_type == "msvc":
             raise CompileError("the kernels need gcc or clang")
-        ext.extra_compile_args += FLAGS
+        self.force = True  # what an earlier build left may be of other flags
+        ext.extra_compile_args += [*FLAGS, *EXTRA]
+        ext.extra_link_args += EXTRA
         super().build_extension(ext)
         self.reason().unlink(missing_ok=True)
 
@@ -71,10 +76,7 @@ setup(
         Extension(
             MODULE,
             [f"csrc/{name}" for name in SOURCES],
-            depends=[
-                f"csrc/{name}"
-                for name in ("native.h", "isa.h", "wide.h", "affine.h", "conv.h", "maps.h", "neuron.h", "buffers.h")
-            ],
+            depends=[str(header) for header in sorted(Path("csrc").glob("*.h"))],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             py_limited_api=True,
         )

@@ -16,10 +16,12 @@ from click.testing import CliRunner
 from talon import hw, ir
 from talon.cli.main import cli
 from talon.engine import EngineSpec, run
+from talon.engine.kernels import KernelState, find
 from talon.ir.document import FORMAT, Document, NodeRecord
 from talon.plugins import hookspecs, temporary
 from talon.storage.backend import for_writing
 from talon.storage.hdf5.backend import Hdf5Backend
+from talon.testing.kernels import check_kernel
 
 HOOKS = [name for name in vars(hookspecs) if name.startswith("talon_")]
 
@@ -82,6 +84,26 @@ def uses_a_command(folder: Path) -> None:
     assert (result.exit_code, result.output) == (0, "hello\n")
 
 
+def uses_a_kernel(folder: Path) -> None:
+    entry = find("mine", "StepMean")
+    assert entry is not None
+    assert entry.load() is Mean
+    check_kernel("mine", ir.StepMean, [0])
+
+
+class Mean:
+    """The primitive's own step as a kernel of another engine."""
+
+    def __init__(self, node: Any, in_shapes: Any, batch: int, dtype: np.dtype) -> None:
+        self.node, self.given = node, (batch, in_shapes, dtype)
+
+    def init_state(self) -> Any:
+        return self.node.init_state(*self.given)
+
+    def step(self, inputs: Any, state: KernelState, out: Any) -> None:
+        out[0][...] = self.node.step(state.step, state, *inputs)
+
+
 def uses_a_migration(folder: Path) -> None:
     """A file with the LIF of a schema before the first."""
     (folder / "old.t1c").unlink(missing_ok=True)
@@ -105,6 +127,7 @@ USES: dict[str, tuple[Any, Callable[[Path], None]]] = {
     "primitives": ({"Twice": Twice}, uses_a_primitive),
     "storage_backends": ({"other": Renamed()}, uses_a_backend),
     "engines": ({"mine": EngineSpec("talon.engine.reference:ReferenceEngine", 99)}, uses_an_engine),
+    "kernels": ({("mine", "StepMean"): Mean}, uses_a_kernel),
     "migrations": ({"LIF": {0: call_it_tau}}, uses_a_migration),
     "targets": ({"mine": MESH.read_text().replace('id = "generic-mesh"', 'id = "mine"').encode()}, uses_a_target),
     "commands": (

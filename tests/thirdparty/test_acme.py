@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "examples" / "third_party" / "talon-acme"
+from talon.hw.native.library import load
+from tests.thirdparty.conftest import ROOT, build_wheel
+
+SOURCE = ROOT / "examples" / "third_party" / "talon-acme"
 
 WRITE = """
 import numpy as np
@@ -172,6 +175,36 @@ def test_it_is_typed(acme: Any, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--cache-dir", tmp_path, "--python-executable", acme.bin / "python"]
     done = subprocess.run([*command, "src", "tests"], cwd=SOURCE, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+NATIVE = """
+import numpy as np
+from talon import ir
+from talon.engine import run
+from talon.testing.engines import check_engine
+graph, x = ir.read("net.t1c"), np.full((2, 3), 10.0)
+found, expected = (run(graph, x, repeat=200, engine=name) for name in ("native", "reference"))
+print(found.engine.nodes["cell"], found.engine.nodes["layer/lif"], found.outputs["output"].sum() > 20)
+assert found.outputs["output"].tobytes() == expected.outputs["output"].tobytes()
+check_engine("native", seeds=[0])
+"""
+
+
+@pytest.fixture
+def with_hw(acme: Any, tmp_path: Path) -> Iterator[Any]:
+    """The same with talon-hw beside it."""
+    acme.pip("install", build_wheel(ROOT / "packages" / "talon-hw", tmp_path))
+    yield acme
+    acme.pip("uninstall", "-y", "talon-hw")
+
+
+@pytest.mark.skipif(load()[0] is None, reason=f"no C library here: {load()[1]}")
+def test_the_native_engine_runs_its_kernel_and_keeps_what_every_engine_promises(with_hw: Any) -> None:
+    assert with_hw.python(NATIVE) == "kernel of talon-acme native neuron True"
+    status, shown = with_hw.talon("plugins", "--trace")
+    assert status == 0
+    assert "load native:Izhikevich" in shown
+    assert with_hw.talon("doctor")[0] == 0
 
 
 READ = """

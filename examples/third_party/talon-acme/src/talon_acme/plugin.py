@@ -16,6 +16,11 @@ def talon_primitives() -> dict[str, str]:
 
 
 @hookimpl
+def talon_kernels() -> dict[tuple[str, str], str]:
+    return {("native", "Izhikevich"): "talon_acme.kernels:IzhikevichKernel"}
+
+
+@hookimpl
 def talon_migrations() -> dict[str, str]:
     return {"Izhikevich": "talon_acme.migrations:izhikevich"}
 

@@ -63,8 +63,7 @@ class Unit:
         """What the step cost, each quantity `(B,)` or one number for all."""
         found = guarded(self, "count", self.node.count, arguments, result[0] if len(result) == 1 else result)
         if found and "macs" in found:
-            flat = arguments[0].reshape(len(arguments[0]), -1)
-            found["binary_input"] = ((flat == 0) | (flat == 1)).all(axis=1)
+            found["binary_input"] = binary(arguments[0])
         return dict(found or {})
 
 
@@ -249,6 +248,12 @@ def cast(node: Node, path: str, dtype: np.dtype[Any]) -> Primitive:
         raise TalonRunError(
             "T402", f"a parameter is too large for {dtype}", node=path, help='run with dtype="float64"'
         ) from None
+
+
+def binary(x: np.ndarray) -> np.ndarray:
+    """Whether all values of each sample are 0 or 1."""
+    flat = x.reshape(len(x), -1)
+    return np.asarray(((flat == 0) | (flat == 1)).all(axis=1))
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

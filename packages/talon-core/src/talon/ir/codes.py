@@ -188,8 +188,8 @@ CODES: dict[str, Code] = {
     "T406": Code("not finite input", "The input holds NaN or infinity.", "Clean it before running."),
     "T407": Code(
         "step went wrong",
-        "A primitive's step raised an error, or gave another shape or dtype than its infer promised.",
-        "Report it to the distribution that provides the primitive, or mend the step.",
+        "A primitive's step, or a plugin's kernel for it, raised an error or gave something else than it promised.",
+        "Report it to the distribution that provides the primitive or the kernel, or mend it.",
     ),
     "T408": Code(
         "opaque node cannot run",

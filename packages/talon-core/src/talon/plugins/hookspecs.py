@@ -38,6 +38,17 @@ def talon_engines() -> Mapping[str, Any]:  # type: ignore[empty-body]
 
 
 @hookspec
+def talon_kernels() -> Mapping[tuple[str, str], Any]:  # type: ignore[empty-body]
+    """Kernels by engine and primitive: factories of what computes a leaf primitive on an engine of somebody else.
+
+    `factory(node, in_shapes, batch, dtype)` gives an object as `talon.engine.kernels.Kernel` says; the engine calls its
+    `step(inputs, state, out)` once a step.
+
+    Example: `return {("native", "Izhikevich"): "acme.kernels:izhikevich"}`.
+    """
+
+
+@hookspec
 def talon_migrations() -> Mapping[str, Any]:  # type: ignore[empty-body]
     """Migrations by type: tables of functions, by the schema that each begins with, for files of older versions.
 

@@ -57,12 +57,12 @@ def register_node(cls: T) -> T:
 
 
 @contextmanager
-def temporary(plugin: object = None, **provided: Mapping[str, Any]) -> Iterator[None]:
+def temporary(plugin: object = None, **provided: Mapping[Any, Any]) -> Iterator[None]:
     """A plugin for as long as a `with` block lasts.
 
     `plugin`: a module or object of `@hookimpl` functions; or by keyword what it would return: `primitives`,
-    `storage_backends`, `engines`, `migrations`, `commands`, `targets`. What would only warn of an installed plugin
-    raises here: `TalonPluginError` for a broken plugin (T003) and for names that are taken (T004).
+    `storage_backends`, `engines`, `kernels`, `migrations`, `commands`, `targets`. What would only warn of an installed
+    plugin raises here: `TalonPluginError` for a broken plugin (T003) and for names that are taken (T004).
     """
     implementation = plugin if plugin is not None else namespace(provided)
     made = Plugin(f"temporary {len(manager().plugins)}", "", "", getattr(implementation, "__name__", "temporary"))
@@ -79,10 +79,10 @@ def temporary(plugin: object = None, **provided: Mapping[str, Any]) -> Iterator[
         registry.changed()
 
 
-def namespace(provided: Mapping[str, Mapping[str, Any]]) -> SimpleNamespace:
+def namespace(provided: Mapping[str, Mapping[Any, Any]]) -> SimpleNamespace:
     """An object with one hook for each kind of thing provided."""
 
-    def hook(mapping: Mapping[str, Any]) -> Any:
+    def hook(mapping: Mapping[Any, Any]) -> Any:
         return hookimpl(lambda: mapping)
 
     return SimpleNamespace(**{f"talon_{kind}": hook(mapping) for kind, mapping in provided.items()})

@@ -177,9 +177,7 @@ class PluginManager:
                     mapping = function()
                 if not isinstance(mapping, Mapping):
                     raise TypeError(f"returned a {type(mapping).__name__}, not a mapping")
-                given = dict(mapping)
-                if wrong := [name for name in given if not isinstance(name, str)]:
-                    raise TypeError(f"gave a name that is no string: {wrong[0]!r}")
+                given = {one_name(hook, name): value for name, value in mapping.items()}
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - as above
@@ -190,6 +188,20 @@ class PluginManager:
             plugin.trace.append(f"{hook}: {', '.join(given) or 'nothing'} ({spent:.1f} ms)")
             for name, value in given.items():
                 yield plugin, name, value
+
+
+PAIRED = frozenset(["talon_kernels"])
+"""Hooks whose mappings have pairs of names as their keys."""
+
+
+def one_name(hook: str, key: Any) -> str:
+    """A key of a hook's mapping as one name; a pair is `"first:second"`. Raises TypeError for what is no such key."""
+    parts = key if hook in PAIRED else (key,)
+    if hook in PAIRED and not (isinstance(key, tuple) and len(key) == 2):
+        raise TypeError(f"gave a name that is no pair: {key!r}")
+    if not all(isinstance(part, str) for part in parts):
+        raise TypeError(f"gave a name that is no string: {key!r}")
+    return ":".join(parts)
 
 
 def silent() -> AbstractContextManager[Any]:

@@ -5,7 +5,8 @@
     def test_izhikevich():
         check_primitive(Izhikevich, golden=[Golden(Izhikevich(a=0.1), [x], [spikes])])
 
-`talon.testing.storage.check_backend` does the same for storage backends. `talon.testing.graphs` makes graphs that run,
+`talon.testing.storage.check_backend` does the same for storage backends, `talon.testing.engines.check_engine` for
+engines, `talon.testing.kernels.check_kernel` for kernels of primitives. `talon.testing.graphs` makes graphs that run,
 `talon.testing.kept` graphs of all that a file must keep.
 
 Instances are drawn from the declaration alone (`talon.testing.strategies`). Only `strategies.samples`,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import networkx
 import numpy as np
 
+from talon.engine.kernels import find
 from talon.engine.wiring import Unit, Wiring
 from talon.hw.native.affine import AffineOp
 from talon.hw.native.convolution import ConvolutionOp
@@ -17,6 +18,7 @@ from talon.hw.native.maps import JoinOp, MeanOp, NearestOp, PoolOp, ReLUOp
 from talon.hw.native.neurons import NeuronOp
 from talon.hw.native.ops import Alias, Op, Stepwise, Timeless
 from talon.hw.native.options import Options
+from talon.hw.native.plugged import Plugged
 from talon.ir.fields import Shape
 
 
@@ -78,15 +80,22 @@ handed on."""
 
 
 def lowered(site: Site) -> Op:
-    if site.unit.node.identity:
+    """A plugin's kernel comes before a step in numpy, and before all else only where it is asked for."""
+    node = site.unit.node
+    plugged = find("native", node.type_name)
+    if plugged is not None and node.type_name in site.options.plugins:
+        return Plugged(site.unit, site.shapes, plugged)
+    if node.identity:
         return Alias(site.unit, site.last)
-    kernel = KERNELS.get(site.unit.node.type_name)
+    kernel = KERNELS.get(node.type_name)
     op = kernel(site) if kernel is not None else None
+    if plugged is not None and (op is None or isinstance(op, Timeless)):
+        return Plugged(site.unit, site.shapes, plugged)
     return Stepwise(site.unit) if op is None else op
 
 
 def lower(wiring: Wiring, options: Options) -> list[Op]:
-    """An op for every unit: native, all steps at once in numpy, or the primitive's own step."""
+    """An op for every unit: native, by a plugin's kernel, all steps at once in numpy, or the primitive's own step."""
     found: dict[int, Op] = {}
     for number in wiring.order:
         unit, name = wiring.units[number], wiring.names[number]

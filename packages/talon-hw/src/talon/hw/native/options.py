@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from talon.engine.kernels import find
 from talon.hw.native.library import library
 from talon.ir.errors import TalonRunError
 
@@ -19,10 +20,11 @@ NAMES = {"EVENT": "by events", "DENSE": "dense"}
 @dataclass(frozen=True)
 class Options:
     """`kernels`: "auto", "event" or "dense". `chunk`: how many steps are gone through layer by layer, None for as many
-    as fit a cache."""
+    as fit a cache. `plugins`: primitives that a plugin's kernel computes even where the library has its own."""
 
     kernels: str = "auto"
     chunk: int | None = None
+    plugins: Collection[str] = ()
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Options:
@@ -37,8 +39,36 @@ class Options:
             )
         chunk = found.chunk
         if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1):
-            raise TalonRunError("T405", "chunk is a number of steps", expected=">= 1, or None", found=repr(chunk))
+            raise TalonRunError(
+                "T405",
+                "chunk is a number of steps",
+                expected=">= 1, or None",
+                found=repr(chunk),
+                help="leave it out, and it follows from the size of the graph",
+            )
+        found.check_plugins()
         return found
+
+    def check_plugins(self) -> None:
+        """Refuse names for which no plugin has a kernel."""
+        names = self.plugins
+        if isinstance(names, str) or not isinstance(names, Collection):
+            raise TalonRunError(
+                "T405",
+                "plugins is a collection of names of primitives",
+                expected="such as ('LIF',)",
+                found=repr(names),
+                help="put a single name into a tuple: ('LIF',)",
+            )
+        for name in names:
+            if find("native", name) is None:
+                raise TalonRunError(
+                    "T405",
+                    "no plugin has a kernel for the primitive",
+                    expected="a primitive that an installed plugin gives a kernel for",
+                    found=repr(name),
+                    help="'talon plugins' lists what plugins provide; install what has it, or leave the name out",
+                )
 
     def crossover(self, measured: float) -> float:
         forced = WAYS[self.kernels]

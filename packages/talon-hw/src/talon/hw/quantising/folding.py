@@ -91,12 +91,18 @@ def relay(work: Work, name: str, shape: tuple[int, ...] | None) -> str:
         )
     channels = shape[0]
     layer: Any = (
-        SDConv(np.ones((channels, 1, 1, 1), np.float32)) if len(shape) == 3 else Affine(np.eye(channels, dtype=np.float32))
+        SDConv(np.ones((channels, 1, 1, 1), np.float32))
+        if len(shape) == 3
+        else Affine(np.eye(channels, dtype=np.float32))
     )
     graph = work.graph
     new = free(f"{name}_gain", graph.nodes)
     edges = [Edge(e.src, new if e.dst_node == name else e.dst, delay=e.delay) for e in graph.edges]
-    nodes = {key: value for item in graph.nodes.items() for key, value in (*([(new, layer)] if item[0] == name else []), item)}
+    nodes = {
+        key: value
+        for item in graph.nodes.items()
+        for key, value in (*([(new, layer)] if item[0] == name else []), item)
+    }
     work.log(name, "node", "no layer of its own", f"{layer.type_name} {new!r} before it")
     work.graph = Graph(nodes, [*edges, Edge(new, name)], **graph.given())
     return new
