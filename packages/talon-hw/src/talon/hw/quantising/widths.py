@@ -32,8 +32,12 @@ def arithmetic(target: Target) -> Arithmetic:
     if rule in DECAYS:
         bits = numeric["decay"]["bits"].value
         decay = Decay(rule, bits if rule == "multiply" else 1, numeric["decay"]["rounding"])
+    accumulators, membranes = (
+        Register(numeric[name]["bits"].value, numeric[name]["overflow"]) for name in ("accumulators", "membranes")
+    )
     return Arithmetic(
-        *(Register(numeric[name]["bits"].value, numeric[name]["overflow"]) for name in ("accumulators", "membranes")),
+        accumulators,
+        membranes,
         decay,
         numeric["comparator"],
         numeric["accumulate"],

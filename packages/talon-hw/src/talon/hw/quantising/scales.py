@@ -1,0 +1,60 @@
+"""Scales: what 1 stands for in the integers of each output channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+METHODS = ("max", "percentile", "mse")
+FRACTIONS = np.linspace(0.3, 1.0, 29)
+"""Of the largest weight: the scales that `mse` tries."""
+
+
+def largest(weights: np.ndarray, most: int, percentile: float) -> np.ndarray:
+    """So that no weight is cut: the largest one becomes the largest integer. `weights (out, n)`."""
+    return np.asarray(np.abs(weights).max(axis=1) / most)
+
+
+def quantile(weights: np.ndarray, most: int, percentile: float) -> np.ndarray:
+    """So that this percentage of the weights is not cut."""
+    return np.asarray(np.percentile(np.abs(weights), percentile, axis=1) / most)
+
+
+def least_squares(weights: np.ndarray, most: int, percentile: float) -> np.ndarray:
+    """With the least mean squared error, of `FRACTIONS`."""
+    top = largest(weights, most, percentile)
+    best, error = top, np.full(len(top), np.inf)
+    for fraction in FRACTIONS:
+        scale = np.where(top > 0, top * fraction, 1.0)
+        back = np.clip(np.rint(weights / scale[:, None]), -most, most) * scale[:, None]
+        found = ((back - weights) ** 2).sum(axis=1)
+        best, error = np.where(found < error, scale, best), np.minimum(found, error)
+    return np.asarray(best)
+
+
+CHOICES: Mapping[str, Callable[[np.ndarray, int, float], np.ndarray]] = {
+    "max": largest,
+    "percentile": quantile,
+    "mse": least_squares,
+}
+"""Scales per output channel by method; a channel without weights gets 0."""
+
+
+def of_the_rule(scale: np.ndarray, rule: str) -> np.ndarray:
+    """Scales that the target can have, none smaller: powers of two, or any float32."""
+    if rule == "pow2":
+        return np.asarray(np.exp2(np.ceil(np.log2(scale))), np.float32)
+    return np.asarray(scale, np.float32)
+
+
+def rounded(values: np.ndarray, scale: np.ndarray, most: int) -> tuple[np.ndarray, int]:
+    """The nearest integers, halves to even, and how many had to be cut to `most`."""
+    found = np.rint(values.astype(np.float64) / scale.astype(np.float64))
+    cut = int((np.abs(found) > most).sum())
+    return np.clip(found, -most, most).astype(np.int64), cut
+
+
+def narrow(integers: np.ndarray, bits: int) -> np.ndarray:
+    """In the smallest type that files have for this width."""
+    return integers.astype(np.int8 if bits <= 8 else np.int16 if bits <= 16 else np.int32)
