@@ -23,6 +23,8 @@ REWRITTEN = {
     "BatchNorm2d": ("SDConv",),
 }
 """Primitives that are rewritten as others, on targets that run one of those."""
+ACTIVATIONS = ("ReLU", "PReLU", "ELU", "GELU", "Sigmoid", "Tanh")
+"""What networks have in the place of spiking neurons."""
 FILLED = ("groups", "dilation", "r")
 """Attributes that go into the weights."""
 
@@ -86,7 +88,10 @@ def instead(path: str, kind: str, target: Target) -> str:
         return f"it can be written as {others[0]}: {FIXABLE}"
     if kind == "LIF" and target.ops is not None and "IF" in target.ops:
         return f"train {path!r} as an IF: membranes of {target.id} do not decay exponentially"
-    return f"replace {path!r}, or cut it off (graph.subgraph) and run it on the host"
+    host = "cut it off (graph.subgraph) and run it on the host"
+    if kind in ACTIVATIONS:
+        return f"train with a spiking neuron such as IF in the place of {path!r}, or {host}"
+    return f"replace {path!r}, or {host}"
 
 
 def refused_values(
@@ -104,7 +109,9 @@ def refused_values(
                 node=path,
                 expected=f"{name} {choices}",
                 found=f"{name}={worst!r}",
-                help=f"it goes into the weights: {FIXABLE}" if name in FILLED else f"{name}={nearest!r} is the nearest",
+                help=f"it goes into the weights: {FIXABLE}"
+                if name in FILLED
+                else f"{name}={nearest!r} is the nearest; train with it",
                 resource=name,
                 have=nearest if isinstance(nearest, int) else None,
                 need=worst if isinstance(worst, int) else None,
