@@ -12,7 +12,8 @@ ABSENT = "absent"
 def merged(base: Mapping[str, Any], variant: Mapping[str, Any]) -> dict[str, Any]:
     """The base with what the variant says: tables key by key, tables of an array by their `name`, all else replaced.
 
-    Where the base has one table in an array, it is meant without its name, too. A number is replaced with its source. What a primitive in `[ops]` takes is replaced as a whole.
+    Where the base has one table in an array, it is meant without its name, too. A number is replaced with its source.
+    What a primitive in `[ops]` takes is replaced as a whole.
     """
     result = dict(base)
     for key, value in variant.items():
