@@ -119,6 +119,25 @@ def test_what_a_variant_changes_for_the_worse_is_found(small: Path) -> None:
     assert refused(small).help == "did you mean 'neurons'?"
 
 
+def test_the_only_core_is_meant_without_its_name(small: Path) -> None:
+    small.write_text(SMALL.replace('[[core]]\nname = "core"\n', "[[core]]\n"))
+    assert hw.target(small).core.count.value == 16
+    small.write_text(SMALL.replace('[[core.memory]]\nname = "state"\n', "[[core.memory]]\n"))  # one of two
+    assert refused(small).diagnostic.message == "core[0].memory[0].name is missing"
+
+
+def test_a_number_comes_with_a_source_of_its_own(small: Path) -> None:
+    small.write_text(SMALL.replace("value = 16, ", ""))
+    assert refused(small).diagnostic.message == "core[0].count.value is missing"
+    small.write_text('inherits = "loihi1"\n[cost]\nsynaptic_op = ' + COST)
+    cost = hw.target(small).cost
+    assert cost is not None
+    assert str(cost["synaptic_op"]) == "30 pJ (measured, davies2018)"  # nothing of "at least" is left
+
+
+COST = '{ value = 30, unit = "pJ", kind = "measured", cite = "davies2018", node_nm = "unknown", volts = "unknown" }\n'
+
+
 def test_bases_that_are_not_there(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('inherits = "generic_mesh"\n')

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from talon import hw, ir
+from talon.hw.arithmetic import nearest_shift, shift_of
 from talon.hw.catalogue import described, shipped
-from talon.hw.legality import nearest_shift, shift_of
 
 Make = SimpleNamespace
 

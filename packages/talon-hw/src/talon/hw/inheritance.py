@@ -12,7 +12,8 @@ ABSENT = "absent"
 def merged(base: Mapping[str, Any], variant: Mapping[str, Any]) -> dict[str, Any]:
     """The base with what the variant says: tables key by key, tables of an array by their `name`, all else replaced.
 
-    A number is replaced with its source. What a primitive in `[ops]` takes is replaced as a whole.
+    Where the base has one table in an array, it is meant without its name, too. A number is replaced with its source.
+    What a primitive in `[ops]` takes is replaced as a whole.
     """
     result = dict(base)
     for key, value in variant.items():
@@ -29,6 +30,8 @@ def joined(old: Any, new: Any, whole: bool) -> Any:
         if whole:
             return {k: v for k, v in {**old, **new}.items() if v != ABSENT}
         return merged(old, new)
+    if rows_of(old) and rows_of(new) and len(old) == len(new) == 1 and "name" not in new[0]:
+        return [merged(old[0], new[0])]  # there is no other that could be meant
     if named(old) and named(new):
         rows = {row["name"]: row for row in old}
         for row in new:
@@ -39,8 +42,9 @@ def joined(old: Any, new: Any, whole: bool) -> Any:
 
 def named(value: Any) -> bool:
     """Whether this is an array of tables that all have names."""
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(row, dict) and isinstance(row.get("name"), str) for row in value)
-    )
+    return rows_of(value) and all(isinstance(row.get("name"), str) for row in value)
+
+
+def rows_of(value: Any) -> bool:
+    """Whether this is an array of tables."""
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)

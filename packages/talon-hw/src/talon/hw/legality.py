@@ -1,11 +1,11 @@
-"""What a target cannot do, however much room it has: primitives, their attributes, the rules of its arithmetic."""
+"""What a target cannot do, however much room it has: primitives, their attributes, connections."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from talon.hw.arithmetic import FIXABLE, RULES
 from talon.hw.choices import Allowed
 from talon.hw.description import Target
 from talon.hw.families import FAMILIES, SIZES, values_of
@@ -15,7 +15,6 @@ from talon.hw.report import Finding
 from talon.hw.wiring import PASSIVE, Wiring
 from talon.ir.fields import Shape
 
-FIXABLE = "'talon hw check FILE --fix -o NEW' and hw.legalise do it"
 REWRITTEN = {
     "AvgPool2d": ("SDConv", "Conv2d"),
     "SDConv": ("Conv2d",),
@@ -23,6 +22,8 @@ REWRITTEN = {
     "BatchNorm2d": ("SDConv",),
 }
 """Primitives that are rewritten as others, on targets that run one of those."""
+ACTIVATIONS = ("ReLU", "PReLU", "ELU", "GELU", "Sigmoid", "Tanh")
+"""What networks have in the place of spiking neurons."""
 FILLED = ("groups", "dilation", "r")
 """Attributes that go into the weights."""
 
@@ -86,7 +87,10 @@ def instead(path: str, kind: str, target: Target) -> str:
         return f"it can be written as {others[0]}: {FIXABLE}"
     if kind == "LIF" and target.ops is not None and "IF" in target.ops:
         return f"train {path!r} as an IF: membranes of {target.id} do not decay exponentially"
-    return f"replace {path!r}, or cut it off (graph.subgraph) and run it on the host"
+    host = "cut it off (graph.subgraph) and run it on the host"
+    if kind in ACTIVATIONS:
+        return f"train with a spiking neuron such as IF in the place of {path!r}, or {host}"
+    return f"replace {path!r}, or {host}"
 
 
 def refused_values(
@@ -104,7 +108,9 @@ def refused_values(
                 node=path,
                 expected=f"{name} {choices}",
                 found=f"{name}={worst!r}",
-                help=f"it goes into the weights: {FIXABLE}" if name in FILLED else f"{name}={nearest!r} is the nearest",
+                help=f"it goes into the weights: {FIXABLE}"
+                if name in FILLED
+                else f"{name}={nearest!r} is the nearest; train with it",
                 resource=name,
                 have=nearest if isinstance(nearest, int) else None,
                 need=worst if isinstance(worst, int) else None,
@@ -125,114 +131,6 @@ def folds(wiring: Wiring, number: int) -> bool:
             return False
     return True
 
-
-# The arithmetic: each rule looks at the fields that it is about, whatever the primitive
-
-
-def resets(path: str, node: Any, target: Target) -> Iterator[Finding]:
-    has = target.numeric["reset"]
-    if "reset" in node.fields and has is not None and node.reset not in has:
-        words = " or ".join(map(repr, has))
-        yield Finding(
-            "T504",
-            f"{target.id} has no reset {node.reset!r}",
-            node=path,
-            expected=f"reset {words}",
-            found=f"reset={node.reset!r}",
-            help=f"train {path!r} with reset={has[0]!r}: no rewrite keeps what this one means",
-            resource="reset",
-        )
-
-
-def comparisons(path: str, node: Any, target: Target) -> Iterator[Finding]:
-    has = target.numeric["comparator"]
-    if "comparator" in node.fields and has is not None and node.comparator != has:
-        yield Finding(
-            "T504",
-            f"{target.id} compares with {has!r}, the node with {node.comparator!r}",
-            node=path,
-            expected=f"comparator {has!r}",
-            found=f"comparator={node.comparator!r}",
-            help=f"comparator={has!r} with the next threshold of float32 means the same: {FIXABLE}",
-            resource="comparator",
-        )
-
-
-def decays(path: str, node: Any, target: Target) -> Iterator[Finding]:
-    rule = target.numeric["decay"]["rule"]
-    if "tau" not in node.fields or rule in (None, "multiply"):
-        return
-    taus = values_of(node, "tau", {})
-    if rule in ("none", "linear"):
-        has = "keeps membranes as they are" if rule == "none" else "leaks by a constant"
-        yield Finding(
-            "T504",
-            f"{target.id} {has}, the node decays exponentially",
-            node=path,
-            expected=f"decay {rule!r}",
-            found=f"tau={taus[0]:g}",
-            help=f"train {path!r} as an IF, which does not leak",
-            resource="decay",
-        )
-    elif wrong := [tau for tau in taus if shift_of(tau) is None]:
-        yield Finding(
-            "T504",
-            f"{target.id} decays by shifts, so tau must be a power of two",
-            node=path,
-            expected="tau 1, 2, 4, 8 ...",
-            found=f"tau={wrong[0]:g}" + f" and {len(wrong) - 1} more" * (len(wrong) > 1),
-            help=f"tau={nearest_shift(wrong[0]):g} decays most like it, not the same: {FIXABLE}",
-            resource="decay",
-        )
-
-
-def shift_of(tau: float) -> int | None:
-    """The k of a tau of 2**k, None for others."""
-    fraction, exponent = math.frexp(tau)
-    return exponent - 1 if fraction == 0.5 else None
-
-
-def nearest_shift(tau: float) -> float:
-    """The power of two whose decay `1 - 1/tau` is nearest."""
-    below = 2.0 ** math.floor(math.log2(tau))
-    return min((below, below * 2), key=lambda candidate: abs(1 / candidate - 1 / tau))
-
-
-def payloads(path: str, node: Any, target: Target) -> Iterator[Finding]:
-    bits = target.numeric["payload"]["bits"].value
-    stated = "spike_mode" in (target.ops or {}).get(type(node).__name__, {})  # then that was asked already
-    if "spike_mode" in node.fields and node.spike_mode != "binary" and not bits and not stated:
-        yield Finding(
-            "T504",
-            f"{target.id} states no width for what a spike carries, and {node.spike_mode} spikes carry a value",
-            node=path,
-            expected="spike_mode 'binary'" if bits == 0 else "a payload width (numeric.payload.bits)",
-            found=f"spike_mode={node.spike_mode!r}",
-            help=f"give {path!r} spike_mode='binary', or put the width with its source into a description of your own",
-            resource="payload",
-            have=bits,
-        )
-
-
-def widths(path: str, node: Any, target: Target) -> Iterator[Finding]:
-    for field, register in (("weight_bits", "weights"), ("accumulator_bits", "accumulators")):
-        have = target.numeric[register]["bits"].value
-        if field in node.fields and have is not None and getattr(node, field) > have:
-            need = getattr(node, field)
-            yield Finding(
-                "T504",
-                f"{target.id} has {register} of {have} bits, the node asks for {need}",
-                node=path,
-                expected=f"{field} of at most {have}",
-                found=f"{field}={need}",
-                help=f"give {path!r} {field}={have}; 'talon hw quantize' says what that costs",
-                resource=field,
-                have=have,
-                need=need,
-            )
-
-
-RULES: tuple[Callable[[str, Any, Target], Iterator[Finding]], ...] = (resets, comparisons, decays, payloads, widths)
 
 # Connections
 

@@ -95,7 +95,7 @@ def destinations(packed: Sequence[Packed], count: int) -> list[int]:
         place[core.sends] = number
     found = np.zeros(len(packed) + 1, np.int64)  # the last is for what comes from outside
     for core in packed:
-        found[np.unique(place[core.inputs])] += 1
+        found[place[core.inputs]] += 1  # each once, however many units it hears from there
     return [int(n) for n in found[:-1]]
 
 

@@ -103,13 +103,16 @@ def boxes(shape: Shape, block: Shape) -> Iterator[Box]:
     return product(*(blocks(n, b) for n, b in zip(shape, block, strict=True)))
 
 
-def fits(layer: Layer, block: Shape, target: Target, kind: int, units: Units, most: int) -> bool:
-    """Whether every tile of the grid fits into a core of this kind and has at most `most` units."""
+def fits(layer: Layer, block: Shape, target: Target, kind: int, units: Units | None, most: int) -> bool:
+    """Whether every tile of the grid fits into a core of this kind and has at most `most` units.
+
+    `units` are given where the border of the chip is to be watched.
+    """
     core, size = target.cores[kind], math.prod(block)
     taken = [stored_words(target, memory, layer, block) for memory in core.memory]
     if size > most or any(use.over for use in uses(core, size, taken, 0)):
         return False
-    if not crosses(layer, block, core, units):
+    if units is not None and not crosses(layer, block, core, units):
         return False
     limit = core.in_axons.value
     if limit is None:
@@ -125,8 +128,6 @@ def fits(layer: Layer, block: Shape, target: Target, kind: int, units: Units, mo
 
 def crosses(layer: Layer, block: Shape, core: Core, units: Units) -> bool:
     """Whether no tile of the grid takes more from outside, or gives more, than one core may."""
-    if core.inputs.value is None and core.outputs.value is None:
-        return True
     return not any(
         use.over
         for box in boxes(layer.shape, block)
@@ -134,7 +135,7 @@ def crosses(layer: Layer, block: Shape, core: Core, units: Units) -> bool:
     )
 
 
-def grids(layer: Layer, target: Target, kind: int, units: Units, most: int) -> Iterator[Shape]:
+def grids(layer: Layer, target: Target, kind: int, units: Units | None, most: int) -> Iterator[Shape]:
     """For every way to cut the channels, the largest blocks of the map that fit; leading axes are cut first."""
     positions = [axis for axis in range(len(layer.shape)) if axis != layer.channel_axis]
     for channels in sizes(layer.shape[layer.channel_axis]):
@@ -167,7 +168,11 @@ def split(layer: Layer, number: int, target: Target, kind: int, units: Units, mo
         blocks = [-(-n // b) for n, b in zip(layer.shape, block, strict=True)]
         return math.prod(blocks), math.prod(blocks) // blocks[layer.channel_axis]
 
-    best = min(grids(layer, target, kind, units, most), key=cost, default=None)
+    core = target.cores[kind]
+    limited = core.inputs.value is not None or core.outputs.value is not None
+    # What the whole layer may do, each of its tiles may.
+    watched = units if limited and not crosses(layer, layer.shape, core, units) else None
+    best = min(grids(layer, target, kind, watched, most), key=cost, default=None)
     return None if best is None else [tile(layer, number, box, target, kind) for box in boxes(layer.shape, best)]
 
 

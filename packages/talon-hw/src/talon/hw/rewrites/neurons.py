@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from talon.hw.legality import nearest_shift
+from talon.hw.arithmetic import nearest_shift
 from talon.hw.rewrites.pass_ import Work, powers_of_two, scaled
 
 
