@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from talon.engine.choice import EngineSpec as EngineSpec
     from talon.engine.choice import list_engines as list_engines
     from talon.engine.counts import Counts as Counts
+    from talon.engine.recording import Recorded as Recorded
+    from talon.engine.recording import record_to as record_to
     from talon.engine.result import EngineUse as EngineUse
     from talon.engine.result import Result as Result
     from talon.engine.running import run as run
@@ -29,6 +31,8 @@ else:
             "run": "talon.engine.running:run",
             "stream": "talon.engine.streaming:stream",
             "Stream": "talon.engine.streaming:Stream",
+            "record_to": "talon.engine.recording:record_to",
+            "Recorded": "talon.engine.recording:Recorded",
             "Result": "talon.engine.result:Result",
             "EngineUse": "talon.engine.result:EngineUse",
             "State": "talon.engine.state:State",
