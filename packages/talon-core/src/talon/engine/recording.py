@@ -29,7 +29,11 @@ class Recorded:
 
 
 class SourceFailed(Exception):
-    """The results could not be had, which is not the file's fault; its cause is raised in its place."""
+    """The results could not be had, which is not the file's fault; `error` is raised in its place."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
 
 
 def record_to(
@@ -57,6 +61,7 @@ def record_to(
         raise TalonTypeError("T206", "graph is a graph", expected="ir.Graph", found=type(graph).__name__)
     given = iter([results] if isinstance(results, Result) else results)
     totals = dict.fromkeys(QUANTITIES, 0)
+    first_step = 0
     last: Result | None = None
     try:
         with recording(path, overwrite) as file:
@@ -73,9 +78,8 @@ def record_to(
             if last is None:
                 raise TalonRunError("T401", "there is nothing to record", expected="at least one Result", found="none")
             file.finish(described(graph, last, first_step))
-    except SourceFailed as failure:
-        assert failure.__cause__ is not None
-        raise failure.__cause__
+    except SourceFailed as failed:
+        raise failed.error from failed.error.__cause__
     return Recorded(os.fspath(path), file.steps, last.state, totals, last.engine)
 
 
@@ -87,7 +91,7 @@ def taken(results: Iterator[Any]) -> Iterator[Result]:
         except StopIteration:
             return
         except OSError as error:
-            raise SourceFailed from error
+            raise SourceFailed(error) from error
         if not isinstance(result, Result):
             raise TalonTypeError("T206", "record_to takes results", expected="Result", found=type(result).__name__)
         yield result

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from talon.ir.errors import TalonError, TalonFileError, TalonRunError
+from talon.ir.errors import TalonFileError, TalonRunError
 from talon.storage.atomic import replacing
 from talon.storage.files import local_path
 from talon.storage.recording.columns import Column, Container

@@ -14,7 +14,10 @@ from talon.storage.recording.columns import Column
 from talon.storage.zarr.folder import FolderSink
 from talon.storage.zarr.layout import array_metadata, encoded, group_metadata, metadata_key
 
-GZIP = {"name": "gzip", "configuration": {"level": 1}}
+LEVEL = 1
+GZIP = {"name": "gzip", "configuration": {"level": LEVEL}}
+SEPARATOR = "."
+"""Of the numbers of a chunk; with slashes each chunk would take folders of its own."""
 AXES = ("step", "sample")
 
 
@@ -37,8 +40,8 @@ class ZarrContainer:
                 part = whole
             data = np.ascontiguousarray(part, column.dtype.newbyteorder("<")).tobytes()
             if column.packed:
-                data = gzip.compress(data, GZIP["configuration"]["level"], mtime=0)
-            self.file("/".join([place, "c", str(first + at[0]), *map(str, at[1:])]), data)
+                data = gzip.compress(data, LEVEL, mtime=0)
+            self.file(f"{place}/" + SEPARATOR.join(["c", str(first + at[0]), *map(str, at[1:])]), data)
 
     def finish(self, columns: Mapping[str, Column], said: Mapping[str, Any]) -> None:
         groups: dict[str, None] = {}
@@ -47,6 +50,7 @@ class ZarrContainer:
             groups |= dict.fromkeys("/".join(parts[:depth]) for depth in range(1, len(parts)))
             described = array_metadata(column.dtype, (column.written, *column.shape), dict(column.said))
             described["chunk_grid"]["configuration"]["chunk_shape"] = list(column.chunk)
+            described["chunk_key_encoding"]["configuration"]["separator"] = SEPARATOR
             described["dimension_names"] = [*AXES, *[None] * (len(column.shape) - 1)]
             described["codecs"] = [described["codecs"][0], *([GZIP] if column.packed else [])]
             self.file(metadata_key(place), encoded(described))
