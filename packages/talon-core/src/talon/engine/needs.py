@@ -175,5 +175,5 @@ def advice(needed: Needs, size: int) -> str:
     chunk = fit - fit % 10 ** (len(str(fit)) - 1)
     return (
         f"go on from chunk to chunk with talon.engine.stream(graph, inputs, chunk={chunk}), record less, or send the "
-        "results to a file with talon.engine.record_to"
+        "results to a file with talon.engine.record_to (on the command line: -o results.h5)"
     )
