@@ -198,7 +198,7 @@ CODES: dict[str, Code] = {
     ),
     "T409": Code(
         "does not fit in memory",
-        "Inputs, results and state of the run would take more memory than there is; the message says which takes how much.",
+        "Inputs, results and state would take more memory than there is; the message says how much each takes.",
         "Run it in chunks with talon.engine.stream, record less, or send the results to a file.",
     ),
     "T501": Code("unknown target", "No target of that name is known.", "'talon hw targets' lists them."),

@@ -101,8 +101,9 @@ run(net, np.ones((10, 1, 3)))
         + """\
 from talon.engine import record_to, stream
 
+spikes = 0
 for result in stream(net, np.ones((1, 3)), repeat=10_000, chunk=1_000):  # as many steps as you like
-    print(result.state.step, result.outputs["out"].sum())
+    spikes += result.counts.total()["spikes"]
 record_to("spikes.h5", stream(net, np.ones((1, 3)), repeat=10_000, record="lif.spikes"))
 """,
     ),
