@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,9 +13,8 @@ from talon.engine.inputs import by_name
 from talon.engine.needs import needs
 from talon.engine.result import Result
 from talon.engine.state import State
-from talon.engine.task import Draft, Prepared, Task, draft, prepare, refuse_unsound
+from talon.engine.task import Draft, draft, prepare, refuse_unsound
 from talon.ir.errors import TalonRunError, TalonTypeError
-from talon.ir.fields import Shape
 from talon.ir.graph import Graph
 
 if TYPE_CHECKING:
@@ -72,17 +71,18 @@ class Stream(Iterator[Result]):
         given: Mapping[str, Any],
     ) -> None:
         self.graph, self.state = graph, state
-        self._engine, self._given = engine, dict(given)
+        self._given = dict(given)
         if not isinstance(record := self._given["record"], str):
             self._given["record"] = tuple(record)
         refuse_unsound(graph)
-        self._prepared: Prepared | None = None
-        self._execute: Callable[[Task], Result]
-        self._samples: tuple[int, tuple[Shape, ...]] | None = None
-        shapes = [node.shape for node in graph.inputs.values()]
-        known = tuple(shape for shape in shapes if shape is not None)
-        if len(known) == len(shapes):
-            self._begin(known)
+        # Which refuses an Input whose shape is open.
+        self._prepared = prepare(graph, tuple(n.shape for n in graph.inputs.values() if n.shape is not None))
+        self._name, chosen, self._why = choose(engine, self._prepared.flat, self._given["dtype"])
+        check_options(self._name, chosen, self._given["options"])
+        self._chosen = chosen
+        streams = isinstance(chosen, Streaming)
+        self._execute = chosen.session(self._given["options"]) if streams else chosen.execute
+        self._batch: int | None = None
         if is_whole(inputs) or repeat is not None:
             self._pieces = self._cut(by_name(graph, inputs), chunk, repeat)
         else:
@@ -99,41 +99,24 @@ class Stream(Iterator[Result]):
     def __next__(self) -> Result:
         value, repeat = next(self._pieces)
         drafted = self._draft(value, repeat)
-        first = self._samples is None
-        self._compare(drafted.task)
-        result = self._execute(replace(drafted, fresh=first).ready(self._chosen))
-        self.state = result.state
-        return replace(result, engine=replace(result.engine, name=self._name, why=self._why))
-
-    def _begin(self, samples: tuple[Shape, ...]) -> None:
-        """Flatten the graph for inputs of these shapes, and choose who runs it."""
-        prepared = self._prepared = prepare(self.graph, samples)
-        options = self._given["options"]
-        self._name, chosen, self._why = choose(self._engine, prepared.flat, self._given["dtype"])
-        check_options(self._name, chosen, options)
-        self._chosen = chosen
-        self._execute = chosen.session(options) if isinstance(chosen, Streaming) else chosen.execute
-
-    def _draft(self, value: Any, repeat: int | None) -> Draft:
-        if self._prepared is None:
-            # Of an open Input only a chunk says the shape.
-            first = draft(self.graph, value, repeat=repeat, state=self.state, **self._given)
-            self._begin(tuple(array.shape[2:] for array in first.task.inputs.values()))
-        return draft(self.graph, value, repeat=repeat, state=self.state, prepared=self._prepared, **self._given)
-
-    def _compare(self, task: Task) -> None:
-        """All chunks are of the same samples."""
-        found = task.batch, tuple(array.shape[2:] for array in task.inputs.values())
-        if self._samples is None:
-            self._samples = found
-        elif found != self._samples:
+        batch = drafted.task.batch
+        if batch != (self._batch or batch):
             raise TalonRunError(
                 "T401",
                 "the chunk has other samples than those before",
-                expected=", ".join(str((self._samples[0], *shape)) for shape in self._samples[1]),
-                found=", ".join(str((found[0], *shape)) for shape in found[1]),
+                expected=f"{self._batch} in the batch",
+                found=str(batch),
                 help="stream each batch by itself",
             )
+        # Only the first chunk pays for making the nodes ready.
+        task = replace(drafted, fresh=self._batch is None).ready(self._chosen)
+        self._batch = batch
+        result = self._execute(task)
+        self.state = result.state
+        return replace(result, engine=replace(result.engine, name=self._name, why=self._why))
+
+    def _draft(self, value: Any, repeat: int | None) -> Draft:
+        return draft(self.graph, value, repeat=repeat, state=self.state, prepared=self._prepared, **self._given)
 
     def _cut(self, arrays: dict[str, Any], chunk: int | None, repeat: int | None) -> Iterator[Piece]:
         """The arrays in chunks of steps; checked before the first."""
