@@ -80,8 +80,9 @@ class Stream(Iterator[Result]):
         self._name, chosen, self._why = choose(engine, self._prepared.flat, self._given["dtype"])
         check_options(self._name, chosen, self._given["options"])
         self._chosen = chosen
-        streams = isinstance(chosen, Streaming)
-        self._execute = chosen.session(self._given["options"]) if streams else chosen.execute
+        self._execute = chosen.execute
+        if isinstance(chosen, Streaming):
+            self._execute = chosen.session(self._given["options"])
         self._batch: int | None = None
         if is_whole(inputs) or repeat is not None:
             self._pieces = self._cut(by_name(graph, inputs), chunk, repeat)
