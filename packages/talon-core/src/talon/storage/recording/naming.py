@@ -10,11 +10,11 @@ LONGEST = 200
 
 def place_of(group: str, key: str, taken: Collection[str]) -> str:
     """A place for the key in a group that is not taken, nor inside or around one that is."""
-    wanted = "/".join([group, *map(component, key.split("/"))])
-    place, number = wanted, 1
+    first, *rest = map(component, key.split("/"))
+    place, number = "/".join([group, first, *rest]), 1
     while any(meet(place, other) for other in taken):
         number += 1
-        place = f"{wanted}~{number}"
+        place = "/".join([group, f"{first}~{number}", *rest])
     return place
 
 
