@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,7 +13,7 @@ from talon.engine.inputs import by_name
 from talon.engine.needs import needs
 from talon.engine.result import Result
 from talon.engine.state import State
-from talon.engine.task import Draft, draft, prepare, refuse_unsound
+from talon.engine.task import Draft, Task, draft, prepare, refuse_unsound
 from talon.ir.errors import TalonRunError, TalonTypeError
 from talon.ir.graph import Graph
 
@@ -80,7 +80,7 @@ class Stream(Iterator[Result]):
         self._name, chosen, self._why = choose(engine, self._prepared.flat, self._given["dtype"])
         check_options(self._name, chosen, self._given["options"])
         self._chosen = chosen
-        self._execute = chosen.execute
+        self._execute: Callable[[Task], Result] = chosen.execute
         if isinstance(chosen, Streaming):
             self._execute = chosen.session(self._given["options"])
         self._batch: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,39 @@ import numpy as np
 
 from talon.ir.errors import TalonFileError
 from talon.storage.recording.columns import Column
+from talon.storage.zarr.folder import write_all
 
 AXES = ("step", "sample")
+
+
+class Disk:
+    """The file that HDF5 writes to. HDF5 keeps what it could not write, and crashes the process when it closes; so it
+    is told that everything was written, and what was not is raised afterwards."""
+
+    def __init__(self, path: Path) -> None:
+        self.file: io.FileIO = path.open("x+b", buffering=0)
+        self.failed: BaseException | None = None
+        self.read, self.readinto = self.file.read, self.file.readinto
+        self.seek, self.tell = self.file.seek, self.file.tell
+
+    def write(self, data: memoryview) -> int:
+        try:
+            if self.failed is None:
+                write_all(self.file.fileno(), data)
+        except BaseException as error:  # noqa: BLE001 - ctrl-C too, which would leave HDF5 with half a chunk
+            self.failed = error
+        return len(data)
+
+    def truncate(self, size: int) -> int:
+        try:
+            if self.failed is None:
+                self.file.truncate(size)
+        except BaseException as error:  # noqa: BLE001 - as above
+            self.failed = error
+        return size
+
+    def flush(self) -> None:
+        """Nothing waits: `replacing` makes the file durable."""
 
 
 class Hdf5Container:
@@ -22,7 +54,8 @@ class Hdf5Container:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self.refused():
-            self.file = h5py.File(path, "x", libver=("earliest", "v110"))
+            self.disk = Disk(path)
+            self.file = h5py.File(self.disk, "w", libver=("earliest", "v110"))
 
     def put(self, place: str, column: Column, values: np.ndarray) -> None:
         with self.refused():
@@ -53,13 +86,18 @@ class Hdf5Container:
 
     def close(self) -> None:
         """Give up what is not finished."""
-        with self.refused():
+        try:
             self.file.close()
+        finally:
+            self.disk.file.close()
 
     @contextmanager
     def refused(self) -> Iterator[None]:
+        """What goes wrong with the file, be it told by HDF5 or by the disk, is one error (T301)."""
         try:
             yield
+            if self.disk.failed is not None:
+                raise self.disk.failed
         except (OSError, RuntimeError, ValueError) as error:
             raise TalonFileError(
                 "T301",
