@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import tracemalloc
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from talon import ir
-from talon.engine import Result, run, stream, wiring
+from talon.engine import Result, needs, run, stream, wiring
 from talon.engine.choice import EngineSpec, specs
 from talon.engine.reference import ReferenceEngine
 from talon.engine.task import Task
 from talon.testing.graphs import feeds, graphs
+from talon.testing.results import joined, same_result
 
 ENGINES = [name for name, spec in specs().items() if spec.load().refuses(ir.Graph({}, []), "float32") is None]
 STEPS = 6
@@ -33,32 +34,8 @@ LOOP = ir.Graph(
 )
 
 
-def bits(array: np.ndarray) -> bytes:
-    return np.ascontiguousarray(array).tobytes()
-
-
-def same(found: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> None:
-    assert found.keys() == expected.keys()
-    for name, array in expected.items():
-        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape), name
-        assert bits(found[name]) == bits(array), name
-
-
-def joined(pieces: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-
-
 def same_as_one(pieces: list[Result], whole: Result) -> None:
-    same(joined([piece.outputs for piece in pieces]), whole.outputs)
-    same(joined([piece.records for piece in pieces]), whole.records)
-    for path, counted in whole.counts.items():
-        same(joined([piece.counts[path] for piece in pieces]), counted)
-    last = pieces[-1].state
-    assert last.step == whole.state.step
-    same(last.delays, whole.state.delays)
-    assert last.nodes.keys() == whole.state.nodes.keys()
-    for path, values in whole.state.nodes.items():
-        same(last.nodes[path], values)
+    same_result(joined(pieces), whole)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -113,7 +90,7 @@ def test_what_was_given_stays_when_the_stream_goes_on() -> None:
     before = [first.outputs["out"].copy(), first.records["lif.v"].copy(), first.state.nodes["lif"]["v"].copy()]
     list(results)
     after = [first.outputs["out"], first.records["lif.v"], first.state.nodes["lif"]["v"]]
-    assert all(bits(a) == bits(b) for a, b in zip(before, after, strict=True))
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(before, after, strict=True))
 
 
 class Far:
@@ -204,31 +181,47 @@ def test_a_bad_chunk_leaves_the_state_of_the_one_before() -> None:
     assert list(results) == []
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_nodes_are_made_ready_once(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif("native" not in ENGINES, reason="no C library here")
+def test_a_session_makes_nodes_ready_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ready: list[str] = []
     cast = wiring.cast
     monkeypatch.setattr(wiring, "cast", lambda node, path, dtype: ready.append(path) or cast(node, path, dtype))
-    assert len(list(stream(NET, RNG.random((50, 1, 3)), chunk=1, engine=engine))) == 50
+    assert len(list(stream(NET, RNG.random((50, 1, 3)), chunk=1, engine="native"))) == 50
     assert sorted(ready) == sorted(NET.nodes)
 
 
-class Plain:
-    """An engine that offers nothing but what every engine must."""
+class Counted(ReferenceEngine):
+    """An engine with sessions, which says what it is asked."""
 
-    options: frozenset[str] = frozenset()
+    asked: list[str] = []
 
-    def refuses(self, graph: ir.Graph, dtype: str) -> str | None:
-        return None
+    def session(self, options: Mapping[str, Any]) -> Callable[[Task], Result]:
+        self.asked.append(f"session {dict(options)}")
 
-    def execute(self, task: Task) -> Result:
-        return ReferenceEngine().execute(task)
+        def go_on(task: Task) -> Result:
+            self.asked.append(f"{task.steps} steps from {task.state.step if task.state else 0}")
+            return self.execute(task)
+
+        return go_on
+
+    def working_bytes(self, task: Task, results: int) -> int:
+        self.asked.append(f"{results} bytes")
+        return 0
 
 
-def test_an_engine_without_sessions_streams_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(EngineSpec, "load", lambda self: Plain())
+def test_an_engine_is_asked_for_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EngineSpec, "load", lambda self: Counted())
+    monkeypatch.setattr(needs, "SMALL", 0)
     x = RNG.random((7, 1, 3))
-    pieces = list(stream(NET, x, chunk=3, engine="reference"))
+    pieces = list(stream(NET, x, chunk=4, engine="reference"))
+    step, state = 4 * 4 + 2 * needs.COUNTED, 4 * 4  # an output and the counts of two nodes; the membranes
+    assert Counted.asked == [
+        "session {}",
+        f"{4 * step + state} bytes",
+        "4 steps from 0",
+        f"{3 * step + state} bytes",
+        "3 steps from 4",
+    ]
     monkeypatch.undo()
     same_as_one(pieces, run(NET, x))
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +11,6 @@ from talon.engine.result import EngineUse, Result
 from talon.engine.task import Task
 from talon.engine.wiring import Source, Tallies, Wiring
 from talon.ir.graph import Graph
-from talon.ir.primitive import Primitive
 
 
 class ReferenceEngine:
@@ -27,17 +24,6 @@ class ReferenceEngine:
     def execute(self, task: Task) -> Result:
         return Stepper(task).execute()
 
-    def session(self, options: Mapping[str, Any]) -> Callable[[Task], Result]:
-        """Nodes are cast once for all tasks."""
-        own: dict[str, Primitive] = {}
-
-        def go_on(task: Task) -> Result:
-            run = Stepper(task, own)
-            own.update((name, unit.node) for name, unit in zip(run.names, run.units, strict=True))
-            return run.execute()
-
-        return go_on
-
 
 class Stepper(Wiring):
     """A task gone through step by step, node by node. Subclasses compute otherwise; what a node is given stays."""
@@ -45,8 +31,8 @@ class Stepper(Wiring):
     name = "reference"
     how = "numpy step"
 
-    def __init__(self, task: Task, own: Mapping[str, Primitive] | None = None) -> None:
-        super().__init__(task, own)
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
         self.values: list[tuple[np.ndarray, ...]] = [()] * len(self.units)
         self.history = {key: deque(self.held[key], depth) for key, depth in self.depths.items()}
         self.before = {key: self.zeros(*key) for key in self.depths}
