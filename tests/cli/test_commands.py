@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+import h5py
 import numpy as np
 import pytest
+import zarr
 from click.testing import CliRunner, Result
 
 from talon import ir
 from talon.cli.main import COMMANDS, cli, load
+from talon.engine import run, streaming
 
 
 def talon(*words: object) -> Result:
@@ -113,6 +116,43 @@ def test_run(net: Path, tmp_path: Path) -> None:
     assert again.exit_code == 2
     assert "T306" in again.output
     assert talon(*arguments, "--force").exit_code == 0
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".zarr"])
+def test_long_runs_go_to_a_recording(net: Path, tmp_path: Path, suffix: str) -> None:
+    x = np.random.default_rng(0).random((40, 2, 4), np.float32)
+    np.save(tmp_path / "x.npy", x)
+    target = tmp_path / f"y{suffix}"
+    arguments = ["run", net, "--input", tmp_path / "x.npy", "--record", "*.spikes,v", "--save", target, "--json"]
+    found = data_of(talon(*arguments))
+    whole = run(ir.read(net), x, record=["*.spikes", "*.v"])
+    assert found["written"] == str(target)
+    assert found["steps"] == 40
+    assert found["counts"] == whole.counts.total()
+    assert found["outputs"]["out"]["shape"] == [40, 2, 4]
+    assert found["outputs"]["out"]["sum"] == whole.outputs["out"].sum()
+    file: Any = h5py.File(target) if suffix == ".h5" else zarr.open_group(target, mode="r")
+    assert file.attrs["fingerprint"] == ir.read(net).fingerprint()
+    for place, array in {
+        "outputs/out": whole.outputs["out"],
+        **{f"records/{k}": a for k, a in whole.records.items()},
+    }.items():
+        assert np.array_equal(file[place][...], array), place
+    assert "T306" in talon(*arguments).output
+    assert talon(*arguments, "--force").exit_code == 0
+
+
+def test_more_steps_than_memory_holds(net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "held.npy", np.ones((1, 4)))
+    arguments = ["run", net, "--input", tmp_path / "held.npy", "--steps"]
+    refused = talon(*arguments, 10**12, "-o", tmp_path / "y.npz")
+    assert refused.exit_code == 2
+    for words in ("T409", "output 'out' 16 TB", "-o results.h5"):
+        assert words in refused.output
+    monkeypatch.setattr(streaming, "CHUNK_BYTES", 2_000)
+    found = data_of(talon(*arguments, 1_000, "--json"))
+    assert found["outputs"]["out"] == {"shape": [1_000, 1, 4], "sum": 4 * 999}
+    assert found["counts"]["spikes"] == 4_000
 
 
 WRONG_RUNS: list[tuple[list[str], int, list[str]]] = [

@@ -26,8 +26,8 @@ ALLOWED = {
     "testing": set(CORE),
 }
 # The lazy facade is the one way back: type checkers are told of it where talon.ir tells them of everything else.
-# A saved state is written by the one helper for durable files; storage knows nothing of engines.
-FACADE = {("ir/__init__.py", "storage"), ("engine/state.py", "storage")}
+# A saved state and what is recorded are written as all files are; storage knows nothing of engines.
+FACADE = {("ir/__init__.py", "storage"), ("engine/state.py", "storage"), ("engine/recording.py", "storage")}
 
 
 def sources(distribution: str) -> Iterator[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -322,6 +322,20 @@ class StopsCounting(ReferenceEngine):
         return super().execute(replace(task, progress=all_but_last))
 
 
+class ForgetsInSessions(ReferenceEngine):
+    """Each chunk of a stream begins anew."""
+
+    def session(self, options: Mapping[str, Any]) -> Callable[[Task], Result]:
+        return lambda task: self.execute(replace(task, state=None))
+
+
+class GuessesFractions(ReferenceEngine):
+    """What it needs is no whole number."""
+
+    def working_bytes(self, task: Task, results: int) -> float:
+        return results / 3
+
+
 BROKEN: dict[str, list[tuple[type[ReferenceEngine], str]]] = {
     "is_an_engine": [(OptionsInAList, "not a set of names"), (RefusesAll, "refuses every graph")],
     "refuses_in_words": [
@@ -349,6 +363,8 @@ BROKEN: dict[str, list[tuple[type[ReferenceEngine], str]]] = {
     "takes_any_layout": [(TakesMemoryAsItLies, "differs in")],
     "records_what_is_asked_for": [(RecordsTooMuch, "that there should not be")],
     "goes_on_where_it_stopped": [(ForgetsDelays, "differs in")],
+    "streams_as_it_runs": [(ForgetsInSessions, "differs in")],
+    "says_what_it_needs": [(GuessesFractions, "not a number of bytes")],
     "shares_samples_among_threads": [(MixesSamples, "differs in")],
     "gives_the_same_twice": [(Restless, "differs in")],
 }

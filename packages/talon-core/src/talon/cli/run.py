@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from talon.cli.command import PATH, TRUSTED, command
 from talon.cli.output import Output
+
+if TYPE_CHECKING:
+    from talon.engine import Result
 
 
 @command("run")
@@ -21,7 +25,9 @@ from talon.cli.output import Output
 @click.option("--record", default="", help="What to record, such as spikes,v or lif1.spikes (then -o is needed).")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option("--engine", default="auto", show_default=True, help="Engine by name.")
-@click.option("-o", "--output", "target", type=PATH, help="Write outputs and records to this .npz.")
+@click.option(
+    "-o", "--output", "--save", "target", type=PATH, help="Write outputs and records to this .h5, .zarr or .npz."
+)
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @TRUSTED
 def run(
@@ -38,45 +44,90 @@ def run(
 ) -> None:
     """Run FILE on arrays of shape (steps, batch, ...), or (batch, ...) with --steps.
 
-    Example: talon run net.t1c --input x.npz --steps 32 -o y.npz
+    However many steps there are, they take little memory, unless the results go to a .npz, which is made as a whole.
+
+    Example: talon run net.t1c --input x.npz --steps 32 --record spikes -o y.h5
     """
+    from talon.engine import record_to, stream
     from talon.engine import run as run_graph
     from talon.ir.errors import TalonFileError, TalonRunError
     from talon.storage import read
+    from talon.storage.recording import is_recording
 
     if target and os.path.lexists(target) and not force:
         raise TalonFileError("T306", "the output file exists already", file=target, help="pass --force to replace it")
     wanted = [pattern(word) for word in record.split(",") if word]
     if wanted and not target:
-        raise TalonRunError("T404", "records need a file to go to", help="add -o records.npz")
+        raise TalonRunError("T404", "records need a file to go to", help="add -o records.h5")
     graph = read(file, trusted=trusted)
+    arrays = load_arrays(source, list(graph.inputs))
+    how: dict[str, Any] = {"repeat": steps, "record": wanted, "dtype": dtype, "engine": engine}
+    found = Found()
     with out.progress("running") as progress:
-        result = run_graph(
-            graph,
-            load_arrays(source, list(graph.inputs)),
-            repeat=steps,
-            record=wanted,
-            dtype=dtype,
-            engine=engine,
-            progress=progress,
-        )
-    totals = result.counts.total()
+        if target and not is_recording(Path(target)):
+            result = run_graph(graph, arrays, progress=progress, **how)
+            found.add(result)
+            save(target, result)
+        else:
+            chunks = found.told(stream(graph, arrays, **how), steps or length(arrays), progress)
+            if target:
+                record_to(target, chunks, graph=graph)
+            else:
+                for _ in chunks:
+                    pass
+    use = found.engine
     out.data = {
-        "engine": result.engine.name,
-        "why": result.engine.why,
-        "steps": result.state.step,
-        "outputs": {name: {"shape": list(a.shape), "sum": float(a.sum())} for name, a in result.outputs.items()},
-        "counts": totals,
+        "engine": use.name,
+        "why": use.why,
+        "steps": found.steps,
+        "outputs": {name: {"shape": shape, "sum": found.sums[name]} for name, shape in found.shapes.items()},
+        "counts": found.counts,
         "written": target,
     }
-    for name, array in result.outputs.items():
-        axes = "x".join(map(str, array.shape))
-        out.line(f"{name}: {array.dtype} {axes}, sum {array.sum():g}, largest {array.max():g}")
-    out.line(f"spikes {totals['spikes']:,}, synaptic operations {totals['synops']:,} of {totals['macs']:,} dense")
-    out.line(f"engine {result.engine}")
+    for name, shape in found.shapes.items():
+        axes = "x".join(map(str, shape))
+        out.line(f"{name}: {dtype} {axes}, sum {found.sums[name]:g}, largest {found.largest[name]:g}")
+    counts = found.counts
+    out.line(f"spikes {counts['spikes']:,}, synaptic operations {counts['synops']:,} of {counts['macs']:,} dense")
+    out.line(f"engine {use}")
     if target:
-        save(target, result)
         out.note(f"written to {target}")
+
+
+class Found:
+    """What is told of a run, gathered chunk by chunk."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.shapes: dict[str, list[int]] = {}
+        self.sums: dict[str, float] = {}
+        self.largest: dict[str, float] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, result: Result) -> None:
+        self.steps, self.engine = result.state.step, result.engine
+        for name, array in result.outputs.items():
+            self.shapes[name] = [self.steps, *array.shape[1:]]
+            self.sums[name] = self.sums.get(name, 0.0) + float(array.sum(dtype=float))
+            self.largest[name] = max(self.largest.get(name, float("-inf")), float(array.max()))
+        for quantity, total in result.counts.total().items():
+            self.counts[quantity] = self.counts.get(quantity, 0) + total
+
+    def told(
+        self, results: Iterator[Result], steps: int, progress: Callable[[int, int], None] | None
+    ) -> Iterator[Result]:
+        """The results, as they go by."""
+        for result in results:
+            self.add(result)
+            if progress is not None:
+                progress(self.steps, steps)
+            yield result
+
+
+def length(arrays: Any) -> int:
+    """How many steps there are."""
+    first = next(iter(arrays.values())) if isinstance(arrays, dict) else arrays
+    return len(first) if first.ndim else 0
 
 
 def pattern(word: str) -> str:
@@ -85,13 +136,16 @@ def pattern(word: str) -> str:
 
 
 def load_arrays(source: str, names: list[str]) -> Any:
-    """One array from `.npy`, a dict by Input name from `.npz` (a single one may have any name)."""
+    """One array from `.npy`, read as it is used; from `.npz` a dict by Input name (a single one may have any name)."""
     import numpy as np
 
     from talon.ir.errors import TalonFileError, TalonFormatError
 
     try:
-        found = np.load(source, allow_pickle=False)
+        try:
+            found = np.load(source, mmap_mode="r", allow_pickle=False)
+        except ValueError:
+            found = np.load(source, allow_pickle=False)  # an empty array cannot be mapped
         if isinstance(found, np.ndarray):
             return found
         with found:

@@ -1,5 +1,7 @@
 """Running graphs: `run(graph, inputs)` gives outputs, state, counts and what was asked to be recorded.
 
+`stream` does so chunk by chunk, however many steps there are, and `record_to` sends what it gives to a file.
+
 The `reference` engine interprets the primitives' own `step`; other distributions add faster ones with the same answers.
 """
 
@@ -13,16 +15,24 @@ if TYPE_CHECKING:
     from talon.engine.choice import EngineSpec as EngineSpec
     from talon.engine.choice import list_engines as list_engines
     from talon.engine.counts import Counts as Counts
+    from talon.engine.recording import Recorded as Recorded
+    from talon.engine.recording import record_to as record_to
     from talon.engine.result import EngineUse as EngineUse
     from talon.engine.result import Result as Result
     from talon.engine.running import run as run
     from talon.engine.state import State as State
+    from talon.engine.streaming import Stream as Stream
+    from talon.engine.streaming import stream as stream
     from talon.engine.task import Task as Task
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             "run": "talon.engine.running:run",
+            "stream": "talon.engine.streaming:stream",
+            "Stream": "talon.engine.streaming:Stream",
+            "record_to": "talon.engine.recording:record_to",
+            "Recorded": "talon.engine.recording:Recorded",
             "Result": "talon.engine.result:Result",
             "EngineUse": "talon.engine.result:EngineUse",
             "State": "talon.engine.state:State",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -35,6 +36,33 @@ class Conditional(Protocol):
 
     def condition(self) -> tuple[bool, str]:
         """Whether it can run anything here, and by what it runs or why it cannot; `talon doctor` shows it."""
+        ...
+
+
+@runtime_checkable
+class Estimating(Protocol):
+    """What an engine may offer besides, so that a run that does not fit in memory is refused before it begins."""
+
+    def working_bytes(self, task: Task, results: int) -> int:
+        """Bytes that the engine itself needs for a task, from its shapes: values between nodes, and copies of the
+        results if it makes any, which take `results` bytes.
+
+        The results themselves, cast inputs and parameters are added without it. The inputs of the task are not cast
+        yet.
+        """
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """What an engine may offer besides, so that a stream does not pay at every chunk for making the run ready."""
+
+    def session(self, options: Mapping[str, Any]) -> Callable[[Task], Result]:
+        """A function as `execute`, for tasks of one graph that come one after the other, with these `engine_options`.
+
+        Each task carries the state to go on from; what was laid out for one may be used for the next. A call that is
+        interrupted changes nothing for those that follow.
+        """
         ...
 
 

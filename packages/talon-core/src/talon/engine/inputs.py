@@ -11,13 +11,12 @@ from talon.ir.errors import TalonRunError, nearest
 from talon.ir.graph import Graph
 
 
-def batches(
-    graph: Graph, inputs: Any, dtype: np.dtype[Any], repeat: int | None
-) -> tuple[dict[str, np.ndarray], int, int]:
-    """Arrays `(T, B, *shape)` by Input name, in the graph's order, with T and B. Raises `TalonRunError`."""
+def batches(graph: Graph, inputs: Any, repeat: int | None) -> tuple[dict[str, np.ndarray], int, int]:
+    """Arrays `(T, B, *shape)` by Input name, in the graph's order and not yet cast, with T and B. What is held or
+    broadcast stays a view. Raises `TalonRunError`."""
     if repeat is not None and (isinstance(repeat, bool) or not isinstance(repeat, int) or repeat < 1):
         raise TalonRunError("T401", "repeat is a number of steps", expected="a whole number >= 1", found=repr(repeat))
-    arrays = {name: real(name, value, dtype) for name, value in by_name(graph, inputs).items()}
+    arrays = {name: real(name, value) for name, value in by_name(graph, inputs).items()}
     for name, array in arrays.items():
         check_shape(graph, name, array, timed=repeat is None)
     if repeat is not None:
@@ -73,8 +72,8 @@ def finite(array: np.ndarray) -> bool:
     return all(bool(np.isfinite(flat[at : at + BLOCK]).all()) for at in range(0, flat.size, BLOCK))
 
 
-def real(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
-    """A real, finite array, cast to the run's dtype; the same one where it has it already."""
+def real(name: str, value: Any) -> np.ndarray:
+    """An array of real numbers."""
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise TalonRunError(
@@ -83,18 +82,34 @@ def real(name: str, value: Any, dtype: np.dtype[Any]) -> np.ndarray:
             expected="real, whole or boolean numbers",
             found=str(array.dtype),
         )
+    return array
+
+
+def distinct(array: np.ndarray) -> np.ndarray:
+    """The part of a broadcast array that holds all of its values."""
+    return array[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)]
+
+
+def cast(name: str, array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """A finite array of the run's dtype; the same one where it has it already, and broadcast where it was."""
+    part = distinct(array)
     with np.errstate(over="ignore"):
-        cast = array.astype(dtype, copy=False)
-    if not finite(cast):
-        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
+        made = part.astype(dtype, copy=False)
+    if not finite(made):
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(made))[0])
         raise TalonRunError(
             "T406",
             f"input {name!r} has values that are not finite in {dtype}",
             expected="finite numbers",
-            found=f"{array[bad]} at index {list(bad)}",
+            found=f"{part[bad]} at index {list(bad)} of (steps, batch, ...)",
             help="clean or scale the data before running it",
         )
-    return cast
+    return made if made.shape == array.shape else np.broadcast_to(made, array.shape)
+
+
+def cast_bytes(array: np.ndarray, dtype: np.dtype[Any]) -> int:
+    """What casting will take."""
+    return 0 if array.dtype == dtype else distinct(array).size * dtype.itemsize
 
 
 def check_shape(graph: Graph, name: str, array: np.ndarray, timed: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from talon.engine.choice import check_options, choose
 from talon.engine.result import Result
 from talon.engine.state import State
-from talon.engine.task import make_task
+from talon.engine.task import draft
 from talon.ir.errors import TalonTypeError
 from talon.ir.graph import Graph
 
@@ -40,11 +40,12 @@ def run(
     time to time and at the end.
 
     Raises `TalonGraphError` for a graph that `check()` refuses, `TalonRunError` (T4xx) for inputs, state and options
-    that do not fit it.
+    that do not fit it, or (T409) where all of it together does not fit in memory: `talon.engine.stream` goes on from
+    chunk to chunk.
     """
     if not isinstance(graph, Graph):
         raise TalonTypeError("T206", "run takes a graph", expected="ir.Graph", found=type(graph).__name__)
-    task = make_task(
+    drafted = draft(
         graph,
         inputs,
         dtype=dtype,
@@ -55,7 +56,7 @@ def run(
         options=engine_options or {},
         progress=progress,
     )
-    name, chosen, why = choose(engine, task.graph, dtype)
+    name, chosen, why = choose(engine, drafted.task.graph, dtype)
     check_options(name, chosen, dict(engine_options or {}))
-    result = chosen.execute(task)
+    result = chosen.execute(drafted.ready(chosen))
     return replace(result, engine=replace(result.engine, name=name, why=why))

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
-from talon.engine.inputs import batches
+from talon.engine.choice import Engine
+from talon.engine.inputs import batches, cast
+from talon.engine.needs import Sizes, refuse_too_large
 from talon.engine.state import State
 from talon.ir.errors import TalonGraphError, TalonRunError, suggest
 from talon.ir.fields import Shape
 from talon.ir.graph import Graph
 from talon.ir.infer import infer_shapes
+from talon.ir.node import Node
 from talon.ir.opaque import Opaque
-from talon.ir.primitive import Composite
+from talon.ir.primitive import Composite, Primitive
 
 Progress = Callable[[int, int], None]
 
@@ -44,6 +47,17 @@ class Task:
     outlets: Mapping[str, str] = field(default_factory=dict)
     """`path.port` of nested graphs and composites -> the key of the leaf that gives it; only where something is
     recorded."""
+
+    def recordable(self, name: str, node: Node, state: Iterable[str]) -> Iterator[tuple[str, str, int | None]]:
+        """What can be recorded of a node, with names of its state: its output ports, its state, and `spikes` where the
+        output is spikes. Each with key, quantity, and port or None for state."""
+        path = self.paths[name]
+        for quantity in state:
+            yield f"{path}.{quantity}", quantity, None
+        for port, quantity in enumerate(node.ports().outputs):
+            yield f"{path}.{quantity}", quantity, port
+        if isinstance(node, Primitive) and node.spiking:
+            yield f"{path}.spikes", "spikes", 0
 
     def wanted(self, available: Iterable[str]) -> list[str]:
         """The keys `path.quantity` that `record` asks for, leaves' and `outlets`. Raises `TalonRunError` (T404) where
@@ -93,12 +107,8 @@ def outlets(graph: Graph, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Prepared(Sizes):
     """A graph that can run, flattened: `flat` with the sample shapes of every node's inputs and outputs."""
-
-    flat: Graph
-    in_shapes: Mapping[str, tuple[Shape, ...]]
-    out_shapes: Mapping[str, tuple[Shape, ...]]
 
 
 def refuse_unsound(graph: Graph) -> None:
@@ -130,7 +140,27 @@ def prepare(graph: Graph, samples: tuple[Shape, ...]) -> Prepared:
     return Prepared(flat, entering, known)
 
 
-def make_task(
+@dataclass(frozen=True)
+class Draft:
+    """A task whose inputs are not cast yet, so that nothing large was made. `fresh`: its nodes are still to be cast."""
+
+    task: Task
+    prepared: Prepared
+    fresh: bool
+
+    def ready(self, engine: Engine | None = None) -> Task:
+        """The task, unless it does not fit in memory. Raises `TalonRunError` (T406, T409)."""
+        task = self.task
+        refuse_too_large(task, self.prepared, engine, self.fresh)
+        return replace(task, inputs={name: cast(name, array, task.dtype) for name, array in task.inputs.items()})
+
+
+def make_task(graph: Graph, inputs: Any, *, engine: Engine | None = None, **given: Any) -> Task:
+    """The task of `draft`, ready for an engine, which may say what it needs itself."""
+    return draft(graph, inputs, **given).ready(engine)
+
+
+def draft(
     graph: Graph,
     inputs: Any,
     *,
@@ -142,7 +172,7 @@ def make_task(
     options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     prepared: Prepared | None = None,
-) -> Task:
+) -> Draft:
     """Check everything and flatten the graph, unless it is `prepared` for these shapes already."""
     if dtype not in DTYPES:
         raise TalonRunError("T402", "graphs run in float32 or float64", expected=" or ".join(DTYPES), found=repr(dtype))
@@ -150,19 +180,19 @@ def make_task(
         raise TalonRunError("T401", "threads is a whole number", expected=">= 1", found=repr(threads))
     if state is not None and not isinstance(state, State):
         raise TalonRunError("T403", "state is no State", expected="Result.state or State.load(path)", found=repr(state))
-    kind = np.dtype(dtype)
+    fresh = prepared is None
     if prepared is None:
         refuse_unsound(graph)
-    arrays, steps, batch = batches(graph, inputs, kind, repeat)
+    arrays, steps, batch = batches(graph, inputs, repeat)
     if prepared is None:
         prepared = prepare(graph, tuple(array.shape[2:] for array in arrays.values()))
     wanted = (record,) if isinstance(record, str) else tuple(record)
-    return Task(
+    task = Task(
         prepared.flat,
         arrays,
         steps,
         batch,
-        kind,
+        np.dtype(dtype),
         prepared.flat.provenance,
         prepared.in_shapes,
         prepared.out_shapes,
@@ -173,3 +203,4 @@ def make_task(
         progress,
         dict(outlets(graph)) if wanted else {},
     )
+    return Draft(task, prepared, fresh)

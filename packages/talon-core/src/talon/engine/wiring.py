@@ -201,15 +201,12 @@ class Wiring:
         return f"{self.units[node].path}:{self.units[node].ports[port]}"
 
     def recordable(self) -> dict[str, tuple[int, str, int | None]]:
-        """What can be recorded: of every node its output ports, its state, and `spikes` where the output is spikes.
-        By key: number, quantity, and port or None for state; `outlets` too, once `wanted` has seen them."""
-        found: dict[str, tuple[int, str, int | None]] = {}
-        for number, unit in enumerate(self.units):
-            found |= {f"{unit.path}.{name}": (number, name, None) for name in unit.state}
-            found |= {f"{unit.path}.{name}": (number, name, port) for port, name in enumerate(unit.ports)}
-            if unit.node.spiking:
-                found[f"{unit.path}.spikes"] = (number, "spikes", 0)
-        return found
+        """What can be recorded of every node, by key: number, quantity, and port or None for state."""
+        return {
+            key: (number, quantity, port)
+            for number, (name, unit) in enumerate(zip(self.names, self.units, strict=True))
+            for key, quantity, port in self.task.recordable(name, unit.node, unit.state)
+        }
 
     def wanted(self) -> tuple[dict[str, np.ndarray], dict[str, tuple[int, str, int | None]]]:
         """Empty records `(T, B, *shape)` of what is asked for, and where each comes from."""

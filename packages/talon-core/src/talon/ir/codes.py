@@ -196,6 +196,11 @@ CODES: dict[str, Code] = {
         "The graph holds a node of a type that no installed plugin provides, so nobody knows what it computes.",
         "Install the distribution named in the message and read the file again.",
     ),
+    "T409": Code(
+        "does not fit in memory",
+        "Inputs, results and state would take more memory than there is; the message says how much each takes.",
+        "Run it in chunks with talon.engine.stream, record less, or send the results to a file.",
+    ),
     "T501": Code("unknown target", "No target of that name is known.", "'talon hw targets' lists them."),
     "T502": Code("bad target description", "A target's file has an unknown key or a wrong value.", "Correct it."),
     "T503": Code(

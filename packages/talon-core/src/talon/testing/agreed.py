@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from talon.engine import Result, State
-from talon.testing.candidate import Candidate, Feeds, Trial, at_random, circuits, of_primitives, told
+from talon.engine import Result, State, stream
+from talon.testing.candidate import Candidate, Feeds, Trial, at_random, circuits, of_primitives, quiet, told
 from talon.testing.results import joined, same_result
 
 SIZES = ((1, 1), (1, 4), (7, 2))
@@ -90,6 +91,23 @@ def in_pieces(
     return joined(parts)
 
 
+def streams_as_it_runs(case: Candidate) -> None:
+    """Chunk by chunk by `talon.engine.stream`, in a session if the engine offers them."""
+    for trial in case.some():
+        with told(trial):
+            inputs = trial.feeds(7)
+            how: dict[str, Any] = {
+                "engine": case.name,
+                "dtype": case.dtype,
+                "engine_options": case.options,
+                "record": "*.out",
+            }
+            for chunk in (1, 3):
+                with quiet():
+                    parts = list(stream(trial.graph, inputs, chunk=chunk, **how))
+                same_result(joined(parts), case.reference(trial.graph, inputs, record="*.out"))
+
+
 def shares_samples_among_threads(case: Candidate) -> None:
     for trial in case.some():
         for threads in THREADS:
@@ -115,6 +133,7 @@ CHECKS: tuple[Callable[[Candidate], None], ...] = (
     takes_any_layout,
     records_what_is_asked_for,
     goes_on_where_it_stopped,
+    streams_as_it_runs,
     shares_samples_among_threads,
     gives_the_same_twice,
 )

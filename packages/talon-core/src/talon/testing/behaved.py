@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from talon.engine import State
-from talon.engine.task import DTYPES, Task, make_task
+from talon.engine.choice import Estimating
+from talon.engine.task import DTYPES, Task, draft, make_task
 from talon.ir.errors import TalonRunError
 from talon.testing.candidate import Candidate, Feeds, Trial, circuits, of_primitives, quiet, told
 from talon.testing.results import differences
@@ -185,6 +186,23 @@ def reports_progress(case: Candidate) -> None:
             assert calls[-1] == (5, 5), f"progress ends at {calls[-1]}, not at (5, 5)"
 
 
+def says_what_it_needs(case: Candidate) -> None:
+    """An engine that offers `working_bytes` gives a number of bytes, at once, for runs of any length."""
+    engine = case.engine
+    if not isinstance(engine, Estimating):
+        return
+    for trial in case.some():
+        with told(trial):
+            held = {
+                name: np.broadcast_to(array[:1], (10**9, *array.shape[1:])) for name, array in trial.feeds().items()
+            }
+            for inputs in (trial.feeds(), held):
+                task = draft(trial.graph, inputs, dtype=case.dtype, options=case.options).task
+                found: Any = engine.working_bytes(task, 1000)
+                counted = type(found) is int and found >= 0
+                assert counted, f"working_bytes gave {found!r:.80}, not a number of bytes"
+
+
 CHECKS: tuple[Callable[[Candidate], None], ...] = (
     is_an_engine,
     refuses_in_words,
@@ -196,4 +214,5 @@ CHECKS: tuple[Callable[[Candidate], None], ...] = (
     keeps_what_it_gave,
     keeps_the_floating_point_mode,
     reports_progress,
+    says_what_it_needs,
 )

@@ -95,4 +95,16 @@ with temporary(primitives={"Gain": Gain}):  # with its plugin
 run(net, np.ones((10, 1, 3)))
 """,
     ),
+    "T409": Example(
+        wrong=NET + "run(net, np.ones((1, 3)), repeat=10**13)  # some 200 TB of outputs and counts\n",
+        right=NET
+        + """\
+from talon.engine import record_to, stream
+
+spikes = 0
+for result in stream(net, np.ones((1, 3)), repeat=10_000, chunk=1_000):  # as many steps as you like
+    spikes += result.counts.total()["spikes"]
+record_to("spikes.h5", stream(net, np.ones((1, 3)), repeat=10_000, record="lif.spikes"))
+""",
+    ),
 }

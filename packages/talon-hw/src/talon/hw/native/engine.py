@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from talon.engine.state import State
 from talon.engine.task import Task
 from talon.hw.native.library import load
 from talon.hw.native.options import Options
-from talon.hw.native.sweep import Sweep
+from talon.hw.native.sweep import CHUNK_BYTES, Sweep
 from talon.ir.graph import Graph
 from talon.ir.primitive import Primitive
 
@@ -40,6 +42,17 @@ class NativeEngine:
 
     def execute(self, task: Task) -> Result:
         return Sweeps(Options.of(task.options)).run(task)
+
+    def session(self, options: Mapping[str, Any]) -> Callable[[Task], Result]:
+        return Sweeps(Options.of(options)).run
+
+    def working_bytes(self, task: Task, results: int) -> int:
+        """A chunk of all values, channels first and last; and what several threads have made is joined by copying."""
+        threads = min(task.threads, task.batch)
+        a_step = sum(math.prod(shape) for shapes in task.out_shapes.values() for shape in shapes) * task.dtype.itemsize
+        chunk = Options.of(task.options).chunk or 1
+        a_chunk = max(threads * CHUNK_BYTES, task.batch * a_step * min(chunk, task.steps))
+        return 2 * a_chunk + (results if threads > 1 else 0)
 
 
 class Sweeps:
