@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5f, h5g, h5p, h5s, h5t
 
-from talon.ir.document import Document, EdgeRecord, NodeRecord
+from talon.ir.document import PUBLISHED, Document, EdgeRecord, NodeRecord
 from talon.ir.errors import TalonFileError
 from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import same_value
@@ -30,7 +30,6 @@ from talon.storage.hdf5.values import ABSENT, Absent, from_tree, tree_form
 from talon.storage.index.building import Placed
 from talon.storage.tagged import tagged
 
-PUBLISHED_VERSION = "0.0.1"
 COMPACT = 1024
 ALIGNMENT = 64
 LARGE = 1 << 20
@@ -82,7 +81,7 @@ class _Tree:
         placed: dict[tuple[int, str], Placed] = {}
         with self.file, ThreadPoolExecutor(1) as self.beside:
             root = self.file.id
-            self.text(root, "version", PUBLISHED_VERSION)
+            self.text(root, "version", PUBLISHED)
             levels: dict[str, list[EdgeRecord]] = {r.path: [] for r in document.nodes if r.type == "Graph"}
             for edge in document.edges:
                 levels[edge.level].append(edge)
