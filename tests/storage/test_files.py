@@ -240,8 +240,8 @@ def test_only_files_are_replaced(tmp_path: Path) -> None:
     assert code_of(ir.write, tmp_path / "folder.t1c", GRAPH) == "T308"
 
 
-@pytest.mark.parametrize("name", ["net.nir", "net.onnx"])
-def test_a_suffix_of_another_format_is_no_hdf5(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["net.nir", "net.onnx", "net.t1c.bak", "net.tic", "net.zip", "net.T1C2"])
+def test_a_suffix_that_nobody_has_is_no_hdf5(tmp_path: Path, name: str) -> None:
     assert code_of(ir.write, tmp_path / name, GRAPH) == "T308"
     assert not (tmp_path / name).exists()
     ir.write(tmp_path / name, GRAPH, backend="hdf5")

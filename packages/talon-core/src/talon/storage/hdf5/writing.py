@@ -22,10 +22,11 @@ import numpy as np
 from h5py import h5d, h5f, h5g, h5p, h5s, h5t
 
 from talon.ir.document import PUBLISHED, Document, EdgeRecord, NodeRecord
-from talon.ir.errors import TalonFileError
+from talon.ir.errors import TalonError, TalonFileError
 from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import same_value
 from talon.storage.backend import Progress
+from talon.storage.hdf5.failing import let_close, reason
 from talon.storage.hdf5.values import ABSENT, Absent, from_tree, tree_form
 from talon.storage.index.building import Placed
 from talon.storage.tagged import tagged
@@ -46,13 +47,14 @@ def write_tree(document: Document, path: Path, progress: Progress | None) -> dic
     """Write a new file at `path`; tells where the large arrays of records stand in it."""
     try:
         return _Tree(path).write(document, progress)
+    except TalonError:
+        raise  # of an array that could not be loaded
     except (OSError, RuntimeError, ValueError) as error:
         raise TalonFileError(
             "T301",
             "HDF5 could not write the file",
-            file=str(path),
-            found=f"{type(error).__name__}: {error}",
-            help="check the space on the disk and the folder's permissions",
+            found=reason(error),
+            help="check the space on the disk and the folder's permissions; a file that was there is unchanged",
         ) from error
 
 
@@ -78,29 +80,41 @@ class _Tree:
         self.said: dict[str, tuple[Any, np.ndarray]] = {}
 
     def write(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
+        try:
+            with ThreadPoolExecutor(1) as self.beside:
+                placed = self.records(document, progress)
+            # What cannot be written is seen now, while the file can still be let go.
+            h5f.flush(self.file.id)
+        except BaseException:
+            let_close(self.file)
+            raise
+        finally:
+            self.file.close()
+        return placed
+
+    def records(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
         placed: dict[tuple[int, str], Placed] = {}
-        with self.file, ThreadPoolExecutor(1) as self.beside:
-            root = self.file.id
-            self.text(root, "version", PUBLISHED)
-            levels: dict[str, list[EdgeRecord]] = {r.path: [] for r in document.nodes if r.type == "Graph"}
-            for edge in document.edges:
-                levels[edge.level].append(edge)
-            inside: dict[str, Any] = {}
-            exact: dict[str, dict[str, Any]] = {}
-            order: dict[str, list[str]] = {path: [] for path in levels}
-            for number, record in enumerate(document.nodes):
-                parent, _, name = record.path.rpartition("/")
-                if record.path:
-                    order[parent].append(name)
-                group = self.group(inside[parent], name) if record.path else self.group(root, "graph")
-                if record.path in levels:
-                    self.edges(group, levels[record.path])
-                    inside[record.path] = self.group(group, "nodes")
-                if different := self.node(group, record, number, placed):
-                    exact[record.path] = different
-                if progress is not None:
-                    progress(number + 1, len(document.nodes))
-            self.extras(self.group(root, "talon"), document, order, exact)
+        root = self.file.id
+        self.text(root, "version", PUBLISHED)
+        levels: dict[str, list[EdgeRecord]] = {r.path: [] for r in document.nodes if r.type == "Graph"}
+        for edge in document.edges:
+            levels[edge.level].append(edge)
+        inside: dict[str, Any] = {}
+        exact: dict[str, dict[str, Any]] = {}
+        order: dict[str, list[str]] = {path: [] for path in levels}
+        for number, record in enumerate(document.nodes):
+            parent, _, name = record.path.rpartition("/")
+            if record.path:
+                order[parent].append(name)
+            group = self.group(inside[parent], name) if record.path else self.group(root, "graph")
+            if record.path in levels:
+                self.edges(group, levels[record.path])
+                inside[record.path] = self.group(group, "nodes")
+            if different := self.node(group, record, number, placed):
+                exact[record.path] = different
+            if progress is not None:
+                progress(number + 1, len(document.nodes))
+        self.extras(self.group(root, "talon"), document, order, exact)
         return placed
 
     def extras(self, group: Any, document: Document, order: Any, exact: Mapping[str, Any]) -> None:
