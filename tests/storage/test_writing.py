@@ -92,3 +92,36 @@ def test_an_array_that_cannot_be_loaded_is_what_is_wrong(suffix: str, tmp_path: 
     assert error.diagnostic.file == str(tmp_path / "old.t1c")
     assert error.diagnostic.node in ("affine", "affine.weight")
     assert os.listdir(tmp_path) == ["old.t1c"]
+
+
+LITTLE_ROOM = """
+import resource, sys
+import numpy as np
+from talon import ir
+path, unlimited = sys.argv[1], resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+layers = [ir.Affine(np.ones((n, n), "f4")) for n in (4, 40, 40, 20, 20, 700)]
+graph = ir.Graph({f"{n}": layer for n, layer in enumerate(layers)}, [], metadata={"long": "x" * 5000})
+ir.write(path, ir.Graph({}, []))
+for room in (*range(1, 60_000, 2999), 500_000, 1_900_000, 1_990_000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, unlimited))
+    try:
+        ir.write(path, graph, backend="hdf5")
+    except ir.TalonError as error:
+        print(error.code, error.diagnostic.file == path, error.found)
+resource.setrlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))
+assert ir.read(path).same_as(ir.Graph({}, []))
+ir.write(path, graph)
+"""
+
+
+def test_hdf5_is_never_left_with_what_it_cannot_write(tmp_path: Path) -> None:
+    """It would crash when the process ends, or tell of temporary files on stderr."""
+    path = tmp_path / "n.t1c"
+    call = [sys.executable, "-c", LITTLE_ROOM, str(path)]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 24
+    assert {line.replace("OSError: ", "") for line in lines} == {"T301 True File too large"}
+    assert os.listdir(tmp_path) == ["n.t1c"]
+    assert ir.read(path).load()

@@ -26,7 +26,7 @@ from talon.ir.errors import TalonError, TalonFileError
 from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import same_value
 from talon.storage.backend import Progress
-from talon.storage.hdf5.failing import let_close, reason
+from talon.storage.hdf5.failing import Room, give_back, let_close, reason
 from talon.storage.hdf5.values import ABSENT, Absent, from_tree, tree_form
 from talon.storage.index.building import Placed
 from talon.storage.tagged import tagged
@@ -46,7 +46,9 @@ DATASETS = tuple(dict.fromkeys([*OURS_ALONE.values(), "exact"]))
 def write_tree(document: Document, path: Path, progress: Progress | None) -> dict[tuple[int, str], Placed]:
     """Write a new file at `path`; tells where the large arrays of records stand in it."""
     try:
-        return _Tree(path).write(document, progress)
+        placed = _Tree(path).write(document, progress)
+        give_back(path)
+        return placed
     except TalonError:
         raise  # of an array that could not be loaded
     except (OSError, RuntimeError, ValueError) as error:
@@ -65,6 +67,7 @@ class _Tree:
         access.set_alignment(COMPACT, ALIGNMENT)
         create.set_obj_track_times(False)
         self.file = h5py.File(h5f.create(os.fsencode(path), h5f.ACC_EXCL, create, access))
+        self.room = Room(self.file)
         self.group_plan = h5p.create(h5p.GROUP_CREATE)
         self.group_plan.set_obj_track_times(False)
         self.compact, self.contiguous = h5p.create(h5p.DATASET_CREATE), h5p.create(h5p.DATASET_CREATE)
@@ -83,7 +86,7 @@ class _Tree:
         try:
             with ThreadPoolExecutor(1) as self.beside:
                 placed = self.records(document, progress)
-            # What cannot be written is seen now, while the file can still be let go.
+            self.room.reserve()
             h5f.flush(self.file.id)
         except BaseException:
             let_close(self.file)
@@ -112,6 +115,7 @@ class _Tree:
                 inside[record.path] = self.group(group, "nodes")
             if different := self.node(group, record, number, placed):
                 exact[record.path] = different
+            self.room.reserve()
             if progress is not None:
                 progress(number + 1, len(document.nodes))
         self.extras(self.group(root, "talon"), document, order, exact)
@@ -222,6 +226,8 @@ class _Tree:
             space = self.spaces[data.shape] = h5s.create_simple(data.shape)
         plan = self.compact if data.nbytes <= COMPACT else self.contiguous
         into = h5d.create(group, name.encode(), kind, space, plan)
+        if COMPACT < data.nbytes <= LARGE:
+            self.room.reserve()  # HDF5 keeps the bytes back; larger ones it writes at once, and then it may fail
         if data.size:
             into.write(h5s.ALL, h5s.ALL, data, kind)
         return into
