@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from talon import ir
-from talon.ir.document import FORMAT
+from talon.ir.document import FORMAT, PUBLISHED
 from talon.ir.values import MAX_DEPTH
 from talon.storage.hdf5.backend import SIGNATURE
 from talon.storage.hdf5.reading import EXTRAS
-from talon.storage.hdf5.writing import ALIGNMENT, COMPACT, DATASETS, PUBLISHED_VERSION
+from talon.storage.hdf5.writing import ALIGNMENT, COMPACT, DATASETS
 from talon.storage.index import footer, layout, packing
 from talon.storage.index.layout import COLUMNS, Column
 from talon.storage.tagged import DEEPEST_JSON, tagged, untagged
@@ -126,7 +126,7 @@ LIMITS = [
     (f"more than {layout.LONGEST_SHARED} characters MUST NOT", "values"),
     (f"inside more than {MAX_DEPTH} lists", "values"),
     (f"which is {MAX_DEPTH} for the header of the index and {DEEPEST_JSON} for", "JSON"),
-    (f"`{PUBLISHED_VERSION}`, the version of the published layout", "tree"),
+    (f"`{PUBLISHED}`, the version of the published layout", "tree"),
     (f"up to {COMPACT} bytes the layout is compact", "tree"),
     (f"at a multiple of {ALIGNMENT}.", "tree"),
 ]

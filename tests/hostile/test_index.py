@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -199,7 +200,7 @@ def doubled_word(c: Columns) -> None:
 
 FLOATS = '{"array":["<f8",[1],"AAAAAAAA8D8="]}'
 ATTACKS: list[tuple[str, Callable[[], bytes], str, str]] = [
-    # The footer: its magic alone decides whether there is one.
+    # The footer
     ("offset 0", footer_says(offset=0), "T303", "place of the index"),
     ("offset huge", footer_says(offset=(1 << 64) - 64), "T303", "place of the index"),
     ("offset unaligned", lambda: with_footer(index(), offset=len(tree()) + 8), "T303", "place of the index"),
@@ -439,27 +440,75 @@ def test_every_column_that_lies_is_refused_or_harmless(column: Any, lie: str) ->
         assert error is not None
 
 
-def test_truncation_at_every_boundary_falls_to_the_tree_or_is_refused() -> None:
+def end_of_hdf5() -> int:
+    """Of the honest file, as its superblock of version 2 says."""
+    return int.from_bytes(tree()[28:36], "little")
+
+
+def test_truncation_at_every_boundary_is_refused_but_for_that_where_hdf5_ends() -> None:
     whole = with_footer(index())
     header_length = int.from_bytes(index()[:8], "little")
     columns = json.loads(index()[8 : 8 + header_length])["columns"]
     ends = [len(tree()) + end for _, _, offset, count in columns for end in (offset, offset + count)]
-    bounds = [len(tree()), len(tree()) + 8, len(whole) - 64, len(whole) - 8, len(whole) - 1, *ends]
-    for bound in bounds:
-        for length in {bound - 1, bound, bound + 1} & {*range(len(tree()), len(whole))}:
+    bounds = [end_of_hdf5(), len(tree()), len(tree()) + 8, len(whole) - 64, len(whole) - 8, len(whole), *ends]
+    for length in {n for bound in bounds for n in (bound - 1, bound, bound + 1) if n < len(whole)}:
+        if length == end_of_hdf5():
             with forged.file_of(whole[:length]) as path:
                 assert forged.everything_of(path).same_as(forged.honest())
+        else:
+            error = refusal(whole[:length])
+            assert error is not None, length
+            assert error.code == "T303"
 
 
-def test_bytes_behind_the_footer_leave_the_tree() -> None:
-    """A footer is the last bytes or none: what is behind it is no longer a file of ours with an index."""
-    with forged.file_of(with_footer(index()) + b"x") as path:
-        assert forged.everything_of(path).same_as(forged.honest())
+LOST = "was cut short, or bytes were appended"
+
+
+@pytest.mark.parametrize("cut", range(1, 66))
+def test_a_file_that_lost_its_last_bytes_is_refused(cut: int) -> None:
+    """It would be read by its tree, where a weight that is damaged besides is not noticed."""
+    with forged.file_of(with_footer(index())[:-cut]) as path:
+        for call in (ir.read, ir.info, ir.read_version):
+            with pytest.raises(ir.TalonFormatError, match=LOST) as caught:
+                call(path)
+            assert caught.value.code == "T303"
+
+
+@pytest.mark.parametrize("more", [b"x", b"\0", bytes(64), b"x" * 5000, with_footer(b"")[-64:-1]])
+def test_bytes_behind_the_footer_are_refused(more: bytes) -> None:
+    """A footer is the last bytes or none."""
+    with forged.file_of(with_footer(index()) + more) as path:
+        for trusted in (False, True):
+            with pytest.raises(ir.TalonFormatError, match=LOST):
+                ir.read(path, trusted=trusted)
 
 
 def test_another_magic_is_no_footer() -> None:
-    with forged.file_of(with_footer(index(), magic=b"TALONIX\x02")) as path:
+    error = refusal(with_footer(index(), magic=b"TALONIX\x02"))
+    assert error is not None
+    assert LOST in str(error)
+
+
+def test_what_a_lost_index_leaves_can_be_rescued_on_purpose() -> None:
+    with forged.file_of(with_footer(index())[:-1]) as path:
+        error = forged.refusal(path)
+        assert error is not None
+        assert "h5py.File(path, 'r+').close()" in str(error.help)
+        h5py.File(path, "r+").close()
+        assert path.stat().st_size == end_of_hdf5()
         assert forged.everything_of(path).same_as(forged.honest())
+
+
+@pytest.mark.parametrize("libver", ["earliest", "v108", "v110", "latest"])
+def test_trees_of_every_superblock_lose_their_index_or_have_none(libver: str, tmp_path: Path) -> None:
+    """What is left behind HDF5's end is seen whichever version of the superblock says where that is."""
+    with forged.file_of(tree()) as path, h5py.File(path) as old, h5py.File(tmp_path / "t.h5", "w", libver=libver) as f:
+        for name in ("version", "graph", "talon"):
+            old.copy(name, f)
+    assert forged.everything_of(tmp_path / "t.h5").same_as(forged.honest())
+    with (tmp_path / "t.h5").open("ab") as file:
+        file.write(b"x")
+    forged.refused(tmp_path / "t.h5", "T303", LOST)
 
 
 def test_a_newer_minor_format_may_add_columns() -> None:
@@ -485,11 +534,8 @@ def test_flipped_bits_of_a_footer(bit: int) -> None:
     content = bytearray(with_footer(index()))
     content[len(content) - 64 + bit // 8] ^= 1 << bit % 8
     error = refusal(bytes(content))
-    if bit // 8 >= 8:
-        assert error is not None
-        assert error.code == "T303"
-    else:
-        assert error is None  # no footer: the tree
+    assert error is not None
+    assert error.code == "T303"
 
 
 def test_messages_show_no_control_characters() -> None:

@@ -86,6 +86,14 @@ def test_two_kinds_of_file_in_one_are_what_hdf5_sees(honest: Path) -> None:
     assert ir.read(honest).fingerprint() == expected
 
 
+@pytest.mark.parametrize("more", [b"x", bytes(64), b"x" * 5000])
+def test_a_file_of_the_published_package_may_have_something_behind_it(honest: Path, more: bytes) -> None:
+    expected = ir.read(honest).fingerprint()
+    with honest.open("ab") as file:
+        file.write(more)
+    assert everything_of(honest).fingerprint() == expected
+
+
 def test_changed_bits_and_cut_files_give_an_error_or_a_graph(honest: Path) -> None:
     rng = random.Random(1)
     content = honest.read_bytes()

@@ -30,6 +30,12 @@ def linked(key: str, target: str) -> Callable[[Path], None]:
     return change
 
 
+def instead(root: Path, make: Callable[[Path], object]) -> None:
+    """Something else in the place of the root's metadata."""
+    (root / "zarr.json").unlink()
+    make(root / "zarr.json")
+
+
 def piped(root: Path) -> None:
     (root / OWN_CHUNK).unlink()
     os.mkfifo(root / OWN_CHUNK)
@@ -50,7 +56,16 @@ def crowded(root: Path) -> None:
 
 
 FOLDERS: list[tuple[str, Callable[[Path], None], str, str]] = [
-    ("the root a link", linked("zarr.json", "moved"), "T302", "recognises"),
+    ("the root a link", linked("zarr.json", "moved"), "T303", "found a link"),
+    ("the root a link to itself", linked("zarr.json", "zarr.json"), "T303", "found a link"),
+    ("the root a pipe", lambda root: instead(root, os.mkfifo), "T303", "'zarr.json' is no file"),
+    ("the root a folder", lambda root: instead(root, os.mkdir), "T303", "'zarr.json' is no file"),
+    ("the root empty", lambda root: instead(root, Path.touch), "T303", "'zarr.json' is empty"),
+    ("no root", lambda root: instead(root, lambda path: None), "T303", "lacks 'zarr.json'"),
+    ("a root of nothing", lambda root: (root / "zarr.json").write_bytes(b"{"), "T302", "holds 'arrays', 'columns'"),
+    ("litter", lambda root: (root / ".DS_Store").touch(), "T303", "remove it"),
+    ("litter among columns", lambda root: (root / "columns/Thumbs.db").touch(), "T303", "remove it"),
+    ("litter in an array", lambda root: (root / OWN / "._c").touch(), "T303", "remove it"),
     ("metadata a link", linked(f"{COLUMN}/zarr.json", "moved"), "T303", "cannot be opened"),
     ("a chunk a link", linked(f"{COLUMN}/c/0", "moved"), "T303", "cannot be opened"),
     ("a chunk a link to a secret", linked(f"{COLUMN}/c/0", "../../../../secret"), "T303", "cannot be opened"),

@@ -19,6 +19,7 @@ import pytest
 from talon import ir
 from talon.storage.child import asking, process
 from talon.storage.child.limits import LIMITS
+from tests.hostile import trees
 
 GRAPH = ir.Graph.chain(ir.Input([50]), ir.Affine(np.arange(2500, dtype=np.float32).reshape(50, 50)), ir.Output([50]))
 
@@ -182,3 +183,15 @@ def test_a_pipe_and_a_socket_are_no_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ir.TalonFormatError, match="only regular files"):
         ir.read(tmp_path / "pipe")
+
+
+def test_what_no_file_of_ours_holds_is_told_without_an_index(tmp_path: Path) -> None:
+    trees.honest(tmp_path / "tree.h5")
+    with h5py.File(tmp_path / "tree.h5", "r+") as file:
+        file.move("graph/nodes/fc", "graph/nodes/" + "x" * 300)
+        file["graph/edges/src"][1] = file["graph/edges/dst"][0] = "x" * 300
+    with pytest.raises(ir.TalonFormatError) as caught:
+        ir.read(tmp_path / "tree.h5")
+    assert (caught.value.code, caught.value.expected) == ("T303", "at most 255 characters")
+    assert "too long" in str(caught.value)
+    assert "index" not in str(caught.value)

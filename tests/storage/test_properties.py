@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
@@ -71,8 +72,8 @@ def test_any_graph_comes_back(name: str, suffix: str, graph: ir.Graph) -> None:
 def test_the_tree_of_any_graph_says_the_same(graph: ir.Graph) -> None:
     with written(graph, "hdf5", ".t1c") as path:
         assert compared(path).diagnostics == ()
-        content = path.read_bytes()
-        path.write_bytes(content[: int.from_bytes(content[-56:-48], "little")])
+        with h5py.File(path, "r+"):
+            pass  # any edit drops the index
         found = ir.read(path, unknown="keep")
         assert found.same_as(graph)
         assert found.fingerprint() == graph.fingerprint()

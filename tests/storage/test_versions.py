@@ -17,6 +17,7 @@ from talon.storage.backend import backends
 from talon.storage.index import footer, packing
 from talon.storage.index.layout import aligned
 from talon.testing.storage import document
+from tests.hostile import trees
 
 GRAPH = ir.Graph.chain(
     input=ir.Input([64]),
@@ -68,6 +69,44 @@ def test_what_is_no_version_of_ours_is_damage(version: str, by_tree: bool, tmp_p
         ir.read(path)
     assert (caught.value.code, caught.value.expected) == ("T303", "1.x")
     assert caught.value.help
+
+
+def published(path: Path, version: str | None) -> Path:
+    """A file as the published package writes it, with another `/version`."""
+    trees.honest(path)
+    with h5py.File(path, "r+") as file:
+        del file["version"]
+        if version is not None:
+            file["version"] = version
+    return path
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("version", ["0.1", "1", "1.0", "0.7.3", "99.0"])
+def test_a_newer_published_layout_is_refused_with_what_to_install(version: str, trusted: bool, tmp_path: Path) -> None:
+    path = published(tmp_path / "f.t1c", version)
+    for call in (ir.read, ir.info, ir.read_version):
+        with pytest.raises(ir.TalonFormatError) as caught:
+            call(path, trusted=trusted)
+        assert (caught.value.code, caught.value.found) == ("T307", f"version {version}")
+        assert caught.value.help == "pip install --upgrade talon-core"
+
+
+@pytest.mark.parametrize("version", [None, "", "one", "0.0.1-beta", "0." + "9" * 5000])
+def test_a_published_layout_without_a_version_is_damage(version: str | None, tmp_path: Path) -> None:
+    path = published(tmp_path / "f.t1c", version)
+    for call in (ir.read, ir.info, ir.read_version):
+        with pytest.raises(ir.TalonFormatError) as caught:
+            call(path)
+        assert caught.value.code == "T303"
+        assert "/version '0.0.1'" in str(caught.value.expected)
+
+
+@pytest.mark.parametrize("version", ["0.0.1", "0.0.2", "0.0", "0"])
+def test_the_published_layouts_that_there_were_are_read(version: str, tmp_path: Path) -> None:
+    path = published(tmp_path / "f.t1c", version)
+    assert ir.read_version(path) == ir.info(path).format == version
+    assert list(ir.read(path).nodes) == ["fc", "in", "out"]
 
 
 def with_more(path: Path, version: str) -> Path:

@@ -42,6 +42,48 @@ def test_a_folder_of_anything_else_is_left_alone(tmp_path: Path, folder: Path) -
     assert ir.read(folder).same_as(GRAPH)
 
 
+@pytest.mark.parametrize("names", [["zarr.json"], ["columns", "arrays"], ["columns", "arrays", "zarr.json"]])
+def test_what_only_looks_like_a_store_is_left_alone(tmp_path: Path, names: list[str]) -> None:
+    """An empty or linked root is told when it is read; nobody knows whose it is."""
+    folder = tmp_path / "g.zarr"
+    for name in names:
+        (folder / name).mkdir(parents=True) if "." not in name else (
+            folder.mkdir(exist_ok=True),
+            (folder / name).touch(),
+        )
+    assert code_of(ir.read, folder) == "T303"
+    with pytest.raises(ir.TalonFileError) as caught:
+        ir.write(folder, GRAPH)
+    assert caught.value.code == "T308"
+    assert ascii(sorted(names)[0]) in str(caught.value.found)
+    assert sorted(os.listdir(folder)) == sorted(names)
+
+
+@pytest.mark.parametrize("key", ["zarr.json", "columns/zarr.json", "arrays", "columns/node.type/c/0"])
+def test_what_may_not_be_read_is_named(folder: Path, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system says no; that is no damage."""
+    opening, access = os.open, os.access
+    refused = (folder / key).stat()
+
+    def no_access(path: Any, *arguments: Any, **named: Any) -> bool:
+        return not os.path.samestat(os.stat(path), refused) and access(path, *arguments, **named)
+
+    def no_open(*arguments: Any, **named: Any) -> int:
+        fd = opening(*arguments, **named)
+        if os.path.samestat(os.fstat(fd), refused):
+            os.close(fd)
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return fd
+
+    monkeypatch.setattr(os, "access", no_access)
+    monkeypatch.setattr(os, "open", no_open)
+    for call in (ir.read, ir.info):
+        with pytest.raises(ir.TalonFileError, match="may not be read") as caught:
+            call(folder)
+        assert (caught.value.code, caught.value.diagnostic.file) == ("T301", str(folder))
+        assert f": '{key}" in str(caught.value)
+
+
 def test_files_and_folders_replace_each_other(tmp_path: Path) -> None:
     path = tmp_path / "g.zarr"
     path.write_text("anything")

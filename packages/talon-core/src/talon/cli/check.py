@@ -19,11 +19,20 @@ def check(out: Output, file: str, deep: bool, trusted: bool) -> Exit:
 
     Example: talon check net.t1c
     """
-    from talon.storage import read
+    from talon.storage import compared, read
 
-    if deep and (code := agreement(out, file)) is not Exit.OK:
-        return code
+    agreement = compared(file) if deep else None
+    if agreement is not None and not agreement.ok:
+        # The two differ, and checking either would prove nothing.
+        for diagnostic in agreement.diagnostics:
+            out.problem(diagnostic, err=False)
+        out.data = {"errors": len(agreement.errors), "warnings": 0, "notes": 0}
+        out.line(f"{file}: not ok: tree and index differ")
+        return Exit.FINDINGS
     report = read(file, unknown="keep", trusted=trusted).check()
+    if agreement is not None:
+        once = "the graph stands in it once: nothing to compare"
+        out.line(f"{file}: {'tree and index agree' if agreement.twice else once}")
     for diagnostic in report.diagnostics:
         out.problem(diagnostic, err=False)
     notes = len(report.diagnostics) - len(report.errors) - len(report.warnings)
@@ -32,18 +41,3 @@ def check(out: Output, file: str, deep: bool, trusted: bool) -> Exit:
     if not report.ok:
         return Exit.FINDINGS
     return Exit.MISSING if any(d.code == "T117" for d in report.warnings) else Exit.OK
-
-
-def agreement(out: Output, file: str) -> Exit:
-    """Whether a file that says its graph twice says the same; otherwise checking either would prove nothing."""
-    from talon.storage import compared
-
-    found = compared(file)
-    for diagnostic in found.diagnostics:
-        out.problem(diagnostic, err=False)
-    if not found.ok:
-        out.data = {"errors": len(found.errors), "warnings": 0, "notes": 0}
-        out.line(f"{file}: not ok: tree and index differ")
-        return Exit.FINDINGS
-    out.line(f"{file}: {'tree and index agree' if found.twice else 'the graph stands in it once: nothing to compare'}")
-    return Exit.OK

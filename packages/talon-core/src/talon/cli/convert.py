@@ -26,6 +26,8 @@ def convert(out: Output, source: str, target: str, backend: str | None, force: b
 
     if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
         raise TalonFileError("T308", "the new file is the old one", file=target, help="give the new file another name")
+    if os.path.lexists(target) and not force:
+        raise TalonFileError("T306", "the new file exists already", file=target, help="pass --force to replace it")
     with out.progress("reading") as progress:
         graph = read(source, unknown="keep", trusted=trusted, progress=progress)
     with out.progress("writing") as progress:

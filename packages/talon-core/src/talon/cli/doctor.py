@@ -17,6 +17,9 @@ from talon.ir.errors import Diagnostic
 DISTRIBUTIONS = ("talon-core", "talon-ghost", "talon-detect", "talon-hw")
 LIBRARIES = ("numpy", "h5py", "networkx", "pluggy", "click", "zarr")
 
+Conditions = dict[str, tuple[bool, str]]
+"""Of every engine whether it can run here, and by what or why not."""
+
 
 @command("doctor")
 def doctor(out: Output) -> Exit:
@@ -24,8 +27,9 @@ def doctor(out: Output) -> Exit:
 
     Example: talon doctor
     """
-    found = examination()
-    problems = troubles()
+    engines = conditions()
+    found = examination(engines)
+    problems = troubles(engines)
     out.data = found
     for title, rows in found.items():
         out.line(f"{title}:")
@@ -37,7 +41,7 @@ def doctor(out: Output) -> Exit:
     return Exit.FINDINGS if any(p.severity == "error" for p in problems) else Exit.OK
 
 
-def examination() -> dict[str, dict[str, str]]:
+def examination(engines: Conditions) -> dict[str, dict[str, str]]:
     """Versions and what is installed, as plain values."""
     from talon.plugins import registry
 
@@ -48,7 +52,7 @@ def examination() -> dict[str, dict[str, str]]:
         "libraries": {name: version(name) for name in LIBRARIES},
         "installed": {
             "primitives": str(len(registry.list_primitives())),
-            "engines": ", ".join(f"{name} ({text})" if text else name for name, (_, text) in conditions().items()),
+            "engines": ", ".join(f"{name} ({text})" if text else name for name, (_, text) in engines.items()),
             "backends": ", ".join(registry.collected("talon_storage_backends")),
         },
     }
@@ -61,7 +65,7 @@ def version(name: str) -> str:
         return "not installed"
 
 
-def conditions() -> dict[str, tuple[bool, str]]:
+def conditions() -> Conditions:
     """Of every engine whether it can run here, and by what or why not; nothing of one that needs nothing."""
     from talon.engine.choice import Conditional, specs
     from talon.plugins.manager import described
@@ -76,8 +80,8 @@ def conditions() -> dict[str, tuple[bool, str]]:
     return found
 
 
-def troubles() -> list[Diagnostic]:
-    """Everything that stands in the way, each with what to do."""
+def troubles(engines: Conditions | None = None) -> list[Diagnostic]:
+    """Everything that stands in the way, each with what to do. `engines`: what they said, if they were asked."""
     from talon.plugins import registry
     from talon.plugins.manager import manager
 
@@ -118,7 +122,7 @@ def troubles() -> list[Diagnostic]:
             found=reason,
             help="mend what it names and install its distribution again",
         )
-        for name, (good, reason) in conditions().items()
+        for name, (good, reason) in (conditions() if engines is None else engines).items()
         if not good
     ]
     return [*namespace_troubles(), *version_troubles(), *unusable, *clashes, *in_the_way, *missing]

@@ -27,27 +27,45 @@ FORMAT = "1.0"
 """What is written. Any `1.x` is read: a newer minor version adds only what a reader may pass over."""
 
 
+PUBLISHED = "0.0.1"
+"""The version of the published package's layout, which stands in `/version`. Any `0.0.x` is read."""
+
+
 def check_format(found: str, by: str = "talon-core") -> None:
     """Refuse what says a newer major version (T307), naming the distribution `by` that reads it, and what says none of
     ours (T303)."""
-    major = FORMAT.partition(".")[0]
-    said = re.fullmatch(r"(\d{1,9})(\.\d{1,9}){0,3}", found, re.ASCII)
-    if said is None or int(said[1]) < int(major):
-        raise TalonFormatError(
-            "T303",
-            "the file does not say a version of the format",
-            expected=f"{major}.x",
-            found=f"{found!r:.40}",
-            help="get an undamaged copy",
-        )
-    if int(said[1]) > int(major):
-        raise TalonFormatError(
-            "T307",
-            "the file has a newer format than this version reads",
-            expected=f"format {major}.x",
-            found=f"format {found}",
-            help=pip_line(by, upgrade=True),
-        )
+    major = int(FORMAT.partition(".")[0])
+    said = numbers(found)
+    if said is None or said[0] < major:
+        raise no_version("the file does not say a version of the format", f"{major}.x", f"{found!r:.40}")
+    if said[0] > major:
+        raise newer(f"format {major}.x", f"format {found}", by)
+
+
+def check_published(found: str | None) -> str:
+    """The version of the published layout. Refuses a newer one (T307), and None or what is no version (T303)."""
+    said = None if found is None else numbers(found)
+    if found is None or said is None:
+        what = "the file says neither a format of talon's nor the version of the published package's layout"
+        raise no_version(what, f"/talon, or /version {PUBLISHED!r}", "neither" if found is None else f"{found!r:.40}")
+    if max(said[:2]) > 0:
+        raise newer("version 0.0.x of the published layout, or a group /talon", f"version {found}", "talon-core")
+    return found
+
+
+def numbers(version: str) -> tuple[int, ...] | None:
+    """`"1.0"` -> (1, 0), or None for what is no version."""
+    said = re.fullmatch(r"\d{1,9}(\.\d{1,9}){0,3}", version, re.ASCII)
+    return None if said is None else tuple(map(int, version.split(".")))
+
+
+def no_version(message: str, expected: str, found: str) -> TalonFormatError:
+    return TalonFormatError("T303", message, expected=expected, found=found, help="get an undamaged copy")
+
+
+def newer(expected: str, found: str, by: str) -> TalonFormatError:
+    message = "the file has a newer format than this version reads"
+    return TalonFormatError("T307", message, expected=expected, found=found, help=pip_line(by, upgrade=True))
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from talon.ir.errors import TalonError, TalonFileError
@@ -38,8 +39,9 @@ def replacing(
     where what is there cannot be replaced; on any error the target is left as it was, and an interrupt leaves no
     temporary either.
     """
-    path = Path(os.path.realpath(target))
+    path = Path(target)
     try:
+        path = Path(os.path.realpath(path))  # which needs the current folder, and that may be gone
         refuse_others(path, replaceable)
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path)
@@ -80,8 +82,8 @@ def refuse_others(path: Path, replaceable: Callable[[Path], bool] | None) -> Non
                 "a folder is in the way",
                 file=str(path),
                 expected="a path that is free, or what talon has written there",
-                found="a folder with other content",
-                help="give another name; talon removes no folder that is not its own",
+                found=content_of(path),
+                help="give another name, or remove what is not talon's; it removes no folder that is not its own",
             )
         if not can_exchange():
             raise no_exchange(path, "a system without renameat2")
@@ -95,6 +97,17 @@ def refuse_others(path: Path, replaceable: Callable[[Path], bool] | None) -> Non
             found=next((name for is_kind, name in kinds if is_kind(mode)), "a device, pipe or socket"),
             help="give the name of a file",
         )
+
+
+def content_of(folder: Path) -> str:
+    """A folder by a few of the names in it."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in islice(entries, 1000))
+    except OSError as error:
+        return f"a folder that cannot be listed: {error.strerror}"
+    few = ", ".join(ascii(name)[:80] for name in names[:4])
+    return f"a folder that holds {few}{', ...' if len(names) > 4 else ''}" if names else "an empty folder"
 
 
 def begins(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,14 +12,11 @@ from talon.ir.document import Document
 from talon.ir.errors import TalonFileError, TalonFormatError, TalonPluginError, suggest
 from talon.plugins import registry
 from talon.plugins.manager import described
-from talon.storage.atomic import replacing
+from talon.storage.atomic import content_of, replacing
 from talon.storage.source import OpenFile
 from talon.storage.summary import FileInfo
 
 Progress = Callable[[int, int], None]
-
-UNCLAIMED = (".nir", ".npz", ".onnx", ".safetensors", ".pt", ".json")
-"""Suffixes that say another format: HDF5 is not written under them unless it is asked for by name."""
 
 HEAD = 4096
 """How many bytes of a file `recognises` is given."""
@@ -135,7 +133,8 @@ def in_place_of(target: Path, backend: Backend) -> AbstractContextManager[Path]:
 
 
 def for_writing(path: Path, name: str | None) -> Backend:
-    """The backend asked for by name, else the one with the path's suffix, else HDF5."""
+    """The backend asked for by name, else the one with the path's suffix, in capitals or not; HDF5 where there is
+    none. A suffix that no backend has says another format, or is a slip of the pen: it is refused (T308)."""
     known = backends()
     if name is not None:
         if name not in known:
@@ -148,17 +147,19 @@ def for_writing(path: Path, name: str | None) -> Backend:
             )
         return known[name]
     for backend in known.values():
-        if path.name.endswith(tuple(backend.suffixes)):
+        if path.name.lower().endswith(tuple(suffix.lower() for suffix in backend.suffixes)):
             return backend
-    if path.name.endswith(UNCLAIMED):
-        raise TalonFileError(
-            "T308",
-            "no installed storage backend writes this format",
-            expected=" or ".join(suffix for backend in known.values() for suffix in backend.suffixes),
-            found=path.suffix,
-            help="choose another suffix, or say backend='hdf5' if HDF5 under this name is meant",
-        )
-    return known["hdf5"]
+    if re.fullmatch(r"(\.\d+)?", path.suffix):  # the end of "net-1.0" says no format
+        return known["hdf5"]
+    suffixes = [suffix for backend in known.values() for suffix in backend.suffixes]
+    otherwise = "give the file one of these suffixes, or none; backend='hdf5' (--backend) writes HDF5 under any name"
+    raise TalonFileError(
+        "T308",
+        "no installed storage backend writes files of this suffix",
+        expected=" or ".join(suffixes),
+        found=repr(path.suffix),
+        help=suggest(path.suffix, suffixes, otherwise),
+    )
 
 
 def accepting(target: object, name: str | None = None) -> Backend | None:
@@ -178,6 +179,13 @@ def head_of(path: Path) -> bytes:
     return b"" if path.is_dir() else OpenFile(path).bytes(0, HEAD)
 
 
+def begins_with(path: Path, head: bytes) -> str:
+    """What a path leads to, in few words."""
+    if path.is_dir():
+        return content_of(path)
+    return f"a file that begins with {head[:8]!r}" if head else "an empty file"
+
+
 def for_reading(path: Path, trusted: bool = False) -> Backend:
     """The backend that recognises the content; the suffix does not matter."""
     head = head_of(path)
@@ -193,6 +201,6 @@ def for_reading(path: Path, trusted: bool = False) -> Backend:
         "no storage backend recognises the content",
         file=str(path),
         expected=" or ".join(known),
-        found=f"a file that begins with {head[:8]!r}" if head else "a folder" if path.is_dir() else "an empty file",
+        found=begins_with(path, head),
         help="check that it is the right file; 'talon plugins' lists the backends",
     )

@@ -55,6 +55,11 @@ def write(
     Parent folders are made. A store object of zarr's in the place of the path is written into at once, not replaced.
     `progress(done, total)` counts nodes. Raises `TalonFileError` (T301, T306, T308).
     """
+    if isinstance(path, Graph):
+        swapped = f"write({type(path).__name__}, {type(graph).__name__})"
+        raise TalonTypeError(
+            "T206", "write takes the path first", expected="write(path, graph)", found=swapped, help="swap the two"
+        )
     taker = taking(path, backend)
     target: Any = path if taker is not None else local_path(path)
     if not isinstance(graph, Graph):
@@ -62,9 +67,7 @@ def write(
             "T206", "write takes a path and a graph", expected="write(path, ir.Graph)", found=type(graph).__name__
         )
     if not overwrite and (os.path.lexists(target) if taker is None else occupied(taker, target)):
-        raise TalonFileError(
-            "T306", "the file exists already", file=str(target), help="pass overwrite=True, or --force to a command"
-        )
+        raise TalonFileError("T306", "the file exists already", file=str(target), help="pass overwrite=True")
     chosen = taker or for_writing(target, backend)
     with uncollected():
         document = to_document(graph, registry.provider, f"talon-core {__version__}")
@@ -172,9 +175,18 @@ def local_path(path: Any) -> Path:
         raise TalonFileError(
             "T308", "URLs are not opened", file=text, help="pass a local path, or a zarr store that opens the URL"
         )
-    if not text or "\0" in text:
-        raise TalonFileError("T308", "this is no path", found=repr(text), help="give the name of a file")
+    if not text or "\0" in text or not nameable(text):
+        raise TalonFileError("T308", "this is no path", found=ascii(text), help="give the name of a file")
     return Path(text)
+
+
+def nameable(text: str) -> bool:
+    """Whether the system can be given a name; a surrogate that stands alone for no byte is none of its characters."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def existing(path: Any) -> Path:

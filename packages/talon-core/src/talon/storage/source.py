@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from talon.ir.errors import TalonFileError, TalonFormatError
+from talon.ir.errors import TalonError, TalonFileError, TalonFormatError
 
 
 class Stamp(NamedTuple):
@@ -61,6 +61,8 @@ class OpenFile:
         opener = opener or _without_waiting
         try:
             self.file = open(path, "rb", buffering=0, opener=opener)  # noqa: SIM115 - as long as it is needed
+        except TalonError:
+            raise  # by an opener, that says more
         except OSError as error:
             raise TalonFileError(
                 "T301", "the file cannot be opened", file=self.path, found=error.strerror, help="check the path"
@@ -134,7 +136,7 @@ class OpenFile:
             "T305",
             "the file was changed after it was opened",
             file=self.path,
-            node=where,
+            node=where or None,
             expected=f"{self.stamp.size} bytes, unchanged",
             found=f"{self.now().size} bytes",
             help="read it again, or use graph.load() before the file may change",

@@ -28,6 +28,7 @@ from talon.storage.index.packing import pack
 from talon.storage.source import OpenFile
 
 PIECE = 1 << 20
+UNWRITTEN = "the tree holds something that talon writes into no file"
 
 
 def main() -> None:
@@ -61,9 +62,9 @@ def answer(path: Path, what: str) -> tuple[dict[str, Any], bytes]:
     except TalonFormatError as error:
         return {"error": message.error_form(error)}, b""
     except TalonFileError as error:
-        # Of what no file can hold, and what therefore no talon wrote.
         said = error.diagnostic
-        return {"error": message.error_form(TalonFormatError("T303", said.message, found=said.found))}, b""
+        facts = {"node": said.node, "expected": said.expected, "found": said.found, "help": "get an undamaged copy"}
+        return {"error": message.error_form(TalonFormatError("T303", UNWRITTEN, **facts))}, b""
 
 
 def index_of(document: Document, source: OpenFile) -> bytes:

@@ -16,12 +16,13 @@ import numpy as np
 from h5py import h5d, h5g, h5l, h5o, h5s
 
 from talon.ir.arrays import ArrayRef
-from talon.ir.document import Document, EdgeRecord, NodeRecord, check_format
+from talon.ir.document import Document, EdgeRecord, NodeRecord, check_format, check_published
 from talon.ir.errors import TalonError, TalonFormatError
 from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import MAX_DEPTH, as_scalar
 from talon.storage.backend import Progress
 from talon.storage.hdf5.guard import inspect
+from talon.storage.hdf5.superblock import refuse_lost_index
 from talon.storage.hdf5.values import from_tree
 from talon.storage.hdf5.writing import DATASETS
 from talon.storage.index.layout import INLINE
@@ -118,7 +119,8 @@ class Reader:
                 else "check that it is the right file",
             )
         if "talon" not in root:
-            return (self.text(root["version"], "version") if "version" in root else ""), "", True
+            return check_published(self.text(root["version"], "version") if "version" in root else None), "", True
+        refuse_lost_index(self.source)
         found = self.text(self.ours["format"], "talon/format")
         check_format(found)
         return found, self.text(self.ours["writer"], "talon/writer"), False

@@ -21,16 +21,16 @@ import h5py
 import numpy as np
 from h5py import h5d, h5f, h5g, h5p, h5s, h5t
 
-from talon.ir.document import Document, EdgeRecord, NodeRecord
-from talon.ir.errors import TalonFileError
+from talon.ir.document import PUBLISHED, Document, EdgeRecord, NodeRecord
+from talon.ir.errors import TalonError, TalonFileError
 from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import same_value
 from talon.storage.backend import Progress
+from talon.storage.hdf5.failing import Room, give_back, let_close, reason
 from talon.storage.hdf5.values import ABSENT, Absent, from_tree, tree_form
 from talon.storage.index.building import Placed
 from talon.storage.tagged import tagged
 
-PUBLISHED_VERSION = "0.0.1"
 COMPACT = 1024
 ALIGNMENT = 64
 LARGE = 1 << 20
@@ -46,14 +46,17 @@ DATASETS = tuple(dict.fromkeys([*OURS_ALONE.values(), "exact"]))
 def write_tree(document: Document, path: Path, progress: Progress | None) -> dict[tuple[int, str], Placed]:
     """Write a new file at `path`; tells where the large arrays of records stand in it."""
     try:
-        return _Tree(path).write(document, progress)
+        placed = _Tree(path).write(document, progress)
+        give_back(path)
+        return placed
+    except TalonError:
+        raise  # of an array that could not be loaded
     except (OSError, RuntimeError, ValueError) as error:
         raise TalonFileError(
             "T301",
             "HDF5 could not write the file",
-            file=str(path),
-            found=f"{type(error).__name__}: {error}",
-            help="check the space on the disk and the folder's permissions",
+            found=reason(error),
+            help="check the space on the disk and the folder's permissions; a file that was there is unchanged",
         ) from error
 
 
@@ -64,6 +67,7 @@ class _Tree:
         access.set_alignment(COMPACT, ALIGNMENT)
         create.set_obj_track_times(False)
         self.file = h5py.File(h5f.create(os.fsencode(path), h5f.ACC_EXCL, create, access))
+        self.room = Room(self.file)
         self.group_plan = h5p.create(h5p.GROUP_CREATE)
         self.group_plan.set_obj_track_times(False)
         self.compact, self.contiguous = h5p.create(h5p.DATASET_CREATE), h5p.create(h5p.DATASET_CREATE)
@@ -79,29 +83,42 @@ class _Tree:
         self.said: dict[str, tuple[Any, np.ndarray]] = {}
 
     def write(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
+        try:
+            with ThreadPoolExecutor(1) as self.beside:
+                placed = self.records(document, progress)
+            self.room.reserve()
+            h5f.flush(self.file.id)
+        except BaseException:
+            let_close(self.file)
+            raise
+        finally:
+            self.file.close()
+        return placed
+
+    def records(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
         placed: dict[tuple[int, str], Placed] = {}
-        with self.file, ThreadPoolExecutor(1) as self.beside:
-            root = self.file.id
-            self.text(root, "version", PUBLISHED_VERSION)
-            levels: dict[str, list[EdgeRecord]] = {r.path: [] for r in document.nodes if r.type == "Graph"}
-            for edge in document.edges:
-                levels[edge.level].append(edge)
-            inside: dict[str, Any] = {}
-            exact: dict[str, dict[str, Any]] = {}
-            order: dict[str, list[str]] = {path: [] for path in levels}
-            for number, record in enumerate(document.nodes):
-                parent, _, name = record.path.rpartition("/")
-                if record.path:
-                    order[parent].append(name)
-                group = self.group(inside[parent], name) if record.path else self.group(root, "graph")
-                if record.path in levels:
-                    self.edges(group, levels[record.path])
-                    inside[record.path] = self.group(group, "nodes")
-                if different := self.node(group, record, number, placed):
-                    exact[record.path] = different
-                if progress is not None:
-                    progress(number + 1, len(document.nodes))
-            self.extras(self.group(root, "talon"), document, order, exact)
+        root = self.file.id
+        self.text(root, "version", PUBLISHED)
+        levels: dict[str, list[EdgeRecord]] = {r.path: [] for r in document.nodes if r.type == "Graph"}
+        for edge in document.edges:
+            levels[edge.level].append(edge)
+        inside: dict[str, Any] = {}
+        exact: dict[str, dict[str, Any]] = {}
+        order: dict[str, list[str]] = {path: [] for path in levels}
+        for number, record in enumerate(document.nodes):
+            parent, _, name = record.path.rpartition("/")
+            if record.path:
+                order[parent].append(name)
+            group = self.group(inside[parent], name) if record.path else self.group(root, "graph")
+            if record.path in levels:
+                self.edges(group, levels[record.path])
+                inside[record.path] = self.group(group, "nodes")
+            if different := self.node(group, record, number, placed):
+                exact[record.path] = different
+            self.room.reserve()
+            if progress is not None:
+                progress(number + 1, len(document.nodes))
+        self.extras(self.group(root, "talon"), document, order, exact)
         return placed
 
     def extras(self, group: Any, document: Document, order: Any, exact: Mapping[str, Any]) -> None:
@@ -209,6 +226,8 @@ class _Tree:
             space = self.spaces[data.shape] = h5s.create_simple(data.shape)
         plan = self.compact if data.nbytes <= COMPACT else self.contiguous
         into = h5d.create(group, name.encode(), kind, space, plan)
+        if COMPACT < data.nbytes <= LARGE:
+            self.room.reserve()  # HDF5 keeps the bytes back; larger ones it writes at once, and then it may fail
         if data.size:
             into.write(h5s.ALL, h5s.ALL, data, kind)
         return into

@@ -14,7 +14,7 @@ import numpy as np
 from talon.ir.document import Document
 from talon.ir.errors import TalonFileError, TalonFormatError
 from talon.storage.index import layout
-from talon.storage.index.checking import checked
+from talon.storage.index.checking import DAMAGED, checked
 from talon.storage.index.layout import COLUMNS, DTYPES, aligned
 from talon.storage.tagged import tagged
 
@@ -146,11 +146,14 @@ def columns_of(document: Document, placed: Mapping[tuple[int, str], Placed]) -> 
         columns = builder.columns()
         checked(columns)
     except (TalonFormatError, LookupError, ValueError, OverflowError) as error:
-        found = error.diagnostic.body() if isinstance(error, TalonFormatError) else f"{type(error).__name__}: {error}"
+        said = error.diagnostic if isinstance(error, TalonFormatError) else None
+        what = f"{type(error).__name__}: {error}" if said is None else said.message.removeprefix(DAMAGED)
         raise TalonFileError(
             "T309",
             "the graph holds something that no file can",
-            found=found,
+            node=said.node if said is not None else None,
+            expected=said.expected if said is not None else None,
+            found=f"{what}: {said.found}" if said is not None and said.found else what,
             help="give it an ordinary name, or keep it elsewhere",
         ) from error
     return columns

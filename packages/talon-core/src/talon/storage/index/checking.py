@@ -20,12 +20,14 @@ from talon.storage.index import layout
 from talon.storage.index.layout import COLUMNS, DTYPES, INLINE
 from talon.storage.tagged import DEEPEST_JSON, strict_value, untagged
 
+DAMAGED = "the index of the file is damaged: "
+
 
 def damaged(what: str, expected: object = None, found: object = None, node: str | None = None) -> TalonFormatError:
     """The index does not hold together."""
     return TalonFormatError(
         "T303",
-        f"the index of the file is damaged: {what}",
+        DAMAGED + what,
         node=node,
         expected=expected,
         found=found,

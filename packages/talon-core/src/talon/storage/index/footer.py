@@ -78,5 +78,5 @@ def wrong(what: str, expected: object, found: object) -> TalonFormatError:
         f"the footer of the file is wrong: {what}",
         expected=expected,
         found=found,
-        help="get an undamaged copy; a program that changes a file must remove its last 64 bytes",
+        help="get an undamaged copy; a program that changes a file must remove all behind the end of HDF5",
     )

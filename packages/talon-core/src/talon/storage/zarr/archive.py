@@ -71,7 +71,7 @@ class Archive:
     def read(self, offset: int, size: int) -> bytes:
         if offset < 0 or offset + size > self.length:
             raise damaged("a part of the zip archive is not inside the file", f"{self.length} bytes", offset + size)
-        return self.file.fetch(offset, BYTE, (size,), "zip archive").tobytes()
+        return self.file.fetch(offset, BYTE, (size,), "").tobytes()
 
     # The directory at the end
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,27 +32,43 @@ class ZarrBackend:
     def recognises(self, path: Path, head: bytes) -> bool:
         from talon.storage.zarr import archive, layout
 
-        mark = f'"{layout.MARK}"'.encode()
         if path.is_dir():
-            root = path / layout.METADATA
-            if root.is_symlink() or not root.is_file():
-                return False
-            with root.open("rb") as file:
-                return mark in file.read(layout.MOST_ROOT_BYTES)
+            return self.begun(path) or self.marked(path)
+        mark = f'"{layout.MARK}"'.encode()
         return archive.begins_like_ours(head) or (
             head.startswith(archive.SIGNATURE) and mark in archive.root_of(path, layout.METADATA)
         )
 
+    def begun(self, folder: Path) -> bool:
+        """Whether a folder looks like a store whose root cannot say whose it is: it is a link, no file, empty, not to
+        be read, or not there beside what talon puts there. Reading it then tells which."""
+        from talon.storage.zarr import layout
+
+        root = folder / layout.METADATA
+        if not os.path.lexists(root):
+            return all((folder / name).is_dir() for name in (layout.COLUMNS, layout.ARRAYS))
+        return root.is_symlink() or not root.is_file() or not root.stat().st_size or not os.access(root, os.R_OK)
+
+    def marked(self, folder: Path) -> bool:
+        """Whether the root of a folder says that it is ours."""
+        from talon.storage.zarr import layout
+
+        root = folder / layout.METADATA
+        if root.is_symlink() or not root.is_file():
+            return False
+        with root.open("rb") as file:
+            return f'"{layout.MARK}"'.encode() in file.read(layout.MOST_ROOT_BYTES)
+
     def folder(self, target: Path) -> bool:
         """Under any other name than `*.zarr` a single file is written."""
-        return target.name.endswith(self.suffixes[0])
+        return target.name.lower().endswith(self.suffixes[0])
 
     def replaceable(self, folder: Path) -> bool:
         """Whether a folder is a store of ours and holds nothing else."""
         from talon.storage.zarr import layout
 
         names = {entry.name for entry in folder.iterdir()}
-        return names <= {layout.METADATA, layout.COLUMNS, layout.ARRAYS} and self.recognises(folder, b"")
+        return names <= {layout.METADATA, layout.COLUMNS, layout.ARRAYS} and self.marked(folder)
 
     def accepts(self, target: object) -> bool:
         """Whether something is a store object of zarr's."""

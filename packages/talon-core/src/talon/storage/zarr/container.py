@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
@@ -81,11 +82,22 @@ def only(container: Container, folder: str, expected: set[str]) -> None:
     seen = set()
     for name in container.names(folder):
         if name not in expected:
-            where = f"{folder}/{name}" if folder else name
-            raise damaged(f"it holds {where[:200]!r}, which does not belong there", "what talon has written, no more")
+            raise foreign(f"{folder}/{name}" if folder else name)
         seen.add(name)
     if missing := expected - seen:
         raise missing_key(f"{folder}/{min(missing)}" if folder else min(missing))
+
+
+LITTER = re.compile(r"\.DS_Store|\._.*|\.localized|Thumbs\.db|desktop\.ini|\.directory|\.nfs.*", re.IGNORECASE)
+"""Names that programs which show folders leave in them, and file systems."""
+
+
+def foreign(key: str) -> TalonFormatError:
+    """Something stands in the store that no writer puts there."""
+    what, help = "what talon has written, no more", HELP
+    if LITTER.fullmatch(key.rstrip("/").rpartition("/")[2]):
+        help = "remove it: a program that shows folders has left it there (net.zarr.zip has no room for such)"
+    return damaged(f"it holds {key[:200]!r}, which does not belong there", what, help=help)
 
 
 def missing_key(key: str) -> TalonFormatError:
@@ -101,12 +113,15 @@ def no_graph() -> TalonFormatError:
     )
 
 
-def damaged(what: str, expected: object = None, found: object = None) -> TalonFormatError:
+HELP = "get an undamaged copy"
+
+
+def damaged(what: str, expected: object = None, found: object = None, help: str = HELP) -> TalonFormatError:
     """The store does not hold together."""
     return TalonFormatError(
         "T303",
         f"the zarr store is damaged: {what}",
         expected=expected,
         found=found,
-        help="get an undamaged copy",
+        help=help,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from talon.ir.errors import TalonFormatError
+from talon.ir.errors import TalonError, TalonFileError
 from talon.storage.source import OpenFile
 from talon.storage.zarr.container import Span, damaged, missing_key
 
@@ -71,7 +72,7 @@ class Folder:
         fd = inside if isinstance(inside, int) else os.open(inside, flags)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
-            raise damaged(f"{key!r} is no file")
+            raise damaged(f"{key!r} is no file", "a file", "a folder, pipe, socket or device")
         return fd
 
     def open(self, key: str, flags: int) -> int | Path:
@@ -105,8 +106,12 @@ class Folder:
         return path
 
 
-def unopened(key: str, error: OSError) -> TalonFormatError:
-    return damaged(f"{key!r} cannot be opened", "a file or folder, and no link", error.strerror or str(error))
+def unopened(key: str, error: OSError) -> TalonError:
+    if isinstance(error, PermissionError):
+        what = f"a part of the store may not be read: {key!r}" if key else "the folder may not be read"
+        return TalonFileError("T301", what, found=error.strerror, help="check its permissions")
+    found = "a link" if error.errno == errno.ELOOP else error.strerror or str(error)
+    return damaged(f"{key!r} cannot be opened", "a file or folder, and no link", found)
 
 
 def identity(found: os.stat_result) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from talon.storage.index.packing import Header, refuse_other_formats
 from talon.storage.source import Source
 from talon.storage.tagged import strict_json
 from talon.storage.zarr import layout
-from talon.storage.zarr.container import BYTE, Container, Span, content, damaged, no_graph, only
+from talon.storage.zarr.container import BYTE, LITTER, Container, Span, content, damaged, foreign, no_graph, only
 from talon.storage.zarr.crc32c import crc32c
 
 MOST_METADATA_BYTES = 1 << 16
@@ -80,7 +80,10 @@ def header_of(root: layout.Json) -> layout.Json:
 def metadata(container: Container, path: str, most: int = MOST_METADATA_BYTES) -> layout.Json:
     """The metadata of an array or group, as strict JSON."""
     key = layout.metadata_key(path)
-    return strict_json(content(container, key, most), key)
+    data = content(container, key, most)
+    if not data:
+        raise damaged(f"{key[:200]!r} is empty")
+    return strict_json(data, key)
 
 
 def expect(found: layout.Json, expected: layout.Json, path: str) -> None:
@@ -100,6 +103,8 @@ def read_columns(container: Container, form: str) -> dict[str, np.ndarray]:
     """All columns, each proved by its crc32c. Those that a newer format has added are read, as the hash needs them."""
     names = {name.rstrip("/") for name in some_names(container, layout.COLUMNS, index.MOST_COLUMNS + 1)}
     names.discard(layout.METADATA)
+    for name in filter(LITTER.fullmatch, sorted(names)):
+        raise foreign(f"{layout.COLUMNS}/{name}")
     if missing := _WANTED.keys() - names:
         raise damaged(f"it lacks the column {min(missing)!r}")
     if form == FORMAT and (unknown := names - _WANTED.keys()):
