@@ -212,6 +212,21 @@ CODES: dict[str, Code] = {
     "T505": Code(
         "unknown number", "Nobody has published the number, so it cannot be checked.", "Measure it on the part."
     ),
+    "T506": Code(
+        "cannot be quantised",
+        "The network, its calibration or what was asked for does not fit the arithmetic of the target.",
+        "The message names the node and what to change; unknown numbers are stated in a target of one's own.",
+    ),
+    "T507": Code(
+        "register overflows",
+        "A sum does not fit a register of a target that stops instead of saturating or wrapping.",
+        "Quantise with larger scales, or for a target whose registers saturate.",
+    ),
+    "T508": Code(
+        "no integers to run",
+        "The integer engine was asked for a graph, or a node, that holds no integers or that integers cannot compute.",
+        "Quantise the whole graph with hw.quantize or 'talon hw quantize'.",
+    ),
     "T900": Code(
         "internal error",
         "Something that should not happen did, in talon or in a primitive that does not say all it must.",

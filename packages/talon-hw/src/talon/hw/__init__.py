@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from talon.hw.native.program import Program as Program
     from talon.hw.native.program import Session as Session
     from talon.hw.native.program import compile as compile
+    from talon.hw.quantising.network import quantize as quantize
     from talon.hw.report import Finding as Finding
     from talon.hw.report import FitReport as FitReport
 else:
@@ -41,6 +42,7 @@ else:
             "Rewrite": "talon.hw.ledger:Rewrite",
             "Finding": "talon.hw.report:Finding",
             "FitReport": "talon.hw.report:FitReport",
+            "quantize": "talon.hw.quantising.network:quantize",
             "compile": "talon.hw.native.program:compile",
             "Program": "talon.hw.native.program:Program",
             "Session": "talon.hw.native.program:Session",

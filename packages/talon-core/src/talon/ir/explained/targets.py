@@ -26,6 +26,25 @@ from talon import hw
 shipped = files("talon.hw").joinpath("targets", "generic-mesh.toml").read_text()
 """
 
+TRAPPING = (
+    NET
+    + """\
+from pathlib import Path
+
+from talon.engine import run
+
+Path("chip.toml").write_text('''
+inherits = "generic-mesh"
+target.id = "trapping"
+[numeric.accumulators]
+overflow = "trap"
+bits = { value = WIDTH, unit = "bit", kind = "assumed", cite = "talon" }
+''')
+quiet, loud = np.zeros((5, 1, 64), np.float32), np.ones((5, 1, 64), np.float32)
+run(hw.quantize(net(hidden=10), "chip.toml", calibration=quiet), loud, engine="integer")
+"""
+)
+
 EXAMPLES: dict[str, Example] = {
     "T501": Example(
         wrong="""\
@@ -74,5 +93,40 @@ report = hw.check(graph, "generic-mesh")
         wrong=NET + 'report = hw.check(net(hidden=100), "zcu102")  # nobody has published its fan-in\n',
         right=NET + 'report = hw.check(net(hidden=100), "generic-mesh")  # every number is stated\n',
         ends="reports",
+    ),
+    "T506": Example(
+        wrong=NET
+        + """\
+spikes = np.ones((20, 1, 64), np.float32)
+hw.quantize(net(hidden=100), "loihi1", calibration=spikes)  # nobody has published how its membranes overflow
+""",
+        right=NET
+        + """\
+spikes = np.ones((20, 1, 64), np.float32)
+hw.quantize(net(hidden=100), "generic-mesh", calibration=spikes)
+""",
+    ),
+    "T507": Example(
+        wrong=TRAPPING.replace("WIDTH", "10"),
+        right=TRAPPING.replace("WIDTH", "24"),
+    ),
+    "T508": Example(
+        wrong=NET
+        + """\
+from talon.engine import run
+
+spikes = np.ones((20, 1, 64), np.float32)
+whole = hw.quantize(net(hidden=100), calibration=spikes)
+part = whole.replace("affine1", net(hidden=100).nodes["affine1"])  # its weights are floats again
+run(part, spikes, engine="integer")
+""",
+        right=NET
+        + """\
+from talon.engine import run
+
+spikes = np.ones((20, 1, 64), np.float32)
+whole = hw.quantize(net(hidden=100), calibration=spikes)
+run(whole, spikes, engine="integer")
+""",
     ),
 }

@@ -113,7 +113,7 @@ class Arithmetic:
 
 
 def overflowed(values: np.ndarray, register: Register) -> np.ndarray:
-    """The numbers as the register keeps them. Raises `TalonRunError` (T410) where they do not fit a trapping one."""
+    """The numbers as the register keeps them. Raises `TalonRunError` (T507) where they do not fit a trapping one."""
     low, high = register.low, register.high
     if register.overflow == "saturate":
         return np.asarray(np.clip(values, low, high))
@@ -122,7 +122,7 @@ def overflowed(values: np.ndarray, register: Register) -> np.ndarray:
     bad = (values < low) | (values > high)
     if bad.any():
         raise TalonRunError(
-            "T410",
+            "T507",
             f"a sum does not fit a register of {register.bits} bits, which traps",
             expected=f"{low} to {high}",
             found=str(int(values[bad].flat[0])),

@@ -54,7 +54,7 @@ class IntegerEngine:
         try:
             QuantRecord.of(graph)
         except TalonError as error:
-            return str(error.diagnostic.message)
+            return f"{error.diagnostic.message}: quantise it with hw.quantize or 'talon hw quantize'"
         return None
 
     def execute(self, task: Task) -> Result:

@@ -44,7 +44,7 @@ class Site:
     record: QuantRecord
 
     def refuse(self, message: str, expected: str, found: str, help: str) -> TalonRunError:
-        return TalonRunError("T411", message, node=self.name, expected=expected, found=found, help=help)
+        return TalonRunError("T508", message, node=self.name, expected=expected, found=found, help=help)
 
     def integers(self, field: str) -> np.ndarray:
         """The integers of a quantised field; a parameter that is 0 needs none."""

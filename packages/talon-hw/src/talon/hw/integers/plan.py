@@ -45,7 +45,7 @@ class Plan:
 
 
 def read(task: Task, wiring: Wiring, record: QuantRecord) -> Plan:
-    """The plan of a task. Raises `TalonRunError` (T411) naming the node that integers cannot compute."""
+    """The plan of a task. Raises `TalonRunError` (T508) naming the node that integers cannot compute."""
     order = wiring.order
     found: dict[int, Piece] = {}
     values: dict[tuple[int, int], Value] = {}
@@ -55,7 +55,7 @@ def read(task: Task, wiring: Wiring, record: QuantRecord) -> Plan:
         path = task.paths[name]
         if path not in record.inputs:
             raise TalonRunError(
-                "T411", "nothing says how the Input is encoded", node=path, help="quantise the graph again"
+                "T508", "nothing says how the Input is encoded", node=path, help="quantise the graph again"
             )
         encoding = encodings[names[name]] = record.inputs[path]
         bound = max(abs(encoding.low), abs(encoding.high))
@@ -72,7 +72,7 @@ def read(task: Task, wiring: Wiring, record: QuantRecord) -> Plan:
         if not ready:
             path = wiring.units[waiting[0]].path
             raise TalonRunError(
-                "T411",
+                "T508",
                 "a cycle without a neuron has no width that holds its sums",
                 node=path,
                 help="put a neuron into the cycle",
@@ -111,7 +111,7 @@ def joined(path: str, sources: Sequence[Value]) -> Value:
     units = np.broadcast_arrays(*[value.unit for value in sources])
     if any(not np.array_equal(units[0], unit) for unit in units):
         raise TalonRunError(
-            "T411",
+            "T508",
             "what meets in a sum has different units",
             node=path,
             expected="one scale for all that enters the port",
@@ -134,7 +134,7 @@ def refuse_after_host(wiring: Wiring, pieces: dict[int, Piece]) -> None:
             before = [pieces.get(s.node) for a in unit.arguments for s in a]
             if any(p is not None and p.host for p in before) or unit.node.type_name in PIECES:
                 raise TalonRunError(
-                    "T411",
+                    "T508",
                     f"{unit.node.type_name} stands behind nodes that only the host computes",
                     node=unit.path,
                     expected="weights and neurons before everything that is left to the host",

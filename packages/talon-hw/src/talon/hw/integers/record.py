@@ -56,12 +56,12 @@ class QuantRecord:
 
     @classmethod
     def of(cls, graph: Graph) -> Self:
-        """The record of a graph. Raises `TalonRunError` (T411) where it has none, `TalonFormatError` (T303) where it
+        """The record of a graph. Raises `TalonRunError` (T508) where it has none, `TalonFormatError` (T303) where it
         is damaged."""
         said = graph.quantization_config
         if not isinstance(said, Mapping) or "arithmetic" not in said:
             raise TalonRunError(
-                "T411",
+                "T508",
                 "the graph holds no integers",
                 expected="a graph that hw.quantize made",
                 found="float parameters",

@@ -30,7 +30,7 @@ class Calibration:
 
 def calibrate(graph: Graph, inputs: Any, keys: Iterable[str], repeat: int | None = None) -> Calibration:
     """Run the graph in float32 and note how large the recorded quantities become. Raises what `run` raises."""
-    arrays, steps, _ = batches(graph, inputs, np.dtype(np.float32), repeat)
+    arrays, steps, _ = batches(graph, inputs, repeat)
     wanted = tuple(keys)
     largest: dict[str, np.ndarray] = {}
     state: State | None = None
