@@ -67,7 +67,13 @@ def register(**more: Rule) -> Table:
 NUMERIC = Table(
     {
         "weights": register(fewest_bits=BITS, rounding=ROUNDING, scale=Word(("pow2", "float"))),
-        "accumulators": register(overflow=OVERFLOW, rounding=ROUNDING),
+        "accumulators": Table(
+            {"bits": BITS, "signed": Flag(), "overflow": OVERFLOW, "rounding": ROUNDING},
+            # How far a sum may be shifted on its way into the membrane, to the left, or to the right by the rounding of
+            # accumulators; not at all where nothing is said.
+            optional={"shift": Number("bit", low=0, high=64)},
+            may_be_unknown=True,
+        ),
         "membranes": register(overflow=OVERFLOW, rounding=ROUNDING),
         # A threshold is a number of `bits` bits, shifted to the left by `shift`.
         "thresholds": register(shift=Number("bit", low=0, high=64)),

@@ -54,9 +54,11 @@ class Decay:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """What `[numeric]` of a target says, nothing of it unknown. `order`: of a step."""
+    """What `[numeric]` of a target says, nothing of it unknown. `rounding`: of sums that are shifted to the right into
+    a membrane; `order`: of a step."""
 
     accumulators: Register
+    rounding: str
     membranes: Register
     decay: Decay | None
     comparator: str
@@ -74,6 +76,7 @@ class Arithmetic:
             decay = said["decay"]
             found = cls(
                 Register(**said["accumulators"]),
+                said["rounding"],
                 Register(**said["membranes"]),
                 None if decay is None else Decay(**decay),
                 said["comparator"],
@@ -96,6 +99,7 @@ class Arithmetic:
         words = [
             (self.accumulators.overflow, OVERFLOWS),
             (self.membranes.overflow, OVERFLOWS),
+            (self.rounding, ROUNDINGS),
             (self.comparator, ("ge", "gt")),
             (self.accumulate, ACCUMULATIONS),
             (self.order, ORDERS),
@@ -162,16 +166,21 @@ SHIFTS: Mapping[str, Callable[[np.ndarray, int], np.ndarray]] = {
 """Division by `2 ** bits`, by the word for its rounding."""
 
 
+def shifted(x: np.ndarray, bits: int, rounding: str) -> np.ndarray:
+    """To the left, or with `bits` below 0 to the right."""
+    return np.asarray(x << bits) if bits >= 0 else SHIFTS[rounding](x, -bits)
+
+
 def decayed(v: np.ndarray, factor: np.ndarray, decay: Decay) -> np.ndarray:
     """The membrane after a decay. `factor`: how far to shift, or what to multiply by."""
     if decay.rule == "multiply":
         return SHIFTS[decay.rounding](v * factor, decay.bits)
-    shifted = np.empty_like(v)
+    lost = np.zeros_like(v)
     for bits in np.unique(factor):
-        shifted = np.where(factor == bits, SHIFTS[decay.rounding](v, int(bits)), shifted)
+        lost = np.where(factor == bits, SHIFTS[decay.rounding](v, int(bits)), lost)
     if decay.rule == "shift_at_least_1":
-        shifted = np.where((shifted == 0) & (v != 0), np.sign(v), shifted)
-    return np.asarray(v - shifted)
+        lost = np.where((lost == 0) & (v != 0), np.sign(v), lost)
+    return np.asarray(v - lost)
 
 
 def factor_of(tau: np.ndarray, decay: Decay) -> np.ndarray:

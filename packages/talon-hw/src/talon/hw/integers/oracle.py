@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from talon.hw.integers.arithmetic import Arithmetic, Register, decayed, overflowed
+from talon.hw.integers.arithmetic import Arithmetic, Register, decayed, overflowed, shifted
 from talon.hw.integers.pieces import Cell, Weights
 from talon.ir import exact
 from talon.ir.primitives.convolution import Convolution
@@ -49,6 +49,7 @@ def cell(piece: Cell, t: int, state: dict[str, np.ndarray], x: np.ndarray, numer
     """One step of a neuron: as its float step, in integers."""
     node, membranes = piece.node, numeric.membranes
     x = overflowed(x, Register(piece.input_bits, numeric.accumulators.overflow))
+    x = shifted(x, piece.shift, numeric.rounding)
     v = state["v"].astype(np.int64)
     late = node.reset_delay == 1 and node.reset != "none"
     pending = fires(v, piece) if late and t > 0 else None

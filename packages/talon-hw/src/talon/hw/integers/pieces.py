@@ -147,7 +147,8 @@ class Cell(Piece):
             if self.decay is None:
                 raise site.refuse("the target's membranes do not decay", "IF", "LIF", "use IF, or another target")
             self.factor = spread(factor_of(node.tau, self.decay), rank)
-        self.unit = np.broadcast_to(entering.unit, site.shape)
+        self.shift = site.record.shifts.get(site.name, 0)
+        self.unit = np.broadcast_to(entering.unit, site.shape) / np.float32(2.0**self.shift)
         self.input_bound = entering.bound
         self.input_bits = site.record.accumulator_bits.get(site.name, numeric.accumulators.bits)
         self.outs = [Value(np.ones((), np.float32), 1, summed=False)]

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from talon.hw.integers.arithmetic import Arithmetic
+from talon.hw.integers.arithmetic import MOST_BITS, Arithmetic
 from talon.ir.errors import TalonFormatError, TalonRunError
 from talon.ir.graph import Graph
 
@@ -40,6 +40,8 @@ class QuantRecord:
     inputs: Mapping[str, Encoding]
     units: Mapping[str, np.ndarray]
     accumulator_bits: Mapping[str, int] = field(default_factory=dict)
+    shifts: Mapping[str, int] = field(default_factory=dict)
+    """Node path of a neuron -> how far its input is shifted to the left into the membrane; below 0, to the right."""
     origin: Mapping[str, Any] = field(default_factory=dict)
     """Target, calibration, method and ledger, for people and reports; nothing computes with it."""
 
@@ -51,6 +53,7 @@ class QuantRecord:
             "inputs": {n: {"scale": e.scale, "low": e.low, "high": e.high} for n, e in self.inputs.items()},
             "units": dict(self.units),
             "accumulator_bits": dict(self.accumulator_bits),
+            "shifts": dict(self.shifts),
             "origin": dict(self.origin),
         }
 
@@ -75,9 +78,12 @@ class QuantRecord:
                 {n: Encoding(float(e["scale"]), int(e["low"]), int(e["high"])) for n, e in said["inputs"].items()},
                 {name: np.asarray(unit, np.float32) for name, unit in said["units"].items()},
                 {name: int(bits) for name, bits in said["accumulator_bits"].items()},
+                {name: int(bits) for name, bits in said["shifts"].items()},
                 said["origin"],
             )
             numbers = [*found.units.values()] + [np.array(e.scale) for e in found.inputs.values()]
+            if any(abs(bits) >= MOST_BITS for bits in found.shifts.values()):
+                raise ValueError("a shift that no register has")
             if any(not (np.isfinite(number) & (number > 0)).all() for number in numbers):
                 raise ValueError("a unit or scale that is not finite and positive")
         except (KeyError, TypeError, ValueError, AttributeError) as error:

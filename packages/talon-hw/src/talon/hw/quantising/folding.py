@@ -58,7 +58,7 @@ def wanted(work: Work, name: str, node: Any, numeric: Arithmetic) -> tuple[np.nd
 def into_weights(work: Work, name: str, gain: np.ndarray, leak: np.ndarray) -> None:
     """Multiply the layers that feed a neuron; the first one takes what is added."""
     shape = work.graph.shapes[f"{name}:out"]
-    before = work.sums_into(name)
+    before = work.sums_into(name, late=True)
     if gain.ndim > 1 or leak.ndim > 1:
         raise TalonTargetError(
             "T506",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ def quantize(
     calibration: Any,
     repeat: int | None = None,
     bits: int | None = None,
-    method: str = "max",
+    method: str = "mse",
     percentile: float = 99.9,
     input_bits: int | None = None,
 ) -> Graph:
@@ -51,8 +52,9 @@ def quantize(
 
     `calibration`: a representative input as `run` takes it, with `repeat` as there; it sets the scales of inputs and
     keeps membranes in their registers. `bits`: of weights, by default the target's; what a node says for itself
-    (`weight_bits`, a hint such as `weight_t="int4"`) comes first. `method`: how scales of weights are chosen, "max",
-    "percentile" or "mse". `input_bits`: for Inputs whose values are not 0 and 1, where the target carries numbers.
+    (`weight_bits`, a hint such as `weight_t="int4"`) comes first. `method`: how scales of weights are chosen, "mse"
+    (least squared error), "max" (none is cut) or "percentile". `input_bits`: for Inputs whose values are not 0 and 1,
+    where the target carries numbers.
 
     What does not fit integers is rewritten first, as `legalise` does, and gains of neurons go into the weights before
     them; the ledger of all that is in `quantization_config["origin"]["ledger"]`.
@@ -84,6 +86,7 @@ class Quantizer:
     entering: dict[str, Value] = field(default_factory=dict)
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
     bits: dict[str, int] = field(default_factory=dict)
+    shifts: dict[str, int] = field(default_factory=dict)
 
     def quantized(self, inputs: Any, repeat: int | None) -> Graph:
         work = self.work
@@ -206,11 +209,12 @@ class Quantizer:
         """One unit for every channel of layers that meet: large enough for their weights, and for thresholds and
         membranes of the neurons that read them."""
         graph, numeric = self.work.graph, self.numeric
-        choose = CHOICES[self.asked.method]
+        choose, rule = CHOICES[self.asked.method], self.work.target.numeric["weights"]["scale"]
         unit: np.ndarray = np.zeros(1)
         for name in members:
             self.bits[name] = widths.weight_bits(graph.nodes[name], name, self.asked.bits, self.work.target)
-            unit = np.maximum(unit, choose(self.rows(name), 2 ** (self.bits[name] - 1) - 1, self.asked.percentile))
+            most = 2 ** (self.bits[name] - 1) - 1
+            unit = np.maximum(unit, choose(self.rows(name), most, self.asked.percentile, rule))
         by_weights = unit
         for name in readers:
             unit = np.maximum(unit, self.floor(name, len(unit)))
@@ -226,20 +230,34 @@ class Quantizer:
                 "so that thresholds, membranes and sums fit their registers weights use fewer of their bits",
             )
         unit = np.where(unit > 0, unit, 1.0)
-        chosen = of_the_rule(unit, self.work.target.numeric["weights"]["scale"])
+        chosen = of_the_rule(unit, rule).astype(np.float32)
         for name in members:
             self.units[name] = chosen
 
     def floor(self, name: str, channels: int) -> np.ndarray:
         """The least unit with which a neuron's threshold and membrane fit their register."""
-        node: Any = self.work.graph.nodes[name]
-        if name not in self.cells:
+        if name not in self.cells or widths.shift(self.work.target):
             return np.zeros(channels)
+        return self.per_channel(self.largest(name), name) / self.numeric.membranes.high
+
+    def largest(self, name: str) -> np.ndarray:
+        """How large the membranes of a neuron become, and what they are compared with and set to."""
+        node: Any = self.work.graph.nodes[name]
         size = self.calibration.largest[f"{name}.v"]
         for parameter in (node.v_threshold, node.v_reset, node.v_init):
             shape = parameter.shape + (1,) * (size.ndim - parameter.ndim) if parameter.ndim == 1 else parameter.shape
             size = np.maximum(size, np.abs(parameter).reshape(shape))
-        return self.per_channel(size, name) / self.numeric.membranes.high
+        return size
+
+    def shift(self, name: str, unit: np.ndarray) -> int:
+        """How far the input of a neuron is shifted, so that its membrane has a bit to spare: to the left where its
+        decay rounds, to the right where it would not fit."""
+        most = widths.shift(self.work.target)
+        size = float((self.per_channel(self.largest(name), name) / unit).max())
+        room = math.floor(math.log2(self.numeric.membranes.high / 2 / max(size, 1.0)))
+        if room > 0 and "tau" not in self.work.graph.nodes[name].fields:
+            return 0
+        return min(max(room, -most), most)
 
     def per_channel(self, size: np.ndarray, name: str) -> np.ndarray:
         """The largest of every channel: axis 0 of a map, the last axis of what an Affine gives."""
@@ -295,6 +313,16 @@ class Quantizer:
         """Threshold, reset and first membrane of a neuron, in the unit of what it reads."""
         node: Any = self.work.graph.nodes[name]
         unit = self.unit_of(name)
+        if shift := self.shift(name, unit):
+            self.shifts[name] = shift
+            self.log(
+                name,
+                "input",
+                "as it is summed",
+                f"shifted by {shift} bits",
+                "what a shift to the right drops is rounded",
+            )
+            unit = unit / np.float32(2.0**shift)
         bits = min(self.numeric.membranes.bits, 32)
         rule = self.work.target.numeric["weights"]["scale"]
         for key in ("v_threshold", "v_reset", "v_init"):
@@ -354,7 +382,7 @@ class Quantizer:
             "ledger": [told(rewrite) for rewrite in self.work.ledger],
         }
         encodings: dict[str, Encoding] = dict(self.inputs)
-        return QuantRecord(self.numeric, encodings, self.units, own, origin)
+        return QuantRecord(self.numeric, encodings, self.units, own, self.shifts, origin)
 
 
 def told(rewrite: Rewrite) -> dict[str, Any]:

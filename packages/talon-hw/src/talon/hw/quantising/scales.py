@@ -7,33 +7,33 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 METHODS = ("max", "percentile", "mse")
-FRACTIONS = np.linspace(0.3, 1.0, 29)
-"""Of the largest weight: the scales that `mse` tries."""
+FRACTIONS = {"float": np.linspace(0.3, 1.0, 29), "pow2": np.array([0.25, 0.5, 1.0])}
+"""Of the scale that cuts no weight: what `mse` tries, by the rule of the scales."""
 
 
-def largest(weights: np.ndarray, most: int, percentile: float) -> np.ndarray:
+def largest(weights: np.ndarray, most: int, percentile: float, rule: str) -> np.ndarray:
     """So that no weight is cut: the largest one becomes the largest integer. `weights (out, n)`."""
-    return np.asarray(np.abs(weights).max(axis=1) / most)
+    return of_the_rule(np.abs(weights).max(axis=1) / most, rule)
 
 
-def quantile(weights: np.ndarray, most: int, percentile: float) -> np.ndarray:
+def quantile(weights: np.ndarray, most: int, percentile: float, rule: str) -> np.ndarray:
     """So that this percentage of the weights is not cut."""
-    return np.asarray(np.percentile(np.abs(weights), percentile, axis=1) / most)
+    return of_the_rule(np.percentile(np.abs(weights), percentile, axis=1) / most, rule)
 
 
-def least_squares(weights: np.ndarray, most: int, percentile: float) -> np.ndarray:
-    """With the least mean squared error, of `FRACTIONS`."""
-    top = largest(weights, most, percentile)
+def least_squares(weights: np.ndarray, most: int, percentile: float, rule: str) -> np.ndarray:
+    """With the least mean squared error, of `FRACTIONS`; of equal ones the largest."""
+    top = largest(weights, most, percentile, rule)
     best, error = top, np.full(len(top), np.inf)
-    for fraction in FRACTIONS:
+    for fraction in FRACTIONS[rule][::-1]:
         scale = np.where(top > 0, top * fraction, 1.0)
         back = np.clip(np.rint(weights / scale[:, None]), -most, most) * scale[:, None]
         found = ((back - weights) ** 2).sum(axis=1)
         best, error = np.where(found < error, scale, best), np.minimum(found, error)
-    return np.asarray(best)
+    return np.where(top > 0, best, 0.0)
 
 
-CHOICES: Mapping[str, Callable[[np.ndarray, int, float], np.ndarray]] = {
+CHOICES: Mapping[str, Callable[[np.ndarray, int, float, str], np.ndarray]] = {
     "max": largest,
     "percentile": quantile,
     "mse": least_squares,
@@ -42,10 +42,10 @@ CHOICES: Mapping[str, Callable[[np.ndarray, int, float], np.ndarray]] = {
 
 
 def of_the_rule(scale: np.ndarray, rule: str) -> np.ndarray:
-    """Scales that the target can have, none smaller: powers of two, or any float32."""
+    """Scales that the target can have, none smaller: powers of two, or any number. 0 stays 0."""
     if rule == "pow2":
-        return np.asarray(np.exp2(np.ceil(np.log2(scale))), np.float32)
-    return np.asarray(scale, np.float32)
+        return np.where(scale > 0, np.exp2(np.ceil(np.log2(np.where(scale > 0, scale, 1.0)))), 0.0)
+    return np.asarray(scale, np.float64)
 
 
 def rounded(values: np.ndarray, scale: np.ndarray, most: int) -> tuple[np.ndarray, int]:

@@ -37,6 +37,7 @@ def arithmetic(target: Target) -> Arithmetic:
     )
     return Arithmetic(
         accumulators,
+        numeric["accumulators"]["rounding"] or "floor",
         membranes,
         decay,
         numeric["comparator"],
@@ -53,6 +54,8 @@ def unknown(target: Target) -> Iterator[str]:
             yield f"numeric.{register}.bits"
         if numeric[register]["overflow"] is None:
             yield f"numeric.{register}.overflow"
+    if shift(target) and numeric["accumulators"]["rounding"] is None:
+        yield "numeric.accumulators.rounding"
     if numeric["weights"]["bits"].value is None:
         yield "numeric.weights.bits"
     if numeric["weights"]["scale"] is None:
@@ -67,6 +70,12 @@ def unknown(target: Target) -> Iterator[str]:
         yield "numeric.decay.rounding"
     if rule == "multiply" and numeric["decay"]["bits"].value is None:
         yield "numeric.decay.bits"
+
+
+def shift(target: Target) -> int:
+    """How far sums may be shifted on their way into a membrane, to either side."""
+    said = target.numeric["accumulators"].get("shift")
+    return 0 if said is None or said.value is None else int(said.value)
 
 
 def weight_bits(node: Any, path: str, asked: int | None, target: Target) -> int:

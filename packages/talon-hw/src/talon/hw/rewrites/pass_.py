@@ -60,14 +60,15 @@ class Work:
         choices = (self.target.ops or {}).get(node.type_name, {}).get(name)
         return choices is None or all(value in choices for value in values_of(node, name, {}))
 
-    def sums_into(self, name: str) -> list[str] | None:
-        """The layers with weights that feed a node and nothing else, without delay; None where others feed it too."""
+    def sums_into(self, name: str, late: bool = False) -> list[str] | None:
+        """The layers with weights that feed a node and nothing else, without delay unless `late`; None where others
+        feed it too."""
         found = []
         for edge in self.into(name):
             before = self.graph.nodes[edge.src_node]
             family = FAMILIES.get(before.type_name)
             weighted = family is not None and family.role == "sum" and "weight" in before.fields
-            if not weighted or edge.delay or len(self.out_of(edge.src_node)) > 1:
+            if not weighted or (edge.delay and not late) or len(self.out_of(edge.src_node)) > 1:
                 return None
             found.append(edge.src_node)
         return found or None
