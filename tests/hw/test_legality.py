@@ -124,23 +124,28 @@ def test_a_target_that_does_not_decay_so(make: Make, rule: str) -> None:
 @pytest.mark.parametrize("mode", ["graded", "rate"])
 def test_spikes_with_a_value_need_a_width(make: Make, mode: Any) -> None:
     graph = neurons(make, ir.IF(1.0)).replace("fc", ir.SpikingAffine(np.zeros((6, 4)), spike_mode=mode))
-    free = (('SpikingAffine = { spike_mode = ["binary"] }', "SpikingAffine = {}"),)
-    unstated = one(hw.check(graph, mesh(*free)))
+    free = ('SpikingAffine = { spike_mode = ["binary"] }', "SpikingAffine = {}")
+    unstated = one(hw.check(graph, mesh(free, payload("unknown"))))
     assert (unstated.resource, unstated.expected) == ("payload", "a payload width (numeric.payload.bits)")
-    width = '{ value = %d, unit = "bit", kind = "assumed", cite = "talon" }'
-    none = ('payload = "unknown"', f"payload = {{ bits = {width % 0}, signed = false }}")
-    assert one(hw.check(graph, mesh(*free, none))).expected == "spike_mode 'binary'"
-    eight = ('payload = "unknown"', f"payload = {{ bits = {width % 8}, signed = false }}")
-    assert hw.check(graph, mesh(*free, eight)).ok
+    assert one(hw.check(graph, mesh(free, payload(0)))).expected == "spike_mode 'binary'"
+    assert hw.check(graph, mesh(free)).ok
+    assert one(hw.check(graph, "generic-mesh")).resource == "spike_mode"
+
+
+def payload(bits: int | str) -> tuple[str, str]:
+    """The replacement that gives generic-mesh another width of what a spike carries."""
+    number = '{ value = %s, unit = "bit", kind = "assumed", cite = "talon" }'
+    new = '"unknown"' if bits == "unknown" else number % bits
+    return "[numeric.payload]\nbits = " + number % 8, f"[numeric.payload]\nbits = {new}"
 
 
 def test_values_between_layers_need_a_width_too(make: Make) -> None:
     nodes = {"n": ir.IF(1.0), "pool": ir.AvgPool2d(2), "c": make.conv(2, 4), "m": ir.IF(1.0)}
     graph = ir.Graph.chain(ir.Input([2, 8, 8]), **nodes, output=ir.Output([4, 4, 4]))
-    unknown = make.findings(hw.check(graph, "generic-mesh"), "T505")["payload"]
+    assert not hw.check(graph, "generic-mesh").diagnostics
+    unknown = make.findings(hw.check(graph, mesh(payload("unknown"))), "T505")["payload"]
     assert "'pool'" in unknown.message
-    zero = '{ value = 0, unit = "bit", kind = "assumed", cite = "talon" }'
-    binary = mesh(('payload = "unknown"', f"payload = {{ bits = {zero}, signed = false }}"))
+    binary = mesh(payload(0))
     assert one(hw.check(graph, binary)).node == "pool"
     # What picks among spikes sends spikes; what only an Output reads leaves the chip.
     assert hw.check(graph.replace("pool", ir.MaxPool2d(2)), binary).ok

@@ -34,6 +34,7 @@ numeric.accumulators.bits 24 bit assumed talon
 numeric.membranes.bits 16 bit assumed talon
 numeric.thresholds.bits 16 bit assumed talon
 numeric.thresholds.shift 0 bit assumed talon
+numeric.payload.bits 8 bit assumed talon
 numeric.decay.bits 12 bit assumed talon
 cost.int8_add 0.03 pJ published horowitz45 45nm 0.9V
 cost.int8_mul 0.2 pJ published horowitz45 45nm 0.9V
