@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -65,3 +66,15 @@ def test_the_doctor_asks_each_engine_once(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(doctor, "conditions", lambda: (asked.append(1), conditions())[1])
     assert talon("doctor").exit_code == 0
     assert asked == [1]
+
+
+def test_a_deep_check_trusts_when_told(tmp_path: Path) -> None:
+    path = tmp_path / "n.t1c"
+    ir.write(path, ir.Graph.chain(ir.Input([40]), ir.Affine(np.eye(40)), ir.Output([40])))
+    with h5py.File(path, "r+") as file:
+        del file["graph/nodes/affine/weight"]
+        file.create_dataset("graph/nodes/affine/weight", data=np.eye(40), compression="gzip")
+    assert talon("check", "--deep", path).exit_code == 3
+    result = talon("check", "--deep", "--trusted", path)
+    assert result.exit_code == 0, result.output
+    assert "nothing to compare" in result.stdout

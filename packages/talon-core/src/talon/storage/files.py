@@ -177,7 +177,7 @@ def local_path(path: Any) -> Path:
             "T308", "URLs are not opened", file=text, help="pass a local path, or a zarr store that opens the URL"
         )
     if not text or "\0" in text or not nameable(text):
-        raise TalonFileError("T308", "this is no path", found=ascii(text), help="give the name of a file")
+        raise TalonFileError("T308", "this is no path", found=f"{text!a:.80}", help="give the name of a file")
     return Path(text)
 
 
