@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +81,17 @@ def test_a_deep_check_trusts_when_told(tmp_path: Path) -> None:
     result = talon("check", "--deep", "--trusted", path)
     assert result.exit_code == 0, result.output
     assert "nothing to compare" in result.stdout
+
+
+def test_names_of_files_need_not_be_text(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"n\xff.t1c")
+    ir.write(path, GRAPH)
+    for words in (["info"], ["ls"], ["check", "--deep"], ["hash"], ["info", "--json"], ["convert", "--force", path]):
+        call = [sys.executable, "-m", "talon", *words, os.fsencode(path)]
+        if words[0] == "convert":
+            call[-1:] = [os.fsencode(tmp_path / "m.t1c")]
+        done = subprocess.run(
+            call, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"}, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert b"T900" not in done.stdout + done.stderr
