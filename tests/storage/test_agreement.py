@@ -136,3 +136,14 @@ def test_check_says_whether_it_compared(tmp_path: Path) -> None:
 def test_only_so_many_differences_are_told(tmp_path: Path) -> None:
     many = [ir.Graph({f"in{i}": ir.Input([1], core_id=core) for i in range(50)}, []) for core in (1, 2)]
     assert len(compared(mixed(tmp_path / "x.t1c", *many)).diagnostics) == MOST
+
+
+@pytest.mark.parametrize("suffix", [".t1c", ".zarr.zip"])
+def test_a_file_that_cannot_be_read_agrees_with_nothing(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"n{suffix}"
+    ir.write(path, ir.Graph({"in": ir.Input([1])}, []))
+    assert compared(path).ok
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ir.TalonFormatError) as caught:
+        compared(path)
+    assert (caught.value.code, caught.value.diagnostic.file) == ("T303", str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import time
@@ -191,6 +192,7 @@ DAMAGE: list[tuple[str, Any, str, list[str]]] = [
     ("soft link", lambda f: f.__setitem__("graph/nodes/fc/extra", h5py.SoftLink("/version")), "T303", ["link"]),
     ("external link", lambda f: f.__setitem__("graph/nodes/fc/extra", h5py.ExternalLink("x", "/y")), "T303", ["link"]),
     ("compound", put("graph/nodes/fc/extra", np.zeros(3, "i4,f4")), "T303", ["fc.extra"]),
+    ("a long writer", put("talon/writer", "w" * 70_000), "T303", ["writer", "70000"]),
     ("newer schema", put("talon/providers", '{"Affine": ["talon-core", "9.0", 2]}'), "T307", ["schema 2", "upgrade"]),
 ]
 
@@ -210,6 +212,43 @@ def test_bytes_that_are_no_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.t1c").write_bytes(content)
     for call in (ir.read, ir.info, ir.read_version):
         assert code_of(call, tmp_path / "x.t1c") in ("T302", "T303")
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda b: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
+        (lambda b: b"\n<!DOCTYPE HTML><html>404</html>", "web page"),
+        (gzip.compress, "gunzip"),
+        (lambda b: b.replace(b"\n", b"\r\n"), "as text"),
+        (lambda b: b.replace(b"\r\n", b"\n"), "as text"),
+        (lambda b: b.decode("latin-1").encode(), "as text"),
+        (lambda b: b"\x93NUMPY", "right file"),
+    ],
+)
+def test_what_often_lies_in_the_place_of_a_network_is_told(path: Path, change: Any, word: str) -> None:
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ir.TalonFormatError) as caught:
+        ir.read(path)
+    assert caught.value.code == "T302"
+    assert word in str(caught.value.help)
+
+
+def test_names_of_files_change_no_terminal(tmp_path: Path) -> None:
+    for name in ("a\x1b[2J", "a\nb", "a\udcff", "a\u202eb"):
+        with pytest.raises(ir.TalonFileError) as caught:
+            ir.read(tmp_path / name)
+        assert caught.value.diagnostic.file == str(tmp_path / name)
+        assert ascii(name)[1:-1] in str(caught.value)
+        assert all(line.isprintable() for line in str(caught.value).splitlines())
+        str(caught.value).encode()
+
+
+def test_bytes_of_a_file_are_no_path(path: Path) -> None:
+    with pytest.raises(ir.TalonFileError) as caught:
+        ir.read(path.read_bytes())  # type: ignore[arg-type]
+    assert caught.value.code == "T308"
+    assert len(str(caught.value)) < 300
 
 
 def test_truncation_anywhere_is_one_error(path: Path) -> None:

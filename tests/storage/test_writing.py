@@ -125,3 +125,21 @@ def test_hdf5_is_never_left_with_what_it_cannot_write(tmp_path: Path) -> None:
     assert {line.replace("OSError: ", "") for line in lines} == {"T301 True File too large"}
     assert os.listdir(tmp_path) == ["n.t1c"]
     assert ir.read(path).load()
+
+
+@pytest.mark.parametrize("suffix", [".t1c", ".zarr", ".zarr.zip"])
+@pytest.mark.parametrize("family", [ValueError, RuntimeError, KeyError])
+def test_what_progress_raises_comes_through(suffix: str, family: type[Exception], tmp_path: Path) -> None:
+    mine = family("mine")
+
+    def progress(done: int, total: int) -> None:
+        raise mine
+
+    with pytest.raises(family) as caught:
+        ir.write(tmp_path / f"n{suffix}", GRAPH, progress=progress)
+    assert caught.value is mine
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_backend_that_is_no_name(tmp_path: Path) -> None:
+    assert refused(ir.write, tmp_path / "n.t1c", GRAPH, backend=3).code == "T206"

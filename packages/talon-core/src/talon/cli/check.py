@@ -21,7 +21,7 @@ def check(out: Output, file: str, deep: bool, trusted: bool) -> Exit:
     """
     from talon.storage import compared, read
 
-    agreement = compared(file) if deep else None
+    agreement = compared(file, trusted=trusted) if deep else None
     if agreement is not None and not agreement.ok:
         # The two differ, and checking either would prove nothing.
         for diagnostic in agreement.diagnostics:

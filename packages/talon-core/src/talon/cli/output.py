@@ -93,6 +93,8 @@ class OutputGone(Exception):
 
 def echo(text: str) -> None:
     """Write to stdout. Raises `OutputGone`, after saying why on stderr, where that fails."""
+    # Names of files need not be text; stderr writes such characters in this way of itself.
+    text = text.encode(errors="backslashreplace").decode()
     try:
         click.echo(text)
     except OSError as error:

@@ -46,7 +46,8 @@ class Diagnostic:
 
     def where(self) -> str:
         """File, node and port, as far as they are known."""
-        parts = [self.file] if self.file else []
+        # Who made the file may have named it, too.
+        parts = [self.file if self.file.isprintable() else ascii(self.file)] if self.file else []
         if self.node is not None:
             parts.append(f"node {self.node!r}")
         if self.port is not None:

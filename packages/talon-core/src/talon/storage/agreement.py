@@ -32,16 +32,18 @@ class Agreement(Findings):
     raises: ClassVar[type[TalonError]] = TalonFormatError
 
 
-def compared(path: str | os.PathLike[str]) -> Agreement:
+def compared(path: str | os.PathLike[str], *, trusted: bool = False) -> Agreement:
     """Compare the tree of a file, which other HDF5 tools see, with the index that talon reads, value for value.
 
-    Every array is read from both. Raises as `read` does where either cannot be read.
+    Every array is read from both. Raises as `read` does where either, or a graph that stands there once, cannot be
+    read; `trusted` as there.
     """
     source = existing(path)
     try:
-        backend = for_reading(source)
+        backend = for_reading(source, trusted)
         both = backend.both(source) if isinstance(backend, Compares) else None
         if both is None:
+            backend.read(source, True, None)
             return Agreement((), False)
         found = tuple(islice(differences(*both), MOST))
     except TalonError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from talon.ir.document import Document
-from talon.ir.errors import TalonFileError, TalonFormatError, TalonPluginError, suggest
+from talon.ir.errors import TalonFileError, TalonFormatError, TalonPluginError, TalonTypeError, suggest
 from talon.plugins import registry
 from talon.plugins.manager import described
 from talon.storage.atomic import content_of, replacing
@@ -137,6 +137,8 @@ def for_writing(path: Path, name: str | None) -> Backend:
     none. A suffix that no backend has says another format, or is a slip of the pen: it is refused (T308)."""
     known = backends()
     if name is not None:
+        if not isinstance(name, str):
+            raise TalonTypeError("T206", "a backend is given by its name", expected="'hdf5'", found=type(name).__name__)
         if name not in known:
             raise TalonPluginError(
                 "T002",
@@ -179,6 +181,20 @@ def head_of(path: Path) -> bytes:
     return b"" if path.is_dir() else OpenFile(path).bytes(0, HEAD)
 
 
+RIGHT_FILE = "check that it is the right file; 'talon plugins' lists the backends"
+OTHERS = {
+    b"version https://git-lfs": "it stands for the file in Git LFS: 'git lfs pull' fetches the file",
+    b"<!doctype html": "it is a web page: download the file itself",
+    b"<html": "it is a web page: download the file itself",
+    b"\x1f\x8b": "unpack it first, with gunzip or tar",
+    b"\x28\xb5\x2f\xfd": "unpack it first, with unzstd",
+    b"\x89hdf\r\r\n": "it was copied as text, which changes line ends: copy it as binary",
+    b"\x89hdf\n": "it was copied as text, which changes line ends: copy it as binary",
+    b"\xc2\x89hdf": "it was copied as text, which changes bytes: copy it as binary",
+}
+"""What files begin with that are found in the place of a network, in small letters, and what to do."""
+
+
 def begins_with(path: Path, head: bytes) -> str:
     """What a path leads to, in few words."""
     if path.is_dir():
@@ -202,5 +218,5 @@ def for_reading(path: Path, trusted: bool = False) -> Backend:
         file=str(path),
         expected=" or ".join(known),
         found=begins_with(path, head),
-        help="check that it is the right file; 'talon plugins' lists the backends",
+        help=next((help for begin, help in OTHERS.items() if head.lstrip().lower().startswith(begin)), RIGHT_FILE),
     )

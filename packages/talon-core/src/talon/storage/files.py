@@ -51,7 +51,8 @@ def write(
 ) -> None:
     """Write a graph to a file. The file is replaced only when the new one is complete and on the disk.
 
-    `backend`: a name such as `"hdf5"`; by default the suffix decides (`.t1c .h5 .hdf5`, `.zarr .zarr.zip`), else HDF5.
+    `backend`: a name such as `"hdf5"`; by default the suffix decides (`.t1c .h5 .hdf5`, `.zarr .zarr.zip`),
+    and without one it is HDF5; a suffix that no backend has is refused.
     Parent folders are made. A store object of zarr's in the place of the path is written into at once, not replaced.
     `progress(done, total)` counts nodes. Raises `TalonFileError` (T301, T306, T308).
     """
@@ -176,7 +177,7 @@ def local_path(path: Any) -> Path:
             "T308", "URLs are not opened", file=text, help="pass a local path, or a zarr store that opens the URL"
         )
     if not text or "\0" in text or not nameable(text):
-        raise TalonFileError("T308", "this is no path", found=ascii(text), help="give the name of a file")
+        raise TalonFileError("T308", "this is no path", found=f"{text!a:.80}", help="give the name of a file")
     return Path(text)
 
 

@@ -22,6 +22,8 @@ from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import MAX_DEPTH, as_scalar
 from talon.storage.backend import Progress
 from talon.storage.hdf5.guard import inspect
+from talon.storage.hdf5.limits import LONGEST_NAME
+from talon.storage.hdf5.refusal import refused
 from talon.storage.hdf5.superblock import refuse_lost_index
 from talon.storage.hdf5.values import from_tree
 from talon.storage.hdf5.writing import DATASETS
@@ -123,7 +125,11 @@ class Reader:
         refuse_lost_index(self.source)
         found = self.text(self.ours["format"], "talon/format")
         check_format(found)
-        return found, self.text(self.ours["writer"], "talon/writer"), False
+        writer = self.text(self.ours["writer"], "talon/writer")
+        if len(writer) > LONGEST_NAME:
+            what = "the name of its writer is too long"
+            raise refused(what, ("talon", "writer"), f"at most {LONGEST_NAME}", len(writer))
+        return found, writer, False
 
     def document(self, lazy: bool, progress: Progress | None) -> Document:
         form, writer, legacy = self.header()

@@ -45,13 +45,25 @@ DATASETS = tuple(dict.fromkeys([*OURS_ALONE.values(), "exact"]))
 
 def write_tree(document: Document, path: Path, progress: Progress | None) -> dict[tuple[int, str], Placed]:
     """Write a new file at `path`; tells where the large arrays of records stand in it."""
+    others: list[Exception] = []
+
+    def told(done: int, total: int) -> None:
+        try:
+            if progress is not None:
+                progress(done, total)
+        except Exception as error:
+            others.append(error)
+            raise
+
     try:
-        placed = _Tree(path).write(document, progress)
+        placed = _Tree(path).write(document, told)
         give_back(path)
         return placed
     except TalonError:
         raise  # of an array that could not be loaded
     except (OSError, RuntimeError, ValueError) as error:
+        if error in others:
+            raise
         raise TalonFileError(
             "T301",
             "HDF5 could not write the file",
@@ -82,7 +94,7 @@ class _Tree:
         self.texts_of: dict[int, Any] = {}
         self.said: dict[str, tuple[Any, np.ndarray]] = {}
 
-    def write(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
+    def write(self, document: Document, progress: Progress) -> dict[tuple[int, str], Placed]:
         try:
             with ThreadPoolExecutor(1) as self.beside:
                 placed = self.records(document, progress)
@@ -95,7 +107,7 @@ class _Tree:
             self.file.close()
         return placed
 
-    def records(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
+    def records(self, document: Document, progress: Progress) -> dict[tuple[int, str], Placed]:
         placed: dict[tuple[int, str], Placed] = {}
         root = self.file.id
         self.text(root, "version", PUBLISHED)
@@ -116,8 +128,7 @@ class _Tree:
             if different := self.node(group, record, number, placed):
                 exact[record.path] = different
             self.room.reserve()
-            if progress is not None:
-                progress(number + 1, len(document.nodes))
+            progress(number + 1, len(document.nodes))
         self.extras(self.group(root, "talon"), document, order, exact)
         return placed
 
