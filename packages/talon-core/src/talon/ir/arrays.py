@@ -29,7 +29,7 @@ class ArrayRef:
     @classmethod
     def of(cls, array: np.ndarray) -> ArrayRef:
         """A reference to an array that is already there."""
-        ref = cls.__new__(cls)
+        ref = Held.__new__(Held)
         ref.dtype, ref.shape, ref._load = array.dtype, array.shape, lambda: array
         return ref
 
@@ -67,6 +67,12 @@ class ArrayRef:
 
     def __repr__(self) -> str:
         return f"ArrayRef({self.dtype}, {self.shape})"
+
+
+class Held(ArrayRef):
+    """An array that is there already: loading it takes nothing."""
+
+    __slots__ = ()
 
 
 class Derived(ArrayRef):

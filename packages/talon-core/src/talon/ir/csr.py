@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn, Protocol
 
 import numpy as np
 
-from talon.ir.arrays import as_array
+from talon.ir.arrays import ArrayRef, as_array
 from talon.ir.errors import TalonError, TalonFrozenError, TalonTypeError, TalonValueError
+from talon.ir.grouped import Grouped
 from talon.ir.values import read_only, same_array
 
 PARTS = ("indptr", "indices", "data", "shape")
 """The arrays that say a matrix, as files name them."""
 ROWS = np.dtype(np.int64)
 """The dtype of `indptr`."""
-LONGEST = 1 << 62
-"""No axis is longer; far beyond any matrix, and no sum of two overflows."""
+LONGEST = 1 << 40
+"""No axis is longer."""
 
 
-class CSR:
+class ByRows(Protocol):
+    """What is taken for a matrix by rows: `scipy.sparse.csr_array` and whatever else has these."""
+
+    @property
+    def indptr(self) -> Any: ...
+    @property
+    def indices(self) -> Any: ...
+    @property
+    def data(self) -> Any: ...
+    @property
+    def shape(self) -> Any: ...
+
+
+class CSR(Grouped):
     """A matrix of which only some elements are there: those of row r are `data[indptr[r]:indptr[r + 1]]`, in the
     columns `indices[indptr[r]:indptr[r + 1]]`, which ascend and differ. What is not there is 0.
 
@@ -29,6 +43,9 @@ class CSR:
     """
 
     __slots__ = ("data", "indices", "indptr", "shape")
+
+    names: ClassVar[tuple[str, ...]] = PARTS
+    values: ClassVar[str] = "data"
 
     indptr: np.ndarray
     indices: np.ndarray
@@ -88,7 +105,7 @@ class CSR:
         return len(self.data)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
         return self.data.dtype
 
     @property
@@ -112,6 +129,23 @@ class CSR:
     def parts(self) -> dict[str, np.ndarray]:
         """The arrays that say the matrix, by name."""
         return {**{name: getattr(self, name) for name in PARTS[:3]}, "shape": np.array(self.shape, np.int64)}
+
+    @classmethod
+    def of_parts(cls, parts: Mapping[str, np.ndarray]) -> CSR:
+        return cls(parts["indptr"], parts["indices"], parts["data"], parts["shape"].tolist())
+
+    @classmethod
+    def shape_of_parts(cls, parts: Mapping[str, ArrayRef]) -> tuple[int, int]:
+        said = parts["shape"]
+        if said.shape != (2,) or said.dtype != ROWS:
+            raise wrong("shape is not that of a matrix", f"{ROWS} (2,)", f"{said.dtype} {said.shape}")
+        rows, columns = lengths_of(said.load().tolist())
+        count = parts["data"].shape
+        for name, dtype, shape in (("indptr", ROWS, (rows + 1,)), ("indices", column_dtype(columns), count)):
+            ref = parts[name]
+            if ref.dtype != dtype or ref.shape != shape or len(count) != 1:
+                raise wrong(f"{name} does not fit", f"{dtype} {shape}", f"{ref.dtype} {ref.shape}")
+        return rows, columns
 
     def toarray(self) -> np.ndarray:
         """The whole matrix as an array."""
@@ -173,7 +207,7 @@ class CSR:
         return CSR, (self.indptr, self.indices, self.data, self.shape)
 
     def __repr__(self) -> str:
-        return f"CSR({self.dtype}[{self.shape[0]}, {self.shape[1]}], {self.nnz} elements)"
+        return f"CSR({self.dtype}{list(self.shape)}, {self.nnz} elements)"
 
 
 def looks_sparse(value: Any) -> bool:
@@ -192,7 +226,7 @@ def lengths_of(shape: Any) -> tuple[int, int]:
         found = tuple(operator.index(n) for n in shape)
     except TypeError:
         found = ()
-    if len(found) != 2 or not all(0 < n < LONGEST for n in found):
+    if len(found) != 2 or not all(0 < n <= LONGEST for n in found):
         raise wrong("shape is not that of a matrix", "two axes, each >= 1", f"{shape!r:.80}")
     return found[0], found[1]
 
@@ -212,8 +246,8 @@ def _whole(name: str, value: Any) -> np.ndarray:
         array = array.astype(np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise wrong(f"{name} is no line of whole numbers", "one axis of an integer dtype", f"{array.dtype} {array.shape}")
-    if array.dtype == np.uint64 and array.size and int(array.max()) >= LONGEST:
-        raise wrong(f"{name} has a number that is too large", f"below {LONGEST}", array.max())
+    if array.dtype == np.uint64 and array.size and int(array.max()) >> 63:
+        raise wrong(f"{name} has a number that is too large", f"below {1 << 63}", array.max())
     return array.astype(np.int64, copy=False)
 
 
@@ -265,8 +299,3 @@ def _first_fall(indptr: np.ndarray, indices: np.ndarray) -> str:
 
 def wrong(what: str, expected: object, found: object, help: str | None = None) -> TalonError:
     return TalonValueError("T201", f"no sparse matrix: {what}", expected=expected, found=found, help=help)
-
-
-def assembled(parts: Mapping[str, np.ndarray]) -> CSR:
-    """A matrix of the arrays of a file."""
-    return CSR(parts["indptr"], parts["indices"], parts["data"], parts["shape"].tolist())

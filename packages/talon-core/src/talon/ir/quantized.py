@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from talon.ir.arrays import ArrayRef
+from talon.ir.arrays import ArrayRef, Held
 from talon.ir.errors import TalonFormatError, TalonTypeError, TalonValueError
 from talon.ir.values import read_only
 
@@ -53,7 +53,7 @@ class Quantized(ArrayRef):
         self.bits, self.rule = bits, rule
         self.scale = scaled(scale, integers.shape, rule)
         super().__init__(np.float32, integers.shape, self.values)
-        if type(integers) is ArrayRef:
+        if isinstance(integers, Held):
             self.integers  # noqa: B018 - they are here, so they are looked at now
 
     @property

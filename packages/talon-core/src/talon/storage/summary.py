@@ -11,6 +11,7 @@ from typing import Any
 
 from talon.ir.document import Document, NodeRecord
 from talon.ir.errors import Diagnostic, TalonError, TalonFormatError
+from talon.ir.grouped import is_parameter
 from talon.ir.published import Meaning, Resolve, told
 from talon.plugins import registry
 
@@ -60,7 +61,7 @@ class FileInfo:
     providers: Mapping[str, str]
     """Type -> distribution and version that wrote it, where the file says so."""
     parameters: int
-    """Number of elements of all stored arrays, single numbers apart."""
+    """Number of elements of all stored arrays, single numbers apart, and what only says where others belong."""
     meanings: tuple[Meaning, ...] = ()
     """For a file of the published package: the fields that `read` sets for what that package executed."""
     refused: tuple[Diagnostic, ...] = ()
@@ -92,7 +93,12 @@ def summarise(path: Path, document: Document, resolve: Resolve) -> FileInfo:
         tuple((e.level, e.src, e.dst, e.delay) for e in document.edges),
         dict(sorted(Counter(node.type for node in nodes if node.path).items())),
         {node.type: node.provider for node in nodes if node.provider},
-        sum(prod(array.shape) for node in nodes for array in node.arrays.values() if array.shape),
+        sum(
+            prod(array.shape)
+            for node in nodes
+            for name, array in node.arrays.items()
+            if array.shape and is_parameter(name)
+        ),
         meanings,
         tuple(error.at(file=str(path)).diagnostic for error in refused),
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from talon.ir.arrays import ArrayRef
 from talon.ir.document import Document, EdgeRecord, NodeRecord
+from talon.ir.grouped import is_parameter
 from talon.storage.backend import Progress
 from talon.storage.collector import uncollected
 from talon.storage.index import layout
@@ -191,6 +192,7 @@ def info(path: str, size: int, header: Header, tables: Tables, source: Source) -
         if row in used and (said := f"{words[by]} {words[version]}".strip()):
             providers[words[name]] = said
     dt, metadata = told_of_graph(outermost_attributes(tables))
+    counted = np.array([is_parameter(word) for word in words], bool)[tables["array.field"]]
     return FileInfo(
         path,
         size,
@@ -203,5 +205,5 @@ def info(path: str, size: int, header: Header, tables: Tables, source: Source) -
         Rows(len(tables["edge.level"]), lazily.edge),
         types=dict(sorted((name, count) for name, count in types.items() if count)),
         providers=providers,
-        parameters=int(tables.arrays.sizes[tables["array.rank"] > 0].sum()),
+        parameters=int(tables.arrays.sizes[(tables["array.rank"] > 0) & counted].sum()),
     )
