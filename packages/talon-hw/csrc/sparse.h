@@ -1,28 +1,26 @@
 /* Sparse layers: every active input, ascending, adds to the outputs it is joined to. One accumulator per output starts at
    bias + 0 and takes its products in ascending input index, each rounded before it is added. */
 
-/* How many inputs ahead synapses are asked for: their places follow no pattern that the processor could see. */
-#define SPARSE_AHEAD 2
-/* Bytes that come at once. */
-#define SPARSE_LINE 64
+/* Values that lie in one line of a cache. */
+#define SPARSE_LINE 16
 
-static inline void NAME(sparse_fetch)(const talon_synapses *s, int32_t input) {
-    const char *index = (const char *)(s->index + s->ends[input]), *value = (const char *)(s->value + s->ends[input]);
-    const ptrdiff_t bytes = (ptrdiff_t)sizeof(float) * (s->ends[input + 1] - s->ends[input]);
-    for (ptrdiff_t at = 0; at < bytes; at += SPARSE_LINE) {
-        __builtin_prefetch(index + at);
-        __builtin_prefetch(value + at);
-    }
-}
-
-/* The outputs of one input differ, so that no sum depends on another one. */
+/* y += x * value, at the places of `index`. The outputs of one input differ, so that no sum depends on another one.
+   Meanwhile what comes next is fetched, whose place follows no pattern that the processor could see. */
 static inline void NAME(sparse_scatter)(float *restrict y, float x, const int32_t *restrict index,
-                                        const float *restrict value, ptrdiff_t count) {
-    if (x == 1.0f) {
-        for (ptrdiff_t k = 0; k < count; k++) y[index[k]] += value[k];
-    } else {
-        for (ptrdiff_t k = 0; k < count; k++) y[index[k]] += x * value[k];
+                                        const float *restrict value, ptrdiff_t count, ptrdiff_t next) {
+    ptrdiff_t k = 0;
+    for (; k + SPARSE_LINE <= count; k += SPARSE_LINE) {
+        __builtin_prefetch(index + next + k);
+        __builtin_prefetch(value + next + k);
+        if (x == 1.0f) {
+            for (ptrdiff_t j = k; j < k + SPARSE_LINE; j++) y[index[j]] += value[j];
+        } else {
+            for (ptrdiff_t j = k; j < k + SPARSE_LINE; j++) y[index[j]] += x * value[j];
+        }
     }
+    __builtin_prefetch(index + next + k);
+    __builtin_prefetch(value + next + k);
+    for (; k < count; k++) y[index[k]] += x * value[k];
 }
 
 static int NAME(sparse)(const talon_sparse *c) {
@@ -35,9 +33,9 @@ static int NAME(sparse)(const talon_sparse *c) {
         int64_t synops = 0;
         NAME(begin)(y, c->bias, 1, s->out);
         for (ptrdiff_t e = 0; e < events; e++) {
-            const int64_t from = s->ends[c->index[e]], count = s->ends[c->index[e] + 1] - from;
-            if (e + SPARSE_AHEAD < events) NAME(sparse_fetch)(s, c->index[e + SPARSE_AHEAD]);
-            NAME(sparse_scatter)(y, x[c->index[e]], s->index + from, s->value + from, count);
+            const int32_t input = c->index[e], next = c->index[e + 1 < events ? e + 1 : e];
+            const int64_t from = s->ends[input], count = s->ends[input + 1] - from;
+            NAME(sparse_scatter)(y, x[input], s->index + from, s->value + from, count, s->ends[next] - from);
             synops += count;
         }
         c->synops[row] = synops;
