@@ -148,7 +148,12 @@ def test_synapses_that_lie_are_refused() -> None:
         with pytest.raises(ValueError, match="expected"):
             module.synapses(*[*right[:place], wrong, *right[place + 1 :]])
     x, y = np.ones((2, 3), np.float32), np.zeros((2, 4), np.float32)
-    counts, binary, index, sums = np.zeros(2, np.int64), np.zeros(2, np.uint8), np.zeros(3 + module.WIDE, np.int32), y[0]
+    counts, binary, index, sums = (
+        np.zeros(2, np.int64),
+        np.zeros(2, np.uint8),
+        np.zeros(3 + module.WIDE, np.int32),
+        y[0],
+    )
     call = (2, synapses, x, None, y, counts, binary, index, sums, None)
     assert module.sparse(*call) == module.EVENT
     assert y.tolist() == [[1, 1, 0, 1]] * 2

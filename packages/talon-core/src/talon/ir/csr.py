@@ -163,7 +163,9 @@ class CSR(Grouped):
 
     def _with(self, data: np.ndarray, indptr: np.ndarray | None = None, indices: np.ndarray | None = None) -> CSR:
         made = CSR.__new__(CSR)
-        made._set(self.indptr if indptr is None else indptr, self.indices if indices is None else indices, data, self.shape)
+        made._set(
+            self.indptr if indptr is None else indptr, self.indices if indices is None else indices, data, self.shape
+        )
         return made
 
     def by_columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -245,7 +247,9 @@ def _whole(name: str, value: Any) -> np.ndarray:
     if array.ndim == 1 and not array.size and not hasattr(value, "dtype"):
         array = array.astype(np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise wrong(f"{name} is no line of whole numbers", "one axis of an integer dtype", f"{array.dtype} {array.shape}")
+        raise wrong(
+            f"{name} is no line of whole numbers", "one axis of an integer dtype", f"{array.dtype} {array.shape}"
+        )
     if array.dtype == np.uint64 and array.size and int(array.max()) >> 63:
         raise wrong(f"{name} has a number that is too large", f"below {1 << 63}", array.max())
     return array.astype(np.int64, copy=False)

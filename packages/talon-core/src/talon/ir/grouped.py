@@ -184,4 +184,3 @@ def is_parameter(key: str) -> bool:
     """Whether the items of a stored array are parameters."""
     _, between, part = key.partition(BETWEEN)
     return not between or part not in PLACES
-
