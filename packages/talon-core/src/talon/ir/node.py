@@ -281,7 +281,7 @@ class Node(Declared):
             if value is None or (not field.required and value is field.absent):
                 continue
             if isinstance(field, ArrayField):
-                if small_only and (isinstance(value, ArrayRef) or value.size > SMALL or not field.early):
+                if small_only and (isinstance(value, ArrayRef) or elements(value) > SMALL or not field.early):
                     continue
             try:
                 field.check(getattr(self, name) if isinstance(field, ArrayField) else value)
