@@ -59,6 +59,11 @@ class ArrayRef:
         return Derived(self, function, self.dtype if dtype is None else dtype, self.shape if shape is None else shape)
 
     @property
+    def file(self) -> str | None:
+        """The file in which the values are, if that is known."""
+        return None
+
+    @property
     def nbytes(self) -> int:
         return math.prod(self.shape) * int(self.dtype.itemsize)
 

@@ -91,11 +91,16 @@ class GroupRef(ArrayRef):
             raise TalonFormatError(
                 "T303",
                 f"the arrays of {field!r} do not fit together: {d.message}",
+                file=self.file,
                 node=node or None,
                 expected=d.expected,
                 found=d.found,
                 help="get an undamaged copy",
             ) from error
+
+    @property
+    def file(self) -> str | None:
+        return next((ref.file for ref in self.parts.values() if ref.file is not None), None)
 
     @property
     def nbytes(self) -> int:
