@@ -19,7 +19,7 @@ def info(out: Output, file: str, trusted: bool) -> None:
     Example: talon info net.t1c
     """
     from talon.ir.node import HINTS
-    from talon.ir.values import thaw
+    from talon.ir.values import brief, thaw
     from talon.storage import info as file_info
 
     found = file_info(file, trusted=trusted)
@@ -47,7 +47,9 @@ def info(out: Output, file: str, trusted: bool) -> None:
     for kind, count in found.types.items():
         out.line(f"    {count:>5} {kind:<20} {found.providers.get(kind, '')}".rstrip())
     for key, value in found.metadata.items():
-        text = repr(thaw(value)) if not hasattr(value, "shape") or value.size <= 8 else f"{value.dtype}{value.shape}"
+        text = (
+            brief(thaw(value), 101) if not hasattr(value, "shape") or value.size <= 8 else f"{value.dtype}{value.shape}"
+        )
         out.line(f"  {key}: {text if len(text) <= 100 else text[:97] + '...'}")
     for path, field, value in found.meanings:
         out.line(f"  read as      {path}.{field} = {value!r}, what the published package executes")
@@ -56,4 +58,4 @@ def info(out: Output, file: str, trusted: bool) -> None:
     for node in found.nodes:
         hints = {n: v for n, v in node.attrs.items() if n in HINTS}
         if hints:
-            out.line(f"  hints of {node.path!r}: {thaw(hints)}")
+            out.line(f"  hints of {node.path!r}: {brief(thaw(hints), 1000)}")

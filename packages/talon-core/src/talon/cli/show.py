@@ -85,10 +85,10 @@ def edge_text(end: str, delay: int | None) -> str:
 def value_text(value: Any) -> str:
     """A value on one line; arrays by dtype, shape and range."""
     from talon.ir.grouped import Grouped, elements
-    from talon.ir.values import thaw
+    from talon.ir.values import brief, thaw
 
     if not hasattr(value, "dtype"):
-        text = repr(thaw(value))
+        text = brief(thaw(value))
         return text if len(text) <= 60 else text[:57] + "..."
     if isinstance(value, Grouped):
         return f"{value!r}, {value_text(value.parts()[value.values])}" if elements(value) else repr(value)

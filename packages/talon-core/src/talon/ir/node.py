@@ -20,7 +20,7 @@ from talon.ir.fields import MISSING, ArrayField, Field, Shape, TypeField
 from talon.ir.grouped import Grouped, GroupRef, elements, reference
 from talon.ir.ports import ONE_IN_ONE_OUT, Ports
 from talon.ir.quantized import Quantized
-from talon.ir.values import thaw
+from talon.ir.values import brief, thaw
 
 Usage = tuple[str, Sequence[Shape]]
 
@@ -357,8 +357,8 @@ def show(name: str, value: Any) -> str:
         return f"{name}={value.dtype}{list(value.shape)}"
     if isinstance(value, np.ndarray):
         return f"{name}={value.item()!r}"
-    shown = repr(thaw(value))
-    return f"{name}={shown if len(shown) <= 60 else shown[:57] + '...'}"
+    text = brief(thaw(value))
+    return f"{name}={text if len(text) <= 60 else text[:57] + '...'}"
 
 
 def findings(node: Node, path: str) -> Iterator[Diagnostic]:
