@@ -21,6 +21,11 @@ class ArrayRef:
 
     __slots__ = ("_load", "dtype", "shape")
 
+    @property
+    def kind(self) -> type[Any] | None:
+        """What it refers to, where that is no array."""
+        return None
+
     def __init__(self, dtype: Any, shape: tuple[int, ...], load: Callable[[], np.ndarray]) -> None:
         self.dtype = np.dtype(dtype)
         self.shape = tuple(int(n) for n in shape)
@@ -62,6 +67,11 @@ class ArrayRef:
     def file(self) -> str | None:
         """The file in which the values are, if that is known."""
         return None
+
+    @property
+    def elements(self) -> int:
+        """How many parameters it holds."""
+        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NoReturn, Protocol
 
 import numpy as np
@@ -156,6 +156,10 @@ class CSR(Grouped):
     def astype(self, dtype: Any) -> CSR:
         """A copy with elements of another dtype."""
         return self._with(self.data.astype(dtype))
+
+    def scaled(self, scale: np.ndarray, product: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> CSR:
+        """A matrix whose elements are `product(elements, scales)`."""
+        return self._with(product(self.data, np.broadcast_to(scale, self.shape)[self.rows, self.indices]))
 
     def copy(self) -> CSR:
         """A matrix that shares no array with this one."""

@@ -237,8 +237,9 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
     names = cls._tables.names
     # Files have no None: a field that must be given and is not there was given as None.
     values: dict[str, Any] = dict.fromkeys(cls._tables.nullable)
-    attrs, arrays = from_records(record.attrs, record.arrays, record.path)
-    for key, value in (*attrs.items(), *gathered(arrays, attrs, record.path).items()):
+    stored = gathered(record.arrays, record.attrs, record.path)
+    attrs, arrays = from_records(record.attrs, stored, record.path)
+    for key, value in (*attrs.items(), *arrays.items()):
         if key not in names:
             raise TalonFormatError(
                 "T304",

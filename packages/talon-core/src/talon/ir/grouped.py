@@ -4,7 +4,7 @@ own, `weight/indices`, and in a file a place of its own."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from math import prod
 from typing import Any, ClassVar, Self
 
@@ -49,6 +49,10 @@ class Grouped(ABC):
         """A value of another dtype that shares no values with this one."""
 
     @abstractmethod
+    def scaled(self, scale: np.ndarray, product: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Self:
+        """A value whose parameters are `product(parameters, scales)`; the scale broadcasts to the shape."""
+
+    @abstractmethod
     def copy(self) -> Self:
         """A value that shares no array with this one."""
 
@@ -61,6 +65,8 @@ class GroupRef(ArrayRef):
     """A value that is known by its parts, which are loaded when somebody asks for it. `where`: node and field."""
 
     __slots__ = ("kind", "parts", "where")
+
+    kind: type[Grouped]
 
     def __init__(self, kind: type[Grouped], parts: Mapping[str, ArrayRef], where: tuple[str, str] = ("", "")) -> None:
         self.kind, self.where = kind, where
@@ -101,6 +107,10 @@ class GroupRef(ArrayRef):
     @property
     def file(self) -> str | None:
         return next((ref.file for ref in self.parts.values() if ref.file is not None), None)
+
+    @property
+    def elements(self) -> int:
+        return prod(self.parts[self.kind.values].shape)
 
     @property
     def nbytes(self) -> int:
@@ -176,8 +186,8 @@ def grouped(kinds: Collection[type[Grouped]], parts: Parts, where: tuple[str, st
 
 def elements(value: Any) -> int:
     """How many parameters an array, or a reference to one, holds."""
-    if isinstance(value, GroupRef):
-        return prod(value.parts[value.kind.values].shape)
+    if isinstance(value, ArrayRef):
+        return value.elements
     return prod(value.parts()[value.values].shape) if isinstance(value, Grouped) else prod(value.shape)
 
 

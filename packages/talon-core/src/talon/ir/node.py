@@ -352,7 +352,8 @@ def show(name: str, value: Any) -> str:
         kind = value.kind if isinstance(value, GroupRef) else type(value)
         return f"{name}={kind.__name__}({value.dtype}{list(value.shape)}, {elements(value)} elements)"
     if isinstance(value, Quantized):
-        return f"{name}={value.bits} bits{list(value.shape)}"
+        matrix = "" if value.kind is None else f" {value.kind.__name__}"
+        return f"{name}={value.bits} bits{matrix}{list(value.shape)}"
     if isinstance(value, ArrayRef) or (isinstance(value, np.ndarray) and (value.size > 1 or value.ndim > 1)):
         return f"{name}={value.dtype}{list(value.shape)}"
     if isinstance(value, np.ndarray):

@@ -11,7 +11,7 @@ from talon.ir.arrays import ArrayRef, as_array, check_finite_range
 from talon.ir.csr import CSR, looks_sparse
 from talon.ir.errors import TalonValueError
 from talon.ir.fields.base import Field, Shape
-from talon.ir.grouped import Grouped, GroupRef
+from talon.ir.grouped import Grouped
 from talon.ir.values import same_array
 
 
@@ -49,7 +49,7 @@ class ArrayField(Field):
 
     def coerce(self, value: Any) -> Any:
         if isinstance(value, ArrayRef):
-            if isinstance(value, GroupRef) and value.kind not in self.kinds:
+            if value.kind is not None and value.kind not in self.kinds:
                 raise self.wrong_type(value, "an array")
             return value
         if CSR in self.kinds and looks_sparse(value):
