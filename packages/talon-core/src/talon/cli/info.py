@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import click
@@ -19,10 +20,12 @@ def info(out: Output, file: str, trusted: bool) -> None:
     Example: talon info net.t1c
     """
     from talon.ir.node import HINTS
+    from talon.ir.quantized import widths_of
     from talon.ir.values import brief, thaw
     from talon.storage import info as file_info
 
     found = file_info(file, trusted=trusted)
+    bits = Counter(width for node in found.nodes for width in widths_of(node.attrs))
     out.data = {
         "path": found.path,
         "size": found.size,
@@ -35,6 +38,7 @@ def info(out: Output, file: str, trusted: bool) -> None:
         "parameters": found.parameters,
         "types": found.types,
         "providers": found.providers,
+        "quantised": {f"{width}-bit": count for width, count in sorted(bits.items())},
         "metadata": thaw(found.metadata),
         "meanings": [meaning._asdict() for meaning in found.meanings],
     }
@@ -43,6 +47,9 @@ def info(out: Output, file: str, trusted: bool) -> None:
     out.line(f"  size         {found.size:,} bytes")
     out.line(f"  graph        {len(found.nodes) - 1} nodes, {len(found.edges)} edges")
     out.line(f"  parameters   {found.parameters:,}")
+    if bits:
+        fields = ", ".join(f"{count} {width}-bit" for width, count in sorted(bits.items()))
+        out.line(f"  quantised    {fields}")
     out.line(f"  step         {'not stated' if found.dt is None else f'{found.dt:g} s'}")
     for kind, count in found.types.items():
         out.line(f"    {count:>5} {kind:<20} {found.providers.get(kind, '')}".rstrip())

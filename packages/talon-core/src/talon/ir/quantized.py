@@ -27,6 +27,11 @@ SCALE = "_scale"
 """Behind the name of a quantised field, the name of the array that holds its scale."""
 
 
+def scale_of(key: str) -> str:
+    """The name of the array that holds the scale of a field."""
+    return key + SCALE
+
+
 class Quantized(ArrayRef):
     """The value `integers * scale` of a field, rounded to float32; it stands for the array wherever one is taken.
 
@@ -191,14 +196,22 @@ def scaled(scale: Any, shape: tuple[int, ...], rule: str) -> np.ndarray:
 def to_records(key: str, value: Quantized, arrays: dict[str, ArrayRef], attrs: dict[str, Any]) -> None:
     """Put a quantised field among the arrays and attributes of a stored node."""
     arrays |= stored_arrays(key, value.source)
-    arrays[key + SCALE] = ArrayRef.of(value.scale)
+    arrays[scale_of(key)] = ArrayRef.of(value.scale)
     attrs.setdefault(RECORD, {})[key] = {"bits": value.bits, "rule": value.rule}
 
 
 def scales_of(attrs: Mapping[str, Any]) -> set[str]:
     """The arrays of a stored node that are scales of others."""
     said = attrs.get(RECORD)
-    return {f"{key}{SCALE}" for key in said} if isinstance(said, Mapping) else set()
+    return set(map(scale_of, said)) if isinstance(said, Mapping) else set()
+
+
+def widths_of(attrs: Mapping[str, Any]) -> list[int]:
+    """The bits of each quantised field of a stored node, as far as the record says some."""
+    said = attrs.get(RECORD)
+    records = said.values() if isinstance(said, Mapping) else ()
+    bits = [record.get("bits") for record in records if isinstance(record, Mapping)]
+    return [width for width in bits if isinstance(width, int) and 2 <= width <= MOST_BITS]
 
 
 def from_records(
@@ -213,13 +226,13 @@ def from_records(
     if not isinstance(said, Mapping):
         raise damaged(node, "a mapping of fields", brief(said))
     for key, record in said.items():
-        integers, scale = found.get(key), found.pop(f"{key}{SCALE}", None)
+        integers, scale = found.get(key), found.pop(scale_of(key), None)
         if not isinstance(record, Mapping) or set(record) != {"bits", "rule"}:
             raise damaged(node, f"bits and rule of {key!r}", brief(record))
         if isinstance(integers, Parts):
             integers = reference(grouped((CSR,), integers, (node, key)))
         if integers is None or not isinstance(scale, ArrayRef):
-            raise damaged(node, f"the arrays {key!r} and {key + SCALE!r}", ", ".join(arrays) or "none")
+            raise damaged(node, f"the arrays {key!r} and {scale_of(key)!r}", ", ".join(arrays) or "none")
         if scale.dtype != np.float32:
             raise damaged(node, f"a scale of {key!r} of float32", str(scale.dtype))
         if math.prod(scale.shape) > math.prod(integers.shape):

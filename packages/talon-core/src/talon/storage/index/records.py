@@ -12,12 +12,12 @@ import numpy as np
 
 from talon.ir.arrays import ArrayRef
 from talon.ir.document import Document, EdgeRecord, NodeRecord
-from talon.ir.grouped import is_parameter
 from talon.storage.backend import Progress
 from talon.storage.collector import uncollected
 from talon.storage.index import layout
 from talon.storage.index.arrays import StoredArray
 from talon.storage.index.checking import Tables, Texts
+from talon.storage.index.counting import parameters
 from talon.storage.index.packing import Header
 from talon.storage.source import Source
 from talon.storage.summary import ArrayInfo, FileInfo, NodeInfo, told_of_graph
@@ -192,7 +192,6 @@ def info(path: str, size: int, header: Header, tables: Tables, source: Source) -
         if row in used and (said := f"{words[by]} {words[version]}".strip()):
             providers[words[name]] = said
     dt, metadata = told_of_graph(outermost_attributes(tables))
-    counted = np.array([is_parameter(word) for word in words], bool)[tables["array.field"]]
     return FileInfo(
         path,
         size,
@@ -205,5 +204,5 @@ def info(path: str, size: int, header: Header, tables: Tables, source: Source) -
         Rows(len(tables["edge.level"]), lazily.edge),
         types=dict(sorted((name, count) for name, count in types.items() if count)),
         providers=providers,
-        parameters=int(tables.arrays.sizes[(tables["array.rank"] > 0) & counted].sum()),
+        parameters=parameters(tables),
     )
