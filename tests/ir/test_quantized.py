@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from talon import ir
+from talon.cli.main import cli
 from talon.engine import run
+from talon.ir.declare import array
 from talon.ir.fingerprint import fingerprint
 from talon.ir.quantized import Quantized
+from talon.ir.values import same_value
 
 RNG = np.random.default_rng(3)
 SUFFIXES = [".t1c", ".zarr", ".zarr.zip"]
@@ -241,3 +247,129 @@ def test_damaged_records_are_one_error(tmp_path: Path, change: Any) -> None:
         ir.read(tmp_path / "net.t1c").validate()
     assert caught.value.code in ("T201", "T202", "T204", "T303", "T304")
     assert "fc" in str(caught.value)
+
+
+def sparse(*shape: int) -> Quantized:
+    integers = np.where(RNG.random(shape) < 0.3, RNG.integers(-7, 7, shape, endpoint=True), 0).astype(np.int8)
+    integers[0] = 0
+    scale = RNG.uniform(0.01, 1, (shape[0], 1)).astype(np.float32)
+    return Quantized(ir.CSR.from_dense(integers), scale, 4)
+
+
+def dense(weight: Quantized) -> Quantized:
+    return Quantized(weight.integers.toarray(), weight.scale, weight.bits, weight.rule)
+
+
+def test_a_sparse_weight_may_be_quantised() -> None:
+    weight = sparse(6, 9)
+    node = ir.Affine(weight)
+    assert isinstance(node.weight, ir.CSR)
+    assert node.weight.dtype == np.float32
+    assert np.array_equal(node.weight.toarray(), ir.Affine(dense(weight)).weight)
+    assert "weight=4 bits CSR[6, 9]" in repr(node)
+    assert node.parameter_count() == weight.integers.nnz
+    assert "CSR int8" in repr(node.quant["weight"])
+    for made in (pickle.loads(pickle.dumps(node)), copy.deepcopy(node), node.changed(metadata={"a": 1})):
+        assert made.quant["weight"].same_as(weight)
+        assert made.weight == node.weight
+    assert not node.same_as(ir.Affine(dense(weight)))
+    assert not node.same_as(ir.Affine(node.weight))
+    for scale in (np.float32(0.5), np.full((1, 9), 0.5), np.full((6, 9), 0.5)):
+        whole = Quantized(weight.integers, scale, 4).load().toarray()
+        assert np.array_equal(whole, weight.integers.toarray() * np.float32(0.5))
+
+
+def test_it_runs_on_every_engine_as_the_dense_one() -> None:
+    weight, bias = sparse(12, 20), some(12, bits=16)
+    nets = [
+        ir.Graph.chain(input=ir.Input([20]), fc=ir.Affine(w, bias), output=ir.Output([12]))
+        for w in (weight, dense(weight))
+    ]
+    x = RNG.standard_normal((4, 3, 20)) * (RNG.random((4, 3, 20)) < 0.5)
+    expected = run(nets[1], x, engine="reference").outputs["output"]
+    for engine in ("reference", "auto"):
+        assert np.array_equal(run(nets[0], x, engine=engine).outputs["output"], expected)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("lazy", [False, True])
+def test_files_hold_the_integers_of_sparse_weights(tmp_path: Path, suffix: str, lazy: bool) -> None:
+    first = ir.Graph.chain(input=ir.Input([40]), fc=ir.Affine(sparse(30, 40)), output=ir.Output([30]))
+    path = tmp_path / f"net{suffix}"
+    ir.write(path, first)
+    found = ir.read(path, lazy=lazy)
+    assert found.same_as(first)
+    assert fingerprint(found) == fingerprint(first)
+    assert ir.info(path).nodes[2].arrays["weight/data"].dtype == "int8"
+    found.load()
+    assert found.same_as(first)
+    assert ir.info(path).parameters == first.nodes["fc"].parameter_count()
+    if suffix == ".t1c":
+        with h5py.File(path, "r+") as file:
+            assert file["graph/nodes/fc/type"][()] == b"Quantized:Affine"
+        assert ir.read(path, lazy=lazy).same_as(first)
+
+
+def test_it_cannot_be_changed() -> None:
+    weight = some(2, 2)
+    for name in ("bits", "rule", "scale", "source", "shape", "dtype"):
+        with pytest.raises(ir.TalonError) as caught:
+            setattr(weight, name, getattr(weight, name))
+        assert caught.value.code == "T203"
+    with pytest.raises(ir.TalonError):
+        del weight.bits
+
+
+def test_only_fields_for_sparse_matrices_take_sparse_integers() -> None:
+    with pytest.raises(ir.TalonError) as caught:
+        ir.Affine(np.ones((6, 9), np.float32), sparse(6, 9))
+    assert caught.value.code == "T204"
+
+
+def test_no_field_has_the_name_of_the_scale_of_another() -> None:
+    for name in ("gain_scale", "quant"):
+        with pytest.raises(ir.TalonError) as caught:
+            type("Odd", (ir.Primitive,), {"gain": array("n", doc="a"), name: array("n", doc="b")})
+        assert caught.value.code == "T206"
+
+
+def test_parameters_of_files_are_integers_and_no_scales(tmp_path: Path) -> None:
+    first = graph()
+    for suffix in SUFFIXES:
+        ir.write(tmp_path / f"net{suffix}", first)
+        expected = sum(v.elements for node in first.nodes.values() for v in node.quant.values() if v.shape)
+        assert ir.info(tmp_path / f"net{suffix}").parameters == expected
+    with h5py.File(tmp_path / "net.t1c", "r+"):
+        pass
+    assert ir.info(tmp_path / "net.t1c").parameters == expected
+
+
+def test_commands_say_how_many_bits(tmp_path: Path) -> None:
+    ir.write(tmp_path / "net.t1c", graph())
+    told = CliRunner().invoke(cli, ["info", str(tmp_path / "net.t1c")]).output
+    assert re.search(r"quantised +1 2-bit, 1 4-bit, 2 16-bit, 1 24-bit", told)
+    told = CliRunner().invoke(cli, ["info", "--json", str(tmp_path / "net.t1c")]).output
+    assert json.loads(told)["data"]["quantised"] == {"2-bit": 1, "4-bit": 1, "16-bit": 2, "24-bit": 1}
+    told = CliRunner().invoke(cli, ["show", str(tmp_path / "net.t1c"), "conv"]).output
+    assert "4-bit, scale float32" in told
+
+
+def test_graphs_keep_a_record_of_the_quantisation(tmp_path: Path) -> None:
+    notes = {
+        "target": {"id": "generic-mesh", "sha256": "ab" * 32},
+        "calibration": {"sha256": "cd" * 32, "shape": (4, 2, 3, 8, 8)},
+        "ledger": [
+            {"pass": "fold", "node": "conv", "field": "weight", "before": np.float32(1.5), "after": None},
+            {"pass": "scale", "node": "sub/fc", "field": "bias", "before": [], "after": {"bits": 8, "rule": "pow2"}},
+        ],
+        "activations": {"sub/conv.out": np.array([0.5, 2**-7], np.float32), "x:0": np.zeros((0,), np.int16)},
+    }
+    first = graph().changed(metadata={"quantisation": notes})
+    for suffix in SUFFIXES:
+        ir.write(tmp_path / f"net{suffix}", first)
+        found = ir.read(tmp_path / f"net{suffix}")
+        assert same_value(found.metadata, first.metadata)
+        assert found.same_as(first)
+    with h5py.File(tmp_path / "net.t1c", "r+"):
+        pass
+    assert same_value(ir.read(tmp_path / "net.t1c").metadata, first.metadata)

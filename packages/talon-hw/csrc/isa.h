@@ -10,12 +10,14 @@
 #include "neuron.h"
 
 #include "affine.h"
+#include "sparse.h"
 #include "conv.h"
 #include "maps.h"
 
 const talon_kernels NAME(talon) = {
     .name = QUOTED(ISA),
     .affine = NAME(affine),
+    .sparse = NAME(sparse),
     .conv = NAME(conv),
     .neuron = NAME(neuron),
     .pool = NAME(pool),

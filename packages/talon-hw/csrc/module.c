@@ -1,5 +1,5 @@
 /* Python's door to the kernels: checks that buffers hold what the numbers say, and lets other threads run meanwhile. */
-#include "buffers.h"
+#include "synapses.h"
 
 static const talon_kernels *kernels;
 
@@ -27,6 +27,35 @@ static PyObject *affine(PyObject *self, PyObject *args) {
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         mode = kernels->affine(&c);
+        Py_END_ALLOW_THREADS
+    }
+    return done(&held, mode);
+}
+
+static PyObject *sparse(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *weight, *x, *bias, *y, *synops, *binary, *index, *sum, *after;
+    talon_sparse c = {0};
+    talon_neuron n = {0};
+    int mode = 0;
+    Py_ssize_t rows;
+    if (!PyArg_ParseTuple(args, "nOOOOOOOOO", &rows, &weight, &x, &bias, &y, &synops, &binary, &index, &sum, &after))
+        return NULL;
+    const synapses *found = PyCapsule_GetPointer(weight, SYNAPSES);
+    if (found == NULL) return NULL;
+    buffers held = {.count = 0};
+    c.rows = rows, c.synapses = &found->c;
+    c.x = FLOATS(x, "x", rows * found->c.in);
+    c.bias = FLOATS_OR_NONE(bias, "bias", found->c.out);
+    c.y = after == Py_None ? INTO(y, "y", rows * found->c.out, float) : NULL;
+    c.synops = INTO(synops, "synops", rows, int64_t);
+    c.binary = INTO(binary, "binary", rows, uint8_t);
+    c.index = INTO(index, "index", found->c.in + TALON_WIDE, int32_t);
+    c.sum = after == Py_None ? NULL : INTO(sum, "sum", found->c.out, float);
+    c.neuron = fed(&held, after, &n, rows, found->c.out);
+    if (!PyErr_Occurred()) {
+        Py_BEGIN_ALLOW_THREADS
+        mode = kernels->sparse(&c);
         Py_END_ALLOW_THREADS
     }
     return done(&held, mode);
@@ -228,6 +257,8 @@ static PyObject *isa(PyObject *self, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"affine", affine, METH_VARARGS, "rows, in, out, crossover, x, weight, bias, y, active, binary, index, masks, neurons"},
+    {"synapses", joined, METH_VARARGS, "in, out, count, ends, index, value: a sparse weight by inputs, checked"},
+    {"sparse", sparse, METH_VARARGS, "rows, synapses, x, bias, y, synops, binary, index, sum, neurons"},
     {"conv", conv, METH_VARARGS,
      "rows, groups, in, out, crossover, size, kernel, stride, pad, dilation, osize, x, weight, runs, bias, y, fan, synops, "
      "binary, scratch, index, neurons"},

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature or a constant changes; module.c tells Python, which refuses a library that was not rebuilt. */
-#define TALON_API 3
+#define TALON_API 4
 
 /* How a layer with weights goes through its inputs. Both add in the same order and agree to the bit. */
 enum { TALON_EVENT = 1, TALON_DENSE = 2 };
@@ -47,6 +47,27 @@ typedef struct {
     double crossover;
     const talon_neuron *neuron; /* what the sums go to, or NULL */
 } talon_affine;
+
+/* A sparse weight by inputs: those of input i are from ends[i] to ends[i + 1]. */
+typedef struct {
+    ptrdiff_t in, out;
+    const int64_t *ends;  /* (in + 1) */
+    const int32_t *index; /* the outputs: of one input ascending, each once */
+    const float *value;
+} talon_synapses;
+
+typedef struct {
+    ptrdiff_t rows;
+    const talon_synapses *synapses;
+    const float *x;    /* (rows, in) */
+    const float *bias; /* (out) or NULL */
+    float *y;          /* (rows, out); unused with neurons */
+    int64_t *synops;   /* (rows) */
+    uint8_t *binary;   /* (rows) */
+    int32_t *index;    /* scratch: (in + TALON_WIDE) */
+    float *sum;        /* scratch: (out), with neurons */
+    const talon_neuron *neuron;
+} talon_sparse;
 
 typedef struct {
     ptrdiff_t rows, groups, in, out; /* in, out: channels of one group */
@@ -87,6 +108,7 @@ typedef struct {
 typedef struct {
     const char *name;
     int (*affine)(const talon_affine *);
+    int (*sparse)(const talon_sparse *);
     int (*conv)(const talon_conv *);
     void (*neuron)(const talon_neuron *);
     void (*pool)(const talon_pool *);

@@ -57,6 +57,19 @@ static inline ptrdiff_t NAME(active)(const float *restrict x, ptrdiff_t count, i
         found += __builtin_popcount(mask);
         at = _mm512_add_epi32(at, next);
     }
+#else
+    for (; i + TALON_WIDE <= count; i += TALON_WIDE) {
+        /* All at once where none is active, which most are not where few spike. */
+        uint64_t pairs[TALON_WIDE / 2], any = 0;
+        memcpy(pairs, x + i, sizeof pairs);
+        for (int k = 0; k < TALON_WIDE / 2; k++) any |= pairs[k];
+        if ((any & UINT64_C(0x7fffffff7fffffff)) == 0) continue;
+        for (ptrdiff_t k = i; k < i + TALON_WIDE; k++) {
+            index[found] = (int32_t)k;
+            found += x[k] != 0.0f;
+            odd |= (x[k] != 0.0f) & (x[k] != 1.0f);
+        }
+    }
 #endif
     for (; i < count; i++) {
         index[found] = (int32_t)i;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import click
@@ -19,10 +20,12 @@ def info(out: Output, file: str, trusted: bool) -> None:
     Example: talon info net.t1c
     """
     from talon.ir.node import HINTS
-    from talon.ir.values import thaw
+    from talon.ir.quantized import widths_of
+    from talon.ir.values import brief, thaw
     from talon.storage import info as file_info
 
     found = file_info(file, trusted=trusted)
+    bits = Counter(width for node in found.nodes for width in widths_of(node.attrs))
     out.data = {
         "path": found.path,
         "size": found.size,
@@ -35,6 +38,7 @@ def info(out: Output, file: str, trusted: bool) -> None:
         "parameters": found.parameters,
         "types": found.types,
         "providers": found.providers,
+        "quantised": {f"{width}-bit": count for width, count in sorted(bits.items())},
         "metadata": thaw(found.metadata),
         "meanings": [meaning._asdict() for meaning in found.meanings],
     }
@@ -43,11 +47,16 @@ def info(out: Output, file: str, trusted: bool) -> None:
     out.line(f"  size         {found.size:,} bytes")
     out.line(f"  graph        {len(found.nodes) - 1} nodes, {len(found.edges)} edges")
     out.line(f"  parameters   {found.parameters:,}")
+    if bits:
+        fields = ", ".join(f"{count} {width}-bit" for width, count in sorted(bits.items()))
+        out.line(f"  quantised    {fields}")
     out.line(f"  step         {'not stated' if found.dt is None else f'{found.dt:g} s'}")
     for kind, count in found.types.items():
         out.line(f"    {count:>5} {kind:<20} {found.providers.get(kind, '')}".rstrip())
     for key, value in found.metadata.items():
-        text = repr(thaw(value)) if not hasattr(value, "shape") or value.size <= 8 else f"{value.dtype}{value.shape}"
+        text = (
+            brief(thaw(value), 101) if not hasattr(value, "shape") or value.size <= 8 else f"{value.dtype}{value.shape}"
+        )
         out.line(f"  {key}: {text if len(text) <= 100 else text[:97] + '...'}")
     for path, field, value in found.meanings:
         out.line(f"  read as      {path}.{field} = {value!r}, what the published package executes")
@@ -56,4 +65,4 @@ def info(out: Output, file: str, trusted: bool) -> None:
     for node in found.nodes:
         hints = {n: v for n, v in node.attrs.items() if n in HINTS}
         if hints:
-            out.line(f"  hints of {node.path!r}: {thaw(hints)}")
+            out.line(f"  hints of {node.path!r}: {brief(thaw(hints), 1000)}")

@@ -107,6 +107,10 @@ def echo(text: str) -> None:
         raise OutputGone(exit_of("T301")) from None
 
 
+MOST_BITS = 4096
+"""Python writes no decimal numbers of more than 4,300 digits."""
+
+
 def paint(text: str, style: str, err: bool) -> str:
     """Coloured text on a terminal, unless NO_COLOR is set."""
     stream = sys.stderr if err else sys.stdout
@@ -125,7 +129,7 @@ def is_number(text: str) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can say it: arrays and tuples as lists, numbers that are not finite as words."""
+    """A value as JSON can say it: arrays and tuples as lists, numbers that are not finite or very long as words."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
@@ -134,4 +138,6 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return hex(value)
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

@@ -72,10 +72,21 @@ def field_rows(node: Any) -> list[dict[str, Any]]:
         held = {**node.record.attrs, **{name: array.load() for name, array in node.record.arrays.items()}}
         return [{"name": n, "value": value_text(v), "unit": None, "doc": "as the file has it"} for n, v in held.items()]
     return [
-        {"name": n, "value": value_text(getattr(node, n)), "unit": field.unit, "doc": field.doc}
+        {
+            "name": n,
+            "value": quantised_text(node, n) + value_text(getattr(node, n)),
+            "unit": field.unit,
+            "doc": field.doc,
+        }
         for n, field in node.fields.items()
         if n in node.given() or not field.kw_only
     ]
+
+
+def quantised_text(node: Any, name: str) -> str:
+    """What is said of a field in front of its values, if they are quantised."""
+    found = node.quant.get(name)
+    return "" if found is None else f"{found.bits}-bit, scale {value_text(found.scale)}; "
 
 
 def edge_text(end: str, delay: int | None) -> str:
@@ -84,11 +95,14 @@ def edge_text(end: str, delay: int | None) -> str:
 
 def value_text(value: Any) -> str:
     """A value on one line; arrays by dtype, shape and range."""
-    from talon.ir.values import thaw
+    from talon.ir.grouped import Grouped, elements
+    from talon.ir.values import brief, thaw
 
     if not hasattr(value, "dtype"):
-        text = repr(thaw(value))
+        text = brief(thaw(value))
         return text if len(text) <= 60 else text[:57] + "..."
+    if isinstance(value, Grouped):
+        return f"{value!r}, {value_text(value.parts()[value.values])}" if elements(value) else repr(value)
     if value.size <= 6:
         return f"{value.dtype} " + ", ".join(f"{v:.6g}" for v in value.ravel().tolist())
     shape = "x".join(map(str, value.shape))

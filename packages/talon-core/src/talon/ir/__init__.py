@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from talon.ir.arrays import ArrayRef as ArrayRef
     from talon.ir.check import CheckReport as CheckReport
+    from talon.ir.csr import CSR as CSR
     from talon.ir.document import Document as Document
     from talon.ir.edges import Edge as Edge
     from talon.ir.errors import (

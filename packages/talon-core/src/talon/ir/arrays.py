@@ -21,6 +21,11 @@ class ArrayRef:
 
     __slots__ = ("_load", "dtype", "shape")
 
+    @property
+    def kind(self) -> type[Any] | None:
+        """What it refers to, where that is no array."""
+        return None
+
     def __init__(self, dtype: Any, shape: tuple[int, ...], load: Callable[[], np.ndarray]) -> None:
         self.dtype = np.dtype(dtype)
         self.shape = tuple(int(n) for n in shape)
@@ -29,7 +34,7 @@ class ArrayRef:
     @classmethod
     def of(cls, array: np.ndarray) -> ArrayRef:
         """A reference to an array that is already there."""
-        ref = cls.__new__(cls)
+        ref = Held.__new__(Held)
         ref.dtype, ref.shape, ref._load = array.dtype, array.shape, lambda: array
         return ref
 
@@ -59,6 +64,16 @@ class ArrayRef:
         return Derived(self, function, self.dtype if dtype is None else dtype, self.shape if shape is None else shape)
 
     @property
+    def file(self) -> str | None:
+        """The file in which the values are, if that is known."""
+        return None
+
+    @property
+    def elements(self) -> int:
+        """How many parameters it holds."""
+        return math.prod(self.shape)
+
+    @property
     def nbytes(self) -> int:
         return math.prod(self.shape) * int(self.dtype.itemsize)
 
@@ -67,6 +82,12 @@ class ArrayRef:
 
     def __repr__(self) -> str:
         return f"ArrayRef({self.dtype}, {self.shape})"
+
+
+class Held(ArrayRef):
+    """An array that is there already: loading it takes nothing."""
+
+    __slots__ = ()
 
 
 class Derived(ArrayRef):

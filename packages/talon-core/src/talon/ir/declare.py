@@ -32,6 +32,8 @@ from talon.ir.fields import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from talon.ir.csr import CSR, ByRows
+
 # Specifiers: typed as Any so that the annotation beside them speaks for the attribute.
 
 
@@ -46,10 +48,12 @@ def array(
     above: float | None = None,
     optional: bool = False,
     neutral: float | None = None,
+    sparse: bool = False,
 ) -> Any:
     """An array field. `default=None` lets it be left out, `optional=True` takes None (annotate `OptionalArray`).
 
-    `neutral` is the value of every element that None stands for.
+    `neutral` is the value of every element that None stands for. `sparse=True` takes sparse matrices too and gives
+    `ir.CSR` for them (annotate `SparseArray`).
     """
     return ArrayField(
         shape,
@@ -61,6 +65,7 @@ def array(
         above=above,
         optional=optional,
         neutral=neutral,
+        sparse=sparse,
     )
 
 
@@ -198,6 +203,16 @@ if TYPE_CHECKING:
         def __get__(self, instance: object | None, owner: type) -> Any: ...
         def __set__(self, instance: object, value: ArrayLike | None) -> None: ...
 
+    class SparseArray:
+        """Annotation of a required array that may be a sparse matrix."""
+
+        @overload
+        def __get__(self, instance: None, owner: type) -> ArrayField: ...
+        @overload
+        def __get__(self, instance: object, owner: type) -> np.ndarray | CSR: ...
+        def __get__(self, instance: object | None, owner: type) -> Any: ...
+        def __set__(self, instance: object, value: ArrayLike | CSR | ByRows) -> None: ...
+
     class Pair:
         """Annotation of two whole numbers, for which one may be given."""
 
@@ -271,4 +286,4 @@ if TYPE_CHECKING:
         def __set__(self, instance: object, value: Mapping[str, Any] | None) -> None: ...
 
 else:
-    Array = OptionalArray = Pair = OptionalPair = Padding = Ints = Factors = SampleType = Metadata = Field
+    Array = OptionalArray = SparseArray = Pair = OptionalPair = Padding = Ints = Factors = SampleType = Metadata = Field

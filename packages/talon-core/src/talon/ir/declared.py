@@ -22,8 +22,9 @@ from talon.ir.declare import (
 )
 from talon.ir.errors import TalonTypeError
 from talon.ir.fields import ArrayField, Field, IntField
+from talon.ir.quantized import RECORD, scale_of
 
-RESERVED = ("type", "nodes", "edges")
+RESERVED = ("type", "nodes", "edges", RECORD)
 """Keys that files use for themselves, beside the fields of a node."""
 
 
@@ -98,6 +99,7 @@ class Declared:
         # An overriding declaration keeps the place of the field that it overrides; positional fields come first.
         fields = {**cls.fields, **own}
         cls.fields = {n: f for keyword in (False, True) for n, f in fields.items() if f.kw_only is keyword}
+        refuse_clash(cls)
         cls.symbolic = tuple(
             (n, f)
             for n, f in cls.fields.items()
@@ -107,6 +109,20 @@ class Declared:
         cls._tables = Tables.of(cls.fields)
         if "__init__" not in vars(cls):
             cls.__signature__ = signature_of(cls.fields)
+
+
+def refuse_clash(cls: type[Declared]) -> None:
+    """Raise where a field has the name under which files hold the scale of another one."""
+    scales = {scale_of(f.key): n for n, f in cls.fields.items() if isinstance(f, ArrayField)}
+    for name, field in cls.fields.items():
+        if field.key in scales:
+            raise TalonTypeError(
+                "T206",
+                f"{cls.__name__} cannot have a field called {name!r}",
+                expected="a name that nothing else has",
+                found=f"the key {field.key!r}, under which files hold the scale of {scales[field.key]!r} if quantised",
+                help="give the field another name",
+            )
 
 
 def signature_of(fields: Mapping[str, Field]) -> Signature:

@@ -16,7 +16,9 @@ import numpy as np
 from talon.ir.arrays import ArrayRef
 from talon.ir.edges import make_edge
 from talon.ir.errors import TalonError, TalonFormatError, pip_line, suggest
+from talon.ir.fields import ArrayField
 from talon.ir.graph import Graph
+from talon.ir.grouped import Parts, gathered, grouped, stored_arrays
 from talon.ir.migration import current
 from talon.ir.node import Node
 from talon.ir.opaque import Opaque
@@ -72,7 +74,8 @@ def newer(expected: str, found: str, by: str) -> TalonFormatError:
 class NodeRecord:
     """A node: its path (`"sub/fc1"`; the outermost graph is `""`), type, who provides it, and its field values.
 
-    `attrs` are plain values by stored name, `arrays` the array fields. `free` names the attributes whose declaration
+    `attrs` are plain values by stored name, `arrays` the array fields; of one that is a group of arrays (`ir.CSR`) each
+    part as `"weight/indices"`. `free` names the attributes whose declaration
     does not say their type. `published` says what the published package must be given to compute the same.
     """
 
@@ -137,7 +140,7 @@ def to_document(graph: Graph, provider: Callable[[type], tuple[str, str]], write
             if isinstance(value, Quantized):
                 to_records(declared.key, value, record.arrays, record.attrs)
             elif declared.is_array:
-                record.arrays[declared.key] = value if isinstance(value, ArrayRef) else ArrayRef.of(value)
+                record.arrays |= stored_arrays(declared.key, value)
             else:
                 record.attrs[declared.key] = declared.plain(value)
         record.free = free[cls] | {RECORD} if RECORD in record.attrs else free[cls]
@@ -234,7 +237,8 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
     names = cls._tables.names
     # Files have no None: a field that must be given and is not there was given as None.
     values: dict[str, Any] = dict.fromkeys(cls._tables.nullable)
-    attrs, arrays = from_records(record.attrs, record.arrays, record.path)
+    stored = gathered(record.arrays, record.attrs, record.path)
+    attrs, arrays = from_records(record.attrs, stored, record.path)
     for key, value in (*attrs.items(), *arrays.items()):
         if key not in names:
             raise TalonFormatError(
@@ -246,7 +250,10 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
                 help=suggest(key, names, pip_line(record.provider, upgrade=True)),
             )
         name = names[key]
-        if cls.fields[name].is_array:
+        declared = cls.fields[name]
+        if isinstance(value, Parts):
+            value = grouped(declared.kinds if isinstance(declared, ArrayField) else (), value, (record.path, name))
+        elif declared.is_array:
             # There is nothing to be lazy about in a single number.
             if isinstance(value, ArrayRef) and not value.shape and not isinstance(value, Quantized):
                 value = value.load()

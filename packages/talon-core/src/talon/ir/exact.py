@@ -51,6 +51,21 @@ def affine(x: np.ndarray, weight_t: np.ndarray, bias: np.ndarray | None) -> np.n
     return total
 
 
+def affine_by_columns(
+    x: np.ndarray, columns: tuple[np.ndarray, np.ndarray, np.ndarray], outs: int, bias: np.ndarray | None
+) -> np.ndarray:
+    """`affine` with a sparse weight `(out, in)` by columns, as `CSR.by_columns` gives it."""
+    ends, rows, values = columns
+    total = np.zeros((x.shape[0], outs), x.dtype)
+    if bias is not None:
+        total += bias
+    # Input after input; the outputs of one differ, so that each is added to once.
+    for i in np.flatnonzero((x != 0).any(axis=0)):
+        own = slice(ends[i], ends[i + 1])
+        total[:, rows[own]] += x[:, i, None] * values[own]
+    return total
+
+
 def convolve(
     x: np.ndarray,
     weight: np.ndarray,

@@ -63,6 +63,7 @@ FACADE: dict[str, str] = {
     "Ports": "talon.ir.ports:Ports",
     "InPort": "talon.ir.ports:InPort",
     "ArrayRef": "talon.ir.arrays:ArrayRef",
+    "CSR": "talon.ir.csr:CSR",
     "Document": "talon.ir.document:Document",
     "CheckReport": "talon.ir.check:CheckReport",
     "Diagnostic": "talon.ir.errors:Diagnostic",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -18,9 +17,10 @@ from talon.ir.errors import (
     TalonFrozenError,
 )
 from talon.ir.fields import MISSING, ArrayField, Field, Shape, TypeField
+from talon.ir.grouped import Grouped, GroupRef, elements, reference
 from talon.ir.ports import ONE_IN_ONE_OUT, Ports
 from talon.ir.quantized import Quantized
-from talon.ir.values import thaw
+from talon.ir.values import brief, thaw
 
 Usage = tuple[str, Sequence[Shape]]
 
@@ -133,7 +133,7 @@ class Node(Declared):
                 lazy[name] = ref.detached_all()
                 continue
             array = self.__dict__[name] = ref.detached()
-            lazy[name] = ArrayRef.of(array)
+            lazy[name] = reference(array)
 
     def implied_type(self, name: str) -> Mapping[str, np.ndarray] | None:
         """What `input_type` or `output_type` is when it was not declared but follows from the parameters alone."""
@@ -157,13 +157,13 @@ class Node(Declared):
             if value is not None and is_stored(field, value):
                 yield field, value
 
-    def raw(self, name: str) -> np.ndarray | ArrayRef | None:
-        """An array field without loading it: the array where it is there, else its reference; integers and their scale
+    def raw(self, name: str) -> np.ndarray | Grouped | ArrayRef | None:
+        """An array field without loading it: the value where it is there, else its reference; integers and their scale
         where it is quantised."""
         values = self.__dict__
         ref: ArrayRef | None = values["_lazy"].get(name) if "_lazy" in values else None
         if name in values and not isinstance(ref, Quantized):
-            value: np.ndarray | None = values[name]
+            value: np.ndarray | Grouped | None = values[name]
             return value
         assert ref is not None  # or the field would be there
         return ref
@@ -207,7 +207,7 @@ class Node(Declared):
     def parameter_count(self) -> int:
         """Number of elements of all arrays that are set; those of nested nodes count there."""
         values = [value for n, value in self.given().items() if self.fields[n].is_array and value is not None]
-        return sum(prod(value.shape) for value in values)
+        return sum(map(elements, values))
 
     def changed(self, **fields: Any) -> Self:
         """A copy with some fields changed."""
@@ -281,7 +281,7 @@ class Node(Declared):
             if value is None or (not field.required and value is field.absent):
                 continue
             if isinstance(field, ArrayField):
-                if small_only and (isinstance(value, ArrayRef) or value.size > SMALL or not field.early):
+                if small_only and (isinstance(value, ArrayRef) or elements(value) > SMALL or not field.early):
                     continue
             try:
                 field.check(getattr(self, name) if isinstance(field, ArrayField) else value)
@@ -314,7 +314,8 @@ class Node(Declared):
             n: v.detached_all() if isinstance(v, Quantized) else v.load() if isinstance(v, ArrayRef) else v
             for n, v in self.given().items()
         }
-        return rebuild(type(self), {n: v.copy() if isinstance(v, np.ndarray) else v for n, v in values.items()})
+        copied = {n: v.copy() if isinstance(v, (np.ndarray, Grouped)) else v for n, v in values.items()}
+        return rebuild(type(self), copied)
 
     def __repr__(self) -> str:
         parts = [show(n, self.raw(n) if self.fields[n].is_array else v) for n, v in self.given().items()]
@@ -347,14 +348,18 @@ def rebuild(cls: type[T], values: dict[str, Any]) -> T:
 
 def show(name: str, value: Any) -> str:
     """A field in a repr: arrays by dtype and shape (scalars by value), long values cut short."""
+    if isinstance(value, (Grouped, GroupRef)):
+        kind = value.kind if isinstance(value, GroupRef) else type(value)
+        return f"{name}={kind.__name__}({value.dtype}{list(value.shape)}, {elements(value)} elements)"
     if isinstance(value, Quantized):
-        return f"{name}={value.bits} bits{list(value.shape)}"
+        matrix = "" if value.kind is None else f" {value.kind.__name__}"
+        return f"{name}={value.bits} bits{matrix}{list(value.shape)}"
     if isinstance(value, ArrayRef) or (isinstance(value, np.ndarray) and (value.size > 1 or value.ndim > 1)):
         return f"{name}={value.dtype}{list(value.shape)}"
     if isinstance(value, np.ndarray):
         return f"{name}={value.item()!r}"
-    shown = repr(thaw(value))
-    return f"{name}={shown if len(shown) <= 60 else shown[:57] + '...'}"
+    text = brief(thaw(value))
+    return f"{name}={text if len(text) <= 60 else text[:57] + '...'}"
 
 
 def findings(node: Node, path: str) -> Iterator[Diagnostic]:

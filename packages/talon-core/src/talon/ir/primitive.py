@@ -9,6 +9,7 @@ import numpy as np
 from talon.ir.arrays import ArrayRef
 from talon.ir.errors import TalonError
 from talon.ir.fields import ArrayField, Shape
+from talon.ir.grouped import Grouped
 from talon.ir.node import Node
 from talon.ir.quantized import Quantized
 
@@ -47,7 +48,10 @@ class Primitive(Node):
         for name, field in self.fields.items():
             if isinstance(field, ArrayField):
                 value = getattr(self, name)
-                values[name] = None if value is None else np.array(value, dtype=dtype)
+                if isinstance(value, Grouped):
+                    values[name] = value.astype(dtype)
+                else:
+                    values[name] = None if value is None else np.array(value, dtype=dtype)
         copy = type(self).restore(values)
         copy.__dict__["_prepared"] = {}
         return copy

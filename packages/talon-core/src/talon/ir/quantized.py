@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from talon.ir.arrays import ArrayRef
-from talon.ir.errors import TalonFormatError, TalonTypeError, TalonValueError
-from talon.ir.values import read_only
+from talon.ir.arrays import ArrayRef, Held
+from talon.ir.csr import CSR
+from talon.ir.errors import TalonFormatError, TalonFrozenError, TalonTypeError, TalonValueError
+from talon.ir.grouped import Grouped, Parts, grouped, reference, stored_arrays
+from talon.ir.values import brief, read_only, same_array
 
 RULES = ("pow2", "float")
 """What a scale may be: a power of two, or any positive number."""
@@ -25,44 +27,60 @@ SCALE = "_scale"
 """Behind the name of a quantised field, the name of the array that holds its scale."""
 
 
+def scale_of(key: str) -> str:
+    """The name of the array that holds the scale of a field."""
+    return key + SCALE
+
+
 class Quantized(ArrayRef):
     """The value `integers * scale` of a field, rounded to float32; it stands for the array wherever one is taken.
 
-    `integers`: int8, int16 or int32 of the field's shape, at most `2 ** (bits - 1) - 1` in size (zero point 0).
+    `integers`: int8, int16 or int32 of the field's shape, at most `2 ** (bits - 1) - 1` in size (zero point 0); an
+    `ir.CSR` of them where the field takes sparse matrices.
     `scale`: positive float32 that broadcasts to that shape: one for all, or `(out, 1, ...)`, one per output channel.
     `bits`: 2 to 32, the width that a target stores. `rule`: `"pow2"` where every scale is a power of two, or `"float"`.
 
-    Raises `TalonTypeError` (T204) and `TalonValueError` (T201, T202) for anything else; integers of a file are looked
-    at when they are loaded.
+    Immutable. Raises `TalonTypeError` (T204) and `TalonValueError` (T201, T202) for anything else; integers of a file
+    are looked at when they are loaded.
     """
 
     __slots__ = ("bits", "rule", "scale", "source")
 
+    bits: int
+    rule: str
+    scale: np.ndarray
+    source: ArrayRef
+
     def __init__(self, integers: Any, scale: Any, bits: int, rule: str = "float") -> None:
-        if not isinstance(integers, ArrayRef):
-            integers = ArrayRef.of(np.asarray(integers))
-        if integers.dtype.name not in INTEGERS:
+        there = not isinstance(integers, ArrayRef)
+        source = reference(integers if isinstance(integers, (ArrayRef, Grouped)) else np.asarray(integers))
+        if source.dtype.name not in INTEGERS:
             raise TalonTypeError(
-                "T204", "integers have the wrong type", expected=" or ".join(INTEGERS), found=integers.dtype
+                "T204", "integers have the wrong type", expected=" or ".join(INTEGERS), found=source.dtype
             )
         if isinstance(bits, bool) or not isinstance(bits, int) or not 2 <= bits <= MOST_BITS:
-            raise TalonValueError("T202", "bits is out of range", expected=f"2 to {MOST_BITS}", found=repr(bits))
-        if rule not in RULES:
-            raise TalonValueError("T202", "rule is a word", expected=" or ".join(map(repr, RULES)), found=repr(rule))
-        self.source: ArrayRef = integers
-        self.bits, self.rule = bits, rule
-        self.scale = scaled(scale, integers.shape, rule)
-        super().__init__(np.float32, integers.shape, self.values)
-        if type(integers) is ArrayRef:
+            raise TalonValueError("T202", "bits is out of range", expected=f"2 to {MOST_BITS}", found=brief(bits))
+        if not isinstance(rule, str) or rule not in RULES:
+            raise TalonValueError("T202", "rule is a word", expected=" or ".join(map(repr, RULES)), found=brief(rule))
+        super().__init__(np.float32, source.shape, self.values)
+        self.source, self.bits, self.rule = source, bits, rule
+        self.scale = scaled(scale, self.shape, rule)
+        if there or isinstance(source, Held):
             self.integers  # noqa: B018 - they are here, so they are looked at now
 
     @property
-    def integers(self) -> np.ndarray:
-        """The integers, loaded and checked."""
+    def kind(self) -> type[Grouped] | None:
+        """What else than an array it is."""
+        return self.source.kind
+
+    @property
+    def integers(self) -> Any:
+        """The integers, loaded and checked: an array, or an `ir.CSR`."""
         found = self.source.load()
+        items = found.parts()[found.values] if isinstance(found, Grouped) else found
         most = self.most
-        if found.size and (int(found.max()) > most or int(found.min()) < -most):
-            worst = max(int(found.max()), int(found.min()), key=abs)
+        if items.size and (int(items.max()) > most or int(items.min()) < -most):
+            worst = max(int(items.max()), int(items.min()), key=abs)
             raise TalonValueError(
                 "T202", f"an integer needs more than {self.bits} bits", expected=f"{-most} to {most}", found=str(worst)
             )
@@ -73,15 +91,20 @@ class Quantized(ArrayRef):
         """The largest integer of this width; the smallest is as far from zero."""
         return int(2 ** (self.bits - 1) - 1)
 
-    def values(self) -> np.ndarray:
-        """The numbers that the integers stand for, float32."""
-        # The product in float64 is exact for up to 29 bits, so it is rounded once.
-        product = self.integers.astype(np.float64) * self.scale.astype(np.float64)
-        return np.asarray(product, np.float32)
+    def load(self) -> Any:
+        """The numbers that the integers stand for: an array, or an `ir.CSR`."""
+        values = self.values()
+        return values if isinstance(values, Grouped) else read_only(values)
+
+    detached = load
+
+    def values(self) -> Any:
+        integers = self.integers
+        return integers.scaled(self.scale, product) if isinstance(integers, Grouped) else product(integers, self.scale)
 
     def detached_all(self) -> Quantized:
         """The same, in no need of the file it came from."""
-        return Quantized(np.array(self.source.detached()), self.scale, self.bits, self.rule)
+        return Quantized(reference(own(self.source.detached())), self.scale, self.bits, self.rule)
 
     def part(self, index: Any) -> Quantized:
         """A slice of it."""
@@ -92,23 +115,58 @@ class Quantized(ArrayRef):
         """Equality of integers, scales and what is said of them."""
         return (
             isinstance(other, Quantized)
-            and (self.bits, self.rule, self.shape, self.source.dtype)
-            == (other.bits, other.rule, other.shape, other.source.dtype)
-            and np.array_equal(self.integers, other.integers)
-            and self.scale.shape == other.scale.shape
-            and np.array_equal(self.scale, other.scale)
+            and (self.bits, self.rule, self.shape, self.source.dtype, self.kind)
+            == (other.bits, other.rule, other.shape, other.source.dtype, other.kind)
+            and same_stored(self.integers, other.integers)
+            and same_array(self.scale, other.scale)
         )
+
+    @property
+    def file(self) -> str | None:
+        return self.source.file
+
+    @property
+    def elements(self) -> int:
+        return self.source.elements
 
     @property
     def nbytes(self) -> int:
         """Bytes of integers and scales."""
         return int(self.source.nbytes + self.scale.nbytes)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if hasattr(self, name):
+            raise TalonFrozenError(
+                "T203", f"a Quantized cannot be changed (tried to set {name!r})", help="make another: ir.Quantized(...)"
+            )
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise TalonFrozenError("T203", f"a Quantized cannot be changed (tried to delete {name!r})")
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return Quantized, (np.array(self.integers), self.scale, self.bits, self.rule)
+        return Quantized, (own(self.integers), self.scale, self.bits, self.rule)
 
     def __repr__(self) -> str:
-        return f"Quantized({self.bits} bits, {self.source.dtype}, {self.shape}, {self.rule} scale)"
+        kind = "" if self.kind is None else f"{self.kind.__name__} "
+        return f"Quantized({self.bits} bits, {kind}{self.source.dtype}, {self.shape}, {self.rule} scale)"
+
+
+def product(integers: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Integers times scales, float32."""
+    # In float64 the product is exact for up to 29 bits, so it is rounded once. One that is too large becomes infinite,
+    # which `check()` tells.
+    with np.errstate(over="ignore"):
+        return np.asarray(integers.astype(np.float64) * scale.astype(np.float64), np.float32)
+
+
+def own(value: Any) -> Any:
+    """A copy that is nobody else's."""
+    return value.copy() if isinstance(value, Grouped) else np.array(value)
+
+
+def same_stored(a: Any, b: Any) -> bool:
+    return bool(a.same_as(b)) if isinstance(a, Grouped) else same_array(a, b)
 
 
 def scaled(scale: Any, shape: tuple[int, ...], rule: str) -> np.ndarray:
@@ -116,7 +174,8 @@ def scaled(scale: Any, shape: tuple[int, ...], rule: str) -> np.ndarray:
     found = np.asarray(scale)
     if found.dtype.kind not in "fiu":
         raise TalonTypeError("T204", "scale has the wrong type", expected="float32", found=found.dtype)
-    found = found.astype(np.float32)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused below
+        found = found.astype(np.float32)
     try:
         fits = np.broadcast_shapes(found.shape, shape) == shape
     except ValueError:
@@ -136,28 +195,46 @@ def scaled(scale: Any, shape: tuple[int, ...], rule: str) -> np.ndarray:
 
 def to_records(key: str, value: Quantized, arrays: dict[str, ArrayRef], attrs: dict[str, Any]) -> None:
     """Put a quantised field among the arrays and attributes of a stored node."""
-    arrays[key] = value.source
-    arrays[key + SCALE] = ArrayRef.of(value.scale)
+    arrays |= stored_arrays(key, value.source)
+    arrays[scale_of(key)] = ArrayRef.of(value.scale)
     attrs.setdefault(RECORD, {})[key] = {"bits": value.bits, "rule": value.rule}
 
 
+def scales_of(attrs: Mapping[str, Any]) -> set[str]:
+    """The arrays of a stored node that are scales of others."""
+    said = attrs.get(RECORD)
+    return set(map(scale_of, said)) if isinstance(said, Mapping) else set()
+
+
+def widths_of(attrs: Mapping[str, Any]) -> list[int]:
+    """The bits of each quantised field of a stored node, as far as the record says some."""
+    said = attrs.get(RECORD)
+    records = said.values() if isinstance(said, Mapping) else ()
+    bits = [record.get("bits") for record in records if isinstance(record, Mapping)]
+    return [width for width in bits if isinstance(width, int) and 2 <= width <= MOST_BITS]
+
+
 def from_records(
-    attrs: Mapping[str, Any], arrays: Mapping[str, ArrayRef], node: str
-) -> tuple[dict[str, Any], dict[str, ArrayRef]]:
+    attrs: Mapping[str, Any], arrays: Mapping[str, ArrayRef | Parts], node: str
+) -> tuple[Mapping[str, Any], Mapping[str, ArrayRef | Parts]]:
     """Attributes and arrays of a stored node, in which quantised fields are arrays again. Raises `TalonFormatError`
     (T303) for a record that does not say what it must."""
     said = attrs.get(RECORD)
     if said is None:
-        return dict(attrs), dict(arrays)
+        return attrs, arrays
     plain, found = {k: v for k, v in attrs.items() if k != RECORD}, dict(arrays)
     if not isinstance(said, Mapping):
-        raise damaged(node, "a mapping of fields", f"{said!r:.80}")
+        raise damaged(node, "a mapping of fields", brief(said))
     for key, record in said.items():
-        integers, scale = found.get(key), found.pop(f"{key}{SCALE}", None)
+        integers, scale = found.get(key), found.pop(scale_of(key), None)
         if not isinstance(record, Mapping) or set(record) != {"bits", "rule"}:
-            raise damaged(node, f"bits and rule of {key!r}", f"{record!r:.80}")
-        if integers is None or scale is None:
-            raise damaged(node, f"the arrays {key!r} and {key + SCALE!r}", ", ".join(arrays) or "none")
+            raise damaged(node, f"bits and rule of {key!r}", brief(record))
+        if isinstance(integers, Parts):
+            integers = reference(grouped((CSR,), integers, (node, key)))
+        if integers is None or not isinstance(scale, ArrayRef):
+            raise damaged(node, f"the arrays {key!r} and {scale_of(key)!r}", ", ".join(arrays) or "none")
+        if scale.dtype != np.float32:
+            raise damaged(node, f"a scale of {key!r} of float32", str(scale.dtype))
         if math.prod(scale.shape) > math.prod(integers.shape):
             raise damaged(node, f"a scale of {key!r} that is no larger than its integers", f"shape {scale.shape}")
         try:

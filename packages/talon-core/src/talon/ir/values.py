@@ -84,6 +84,15 @@ def as_scalar(array: np.ndarray) -> Any:
     return array.item() if not array.ndim and array.dtype in (np.int64, np.float64, np.bool_) else array
 
 
+def brief(value: Any, most: int = 80) -> str:
+    """A value as messages show it, cut short."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no decimal numbers of more than 4,300 digits
+        text = f"{type(value).__name__} with a number of more than 4,300 digits"
+    return text[:most]
+
+
 def same_array(a: np.ndarray, b: np.ndarray) -> bool:
     """Equality to the bit: dtype, shape and bytes (NaN equals itself, 0.0 differs from -0.0)."""
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()

@@ -13,7 +13,7 @@ import numpy as np
 from talon.ir.arrays import ArrayRef
 from talon.ir.document import Document, NodeRecord
 from talon.ir.errors import Diagnostic, Findings, TalonError, TalonFormatError
-from talon.ir.values import as_scalar, same_value
+from talon.ir.values import as_scalar, brief, same_value
 from talon.storage.backend import Compares, for_reading
 from talon.storage.files import existing
 from talon.storage.hdf5.values import Absent, from_tree, tree_form
@@ -107,7 +107,7 @@ def first_difference(a: list[Any], b: list[Any]) -> tuple[object, object]:
 def shown(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.size > 8:
         return f"{value.dtype} {value.shape} with other values"
-    return f"{value!r:.80}"
+    return brief(value)
 
 
 def differs(what: str, tree: object, index: object, node: str | None = None) -> Diagnostic:

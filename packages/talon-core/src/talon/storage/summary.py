@@ -11,7 +11,9 @@ from typing import Any
 
 from talon.ir.document import Document, NodeRecord
 from talon.ir.errors import Diagnostic, TalonError, TalonFormatError
+from talon.ir.grouped import is_parameter
 from talon.ir.published import Meaning, Resolve, told
+from talon.ir.quantized import scales_of
 from talon.plugins import registry
 
 
@@ -60,7 +62,7 @@ class FileInfo:
     providers: Mapping[str, str]
     """Type -> distribution and version that wrote it, where the file says so."""
     parameters: int
-    """Number of elements of all stored arrays, single numbers apart."""
+    """Number of elements of all stored arrays, single numbers apart, what only says where others belong, and scales."""
     meanings: tuple[Meaning, ...] = ()
     """For a file of the published package: the fields that `read` sets for what that package executed."""
     refused: tuple[Diagnostic, ...] = ()
@@ -92,10 +94,16 @@ def summarise(path: Path, document: Document, resolve: Resolve) -> FileInfo:
         tuple((e.level, e.src, e.dst, e.delay) for e in document.edges),
         dict(sorted(Counter(node.type for node in nodes if node.path).items())),
         {node.type: node.provider for node in nodes if node.provider},
-        sum(prod(array.shape) for node in nodes for array in node.arrays.values() if array.shape),
+        sum(map(parameters, nodes)),
         meanings,
         tuple(error.at(file=str(path)).diagnostic for error in refused),
     )
+
+
+def parameters(node: NodeInfo) -> int:
+    """How many elements the parameters of a node have, single numbers apart."""
+    scales = scales_of(node.attrs)
+    return sum(prod(a.shape) for n, a in node.arrays.items() if a.shape and is_parameter(n) and n not in scales)
 
 
 def told_of_graph(attrs: Mapping[str, Any]) -> tuple[float | None, Mapping[str, Any]]:

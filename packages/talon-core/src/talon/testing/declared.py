@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
 import tempfile
 from contextlib import AbstractContextManager, nullcontext
@@ -15,6 +16,7 @@ from talon.engine import run
 from talon.ir.document import from_document, to_document, walk
 from talon.ir.errors import TalonError, TalonFrozenError
 from talon.ir.graph import Graph
+from talon.ir.grouped import Grouped
 from talon.ir.node import Node
 from talon.ir.primitives.boundary import Input
 from talon.plugins import registry, temporary
@@ -37,8 +39,8 @@ def construct(case: Sample) -> None:
             continue
         raise AssertionError(f"{name} can be changed")
     for name, field in node.fields.items():
-        array = getattr(node, name) if field.is_array else None
-        assert array is None or not array.flags.writeable, f"{name} is writable"
+        for array in arrays_of(getattr(node, name)) if field.is_array else ():
+            assert not array.flags.writeable, f"{name} is writable"
 
 
 def refuses(case: Sample) -> None:
@@ -88,9 +90,15 @@ def copies(case: Sample) -> None:
     twin = copy.deepcopy(case.node)
     assert twin.same_as(case.node), "it differs after a deepcopy"
     for name in case.node.given():
-        own = getattr(case.node, name)
-        shared = isinstance(own, np.ndarray) and np.shares_memory(own, getattr(twin, name))
-        assert not shared, f"{name} is shared with the deep copy"
+        pairs = zip(arrays_of(getattr(case.node, name)), arrays_of(getattr(twin, name)), strict=True)
+        assert not any(itertools.starmap(np.shares_memory, pairs)), f"{name} is shared with the deep copy"
+
+
+def arrays_of(value: Any) -> tuple[np.ndarray, ...]:
+    """The arrays that a field holds."""
+    if isinstance(value, Grouped):
+        return tuple(value.parts().values())
+    return (value,) if isinstance(value, np.ndarray) else ()
 
 
 def compares(case: Sample) -> None:

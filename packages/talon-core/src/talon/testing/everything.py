@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from talon.ir.csr import CSR
 from talon.ir.edges import Edge
 from talon.ir.graph import Graph
 from talon.ir.node import Node
@@ -84,6 +85,8 @@ def everything() -> Graph:
             }
         ),
         "whole": Affine(np.ones((300, 300), np.int16), np.ones(300, bool)),
+        "sparse": Affine.restore({"weight": CSR.from_dense(np.where(weight > 0.5, weight, 0))}),
+        "no synapse": Affine(CSR([0, 0, 0], [], np.zeros(0, np.int8), (2, 3))),
         "lif.ß": LIF(
             2,
             np.float32(1),

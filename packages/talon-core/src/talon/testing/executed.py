@@ -10,6 +10,7 @@ import numpy as np
 from talon.ir.errors import TalonError
 from talon.ir.fields import ArrayField, BoolField, ChoiceField, Field, Shape
 from talon.ir.graph import Graph
+from talon.ir.grouped import Grouped
 from talon.ir.node import Node
 from talon.ir.primitive import Composite, Primitive
 from talon.ir.primitives.boundary import Input
@@ -117,7 +118,7 @@ def dtypes(case: Sample) -> None:
             assert array.dtype == dtype, f"{name} is {array.dtype} in a run in {dtype}"
     values = {name: case.node.stored(name) for name in case.node.given()}
     for name, value in values.items():
-        if isinstance(value, np.ndarray):
+        if isinstance(value, (np.ndarray, Grouped)):
             values[name] = value.astype(np.float32).astype(np.float64)
     wide = dict(arrays(executed(Sample(type(case.node).restore(values), case.inputs), inputs)))
     for name, array in arrays(executed(case, inputs)):

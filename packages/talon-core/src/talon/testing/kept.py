@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from talon.ir.arrays import ArrayRef
+from talon.ir.csr import CSR
 from talon.ir.document import Document, NodeRecord, field_values, from_document, to_document
 from talon.ir.errors import TalonError
 from talon.ir.graph import Graph
@@ -69,6 +70,22 @@ def bits(dtype: Any, shape: tuple[int, ...]) -> SearchStrategy[np.ndarray]:
         return array
 
     return st.integers(0, 2**32 - 1).map(array)
+
+
+def matrices() -> SearchStrategy[CSR]:
+    """Sparse matrices of every dtype: with no elements, with a few, with all."""
+    from hypothesis import strategies as st
+
+    def matrix(drawn: tuple[str, tuple[int, int], float, int]) -> CSR:
+        dtype, shape, share, seed = drawn
+        there = np.random.default_rng(seed).random(shape) < share
+        data = np.random.default_rng(seed).bytes(int(there.sum()) * np.dtype(dtype).itemsize)
+        values = np.frombuffer(data, np.uint8)
+        indptr = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+        return CSR(indptr, np.nonzero(there)[1], (values % 2 if dtype == "?" else values).view(dtype), shape)
+
+    shares = st.sampled_from((0.0, 0.1, 1.0))
+    return st.tuples(st.sampled_from(DTYPES), st.sampled_from(LOOSE), shares, st.integers(0, 2**32 - 1)).map(matrix)
 
 
 def notes() -> SearchStrategy[Any]:
@@ -145,6 +162,8 @@ def with_loose(draw: Draw, graph: Graph) -> Graph:
     if draw(st.booleans()):
         weight = draw(bits(draw(st.sampled_from(DTYPES)), draw(st.sampled_from(LOOSE))))
         nodes[f"loose {len(nodes)}"] = Affine.restore({"weight": weight})
+    if draw(st.booleans()):
+        nodes[f"loose {len(nodes)}"] = Affine.restore({"weight": draw(matrices())})
     order = draw(st.permutations(list(nodes)))
     return Graph({name: nodes[name] for name in order}, graph.edges)
 

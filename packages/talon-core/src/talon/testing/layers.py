@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from talon.ir.csr import CSR
 from talon.ir.fields import Shape
 from talon.ir.node import Node
 from talon.ir.primitives import activation, normalization, spatial
@@ -64,7 +65,8 @@ Layer = Callable[[Dice, Shape], Node | None]
 def affine(dice: Dice, shape: Shape) -> Node | None:
     out = dice.between(1, 6)
     cls = dice.one_of((Affine, SpikingAffine))
-    node: Node = cls(dice.weight(out, shape[-1], fan_in=shape[-1]), dice.bias(out))
+    weight, bias = dice.weight(out, shape[-1], fan_in=shape[-1]), dice.bias(out)
+    node: Node = cls(CSR.from_dense(weight) if weight.ndim == 2 and dice.chance(25) else weight, bias)
     return node
 
 

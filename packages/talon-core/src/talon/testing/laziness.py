@@ -9,7 +9,7 @@ import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def weighted() -> Graph:
     return Graph({f"fc{side}": Affine(weight) for side, weight in squares.items()}, [])
 
 
-def weights(graph: Graph) -> list[np.ndarray]:
+def weights(graph: Graph) -> list[Any]:
     return [node.weight for node in graph.nodes.values() if isinstance(node, Affine)]
 
 

@@ -7,6 +7,7 @@ An author's own vectors are handed in beside them:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -38,7 +39,7 @@ from talon.testing.executed import (
     streams,
     uses_every_field,
 )
-from talon.testing.strategies import Sample, sample
+from talon.testing.strategies import Sample, sample, sparsely
 from talon.testing.trial import around
 
 CHECKS: tuple[Callable[[Sample], None], ...] = (
@@ -104,7 +105,8 @@ def check_golden(golden: Golden) -> None:
 def check_primitive(
     cls: type[Node], seeds: Iterable[int] = range(10), *, golden: Iterable[Golden] = (), unused: Iterable[str] = ()
 ) -> None:
-    """Run every check on a random instance for each seed, then the golden cases.
+    """Run every check on a random instance for each seed, and on one with sparse matrices where it takes them, then the
+    golden cases.
 
     `unused`: fields of a composite that it keeps for tools and does not compute with. Raises AssertionError, or what
     the primitive raised, with a note that names check and seed.
@@ -112,11 +114,11 @@ def check_primitive(
     ignored = frozenset(unused)
     for seed in seeds:
         case = replace(sample(cls, seed), unused=ignored)
-        for check in CHECKS:
+        for each, check in itertools.product(filter(None, (case, sparsely(case))), CHECKS):
             try:
-                check(case)
+                check(each)
             except Exception as error:
-                error.add_note(f"in check {check.__name__!r} of {cls.__name__}, seed {seed}: {case}")
+                error.add_note(f"in check {check.__name__!r} of {cls.__name__}, seed {seed}: {each}")
                 raise
     for number, given in enumerate(golden):
         assert type(given.node) is cls, f"golden case {number} is of {type(given.node).__name__}, not of {cls.__name__}"

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from talon.ir.arrays import ArrayRef, as_array, check_finite_range
+from talon.ir.csr import CSR, looks_sparse
 from talon.ir.errors import TalonValueError
 from talon.ir.fields.base import Field, Shape
+from talon.ir.grouped import Grouped
 from talon.ir.values import same_array
 
 
@@ -17,6 +19,7 @@ class ArrayField(Field):
     """A numeric array whose axes carry names; equal names must have equal lengths across a primitive's fields.
 
     `"*step out in"`: the first axis is optional, recognised by rank, and never unified. `shape=None` leaves it free.
+    `sparse`: a matrix by rows may stand in place of the array.
     """
 
     kind = "array"
@@ -30,10 +33,12 @@ class ArrayField(Field):
         above: float | None = None,
         optional: bool = False,
         neutral: float | None = None,
+        sparse: bool = False,
         **common: Any,
     ) -> None:
         super().__init__(**common)
         self.neutral = neutral
+        self.kinds: tuple[type[Grouped], ...] = (CSR,) if sparse else ()
         self.optional = optional or self.default is None
         self.shape = shape
         self.low = low
@@ -44,7 +49,11 @@ class ArrayField(Field):
 
     def coerce(self, value: Any) -> Any:
         if isinstance(value, ArrayRef):
+            if value.kind is not None and value.kind not in self.kinds:
+                raise self.wrong_type(value, "an array")
             return value
+        if CSR in self.kinds and looks_sparse(value):
+            return CSR.of(value)
         if value is None:
             if self.optional:
                 return None
@@ -67,6 +76,8 @@ class ArrayField(Field):
         return shape
 
     def check(self, value: Any) -> None:
+        if isinstance(value, CSR):
+            value = value.data
         if isinstance(value, np.ndarray):
             check_finite_range(self.name, value, self.low, self.above)
 
@@ -84,6 +95,8 @@ class ArrayField(Field):
     def same(self, a: Any, b: Any) -> bool:
         if a is None or b is None:
             return a is b
+        if isinstance(a, Grouped) or isinstance(b, Grouped):
+            return isinstance(a, Grouped) and a.same_as(b)
         return same_array(np.asarray(a), np.asarray(b))
 
     def range_text(self) -> str:

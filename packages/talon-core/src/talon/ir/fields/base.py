@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from talon.ir.errors import TalonTypeError, TalonValueError
-from talon.ir.values import same_value
+from talon.ir.values import brief, same_value
 
 Shape = tuple[int, ...]
 
@@ -90,8 +90,8 @@ class Field:
 
     def wrong_type(self, value: Any, expected: str) -> TalonTypeError:
         return TalonTypeError(
-            "T204", f"{self.name} takes {expected}", expected=expected, found=f"{type(value).__name__} {value!r:.80}"
+            "T204", f"{self.name} takes {expected}", expected=expected, found=f"{type(value).__name__} {brief(value)}"
         )
 
     def out_of_range(self, value: Any) -> TalonValueError:
-        return TalonValueError("T202", f"{self.name} is out of range", expected=self.range_text(), found=repr(value))
+        return TalonValueError("T202", f"{self.name} is out of range", expected=self.range_text(), found=brief(value))

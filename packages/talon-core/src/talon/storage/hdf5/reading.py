@@ -18,6 +18,7 @@ from h5py import h5d, h5g, h5l, h5o, h5s
 from talon.ir.arrays import ArrayRef
 from talon.ir.document import Document, EdgeRecord, NodeRecord, check_format, check_published
 from talon.ir.errors import TalonError, TalonFormatError
+from talon.ir.grouped import BETWEEN
 from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import MAX_DEPTH, as_scalar
 from talon.storage.backend import Progress
@@ -189,8 +190,12 @@ class Reader:
     def record(self, fields: dict[str, Any], kind: str, path: str) -> NodeRecord:
         record = NodeRecord(path, kind, *self.provided(kind, path))
         arrays = self.arrays.get(kind, ())
+        groups = {name.partition(BETWEEN)[0] for name in arrays if BETWEEN in name}
         for name, item in fields.items():
             if name == "type":
+                continue
+            if name in groups and isinstance(item, h5g.GroupID):
+                record.arrays |= self.parts(item, name, f"{path}.{name}" if path else name)
                 continue
             value = self.field(item, f"{path}.{name}" if path else name, 0)
             if isinstance(value, ArrayRef) and (value.shape or name in arrays):
@@ -206,6 +211,16 @@ class Reader:
             elif value is not None:
                 record.attrs[name] = value
         return record
+
+    def parts(self, group: Any, name: str, where: str) -> dict[str, ArrayRef]:
+        """The arrays of a field that is a group of them."""
+        found = {}
+        for part, item in self.members(group, where).items():
+            value = self.field(item, f"{where}{BETWEEN}{part}", 0) if isinstance(item, h5d.DatasetID) else None
+            if not isinstance(value, ArrayRef):
+                raise TalonFormatError("T303", f"{part!r} of a group of arrays is no array of numbers", node=where)
+            found[f"{name}{BETWEEN}{part}"] = value
+        return found
 
     def provided(self, kind: str, path: str) -> tuple[str, str, int]:
         """Distribution, version and schema: what is said of the node, else of its type, else those of a file of the

@@ -23,6 +23,7 @@ from h5py import h5d, h5f, h5g, h5p, h5s, h5t
 
 from talon.ir.document import PUBLISHED, Document, EdgeRecord, NodeRecord
 from talon.ir.errors import TalonError, TalonFileError
+from talon.ir.grouped import BETWEEN
 from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import same_value
 from talon.storage.backend import Progress
@@ -161,11 +162,15 @@ class _Tree:
         exactly, in tagged form."""
         self.text(group, "type", TYPE + record.type if RECORD in record.attrs else record.type)
         different: dict[str, Any] = {}
+        groups: dict[str, Any] = {"": group}
         for name, array in record.arrays.items():
+            outer, _, leaf = name.rpartition(BETWEEN)
+            if outer not in groups:
+                groups[outer] = self.group(group, outer)
             if name in record.published:
                 self.array(group, name, record.published[name])
                 different[name] = tagged(array.load())
-            elif (there := self.array(group, name, array.load())) is not None:
+            elif (there := self.array(groups[outer], leaf, array.load())) is not None:
                 placed[number, name] = there
         for name, value in record.attrs.items():
             form = ABSENT if name in OURS_ALONE else tree_form(record.published.get(name, value))

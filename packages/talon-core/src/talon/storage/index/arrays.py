@@ -29,6 +29,10 @@ class StoredArray(ArrayRef):
         self.shape = shape
         self.tables, self.source, self.row = tables, source, row
 
+    @property
+    def file(self) -> str:
+        return self.source.path
+
     def load(self) -> np.ndarray:
         """The values: a view of the index, a piece of the file, or above 64 KiB a map of it."""
         return self._proved(lazy=True)

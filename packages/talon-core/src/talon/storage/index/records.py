@@ -17,6 +17,7 @@ from talon.storage.collector import uncollected
 from talon.storage.index import layout
 from talon.storage.index.arrays import StoredArray
 from talon.storage.index.checking import Tables, Texts
+from talon.storage.index.counting import parameters
 from talon.storage.index.packing import Header
 from talon.storage.source import Source
 from talon.storage.summary import ArrayInfo, FileInfo, NodeInfo, told_of_graph
@@ -203,5 +204,5 @@ def info(path: str, size: int, header: Header, tables: Tables, source: Source) -
         Rows(len(tables["edge.level"]), lazily.edge),
         types=dict(sorted((name, count) for name, count in types.items() if count)),
         providers=providers,
-        parameters=int(tables.arrays.sizes[tables["array.rank"] > 0].sum()),
+        parameters=parameters(tables),
     )

@@ -20,6 +20,7 @@ class Layer(Op):
     """An op whose node has `weight` and `bias`. `crossover`: below this share of active inputs it goes by events."""
 
     kind: ClassVar[str]
+    direct = True
 
     def __init__(self, unit: Unit, node: Any, crossover: float) -> None:
         super().__init__(unit)
@@ -60,12 +61,6 @@ class Layer(Op):
     def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
         """What the node counts, from what the kernel has."""
 
-    @property
-    def form(self) -> tuple[int, ...]:
-        """The shape of a sample of outputs, in the op's layout."""
-        shape = self.unit.shapes[0]
-        return (*shape[1:], shape[0]) if self.last else shape
-
     def feeds(self, neuron: NeuronOp) -> bool:
         """Whether its sums can go to these neurons as they are made."""
         return self.last == neuron.last
@@ -73,7 +68,7 @@ class Layer(Op):
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         x = np.ascontiguousarray(arguments[0])
         lead: Any = x.shape[:2]
-        y, cost = self.room("y", (*lead, *self.form)), self.cost(lead)
+        y, cost = self.target(lead), self.cost(lead)
         if self.steps_alike:
             self.ways |= self.call(t, x, y, cost, None)
         else:
@@ -84,6 +79,8 @@ class Layer(Op):
 
 class Fused(Op):
     """Neurons with the layer that feeds them alone: its sums go to them while they are in the first cache."""
+
+    direct = True
 
     def __init__(self, layer: Layer, neuron: NeuronOp) -> None:
         super().__init__(neuron.unit)
@@ -101,7 +98,7 @@ class Fused(Op):
         layer, x = self.layer, np.ascontiguousarray(arguments[0])
         lead: Any = x.shape[:2]
         cost = layer.cost(lead)
-        y, spikes = self.neuron.results(lead)
+        y, spikes = self.target(lead), self.neuron.spikes(lead)
         if layer.steps_alike:
             layer.ways |= layer.call(t, x, None, cost, self.neuron.given(t, lead, y, None, spikes))
         else:

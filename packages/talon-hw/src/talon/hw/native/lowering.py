@@ -19,6 +19,8 @@ from talon.hw.native.neurons import NeuronOp
 from talon.hw.native.ops import Alias, Op, Stepwise, Timeless
 from talon.hw.native.options import Options
 from talon.hw.native.plugged import Plugged
+from talon.hw.native.sparse import SparseOp
+from talon.ir.csr import CSR
 from talon.ir.fields import Shape
 
 
@@ -54,6 +56,11 @@ def upsample(site: Site) -> Op | None:
     return NearestOp(site.unit, site.shapes) if node.mode == "nearest" else timeless(site)
 
 
+def affine(site: Site) -> Op | None:
+    node: Any = site.unit.node
+    return (SparseOp if isinstance(node.weight, CSR) else AffineOp)(site.unit, site.options)
+
+
 def relu(site: Site) -> Op | None:
     node: Any = site.unit.node
     # A slope that float32 rounds to zero keeps the sign of x, in numpy.
@@ -62,7 +69,7 @@ def relu(site: Site) -> Op | None:
 
 
 KERNELS: dict[str, Factory] = {
-    **dict.fromkeys(("Affine", "SpikingAffine"), lambda site: AffineOp(site.unit, site.options)),
+    **dict.fromkeys(("Affine", "SpikingAffine"), affine),
     **dict.fromkeys(
         ("Conv1d", "Conv2d", "SConv", "SDConv"), lambda site: ConvolutionOp(site.unit, site.shapes, site.options)
     ),

@@ -19,6 +19,7 @@ class NeuronOp(Op):
     """`v` is the membrane in the op's own layout, while it runs."""
 
     how = "native neuron"
+    direct = True
 
     def __init__(self, unit: Unit, shapes: tuple[Shape, ...], last: bool) -> None:
         assert isinstance(unit.node, Neuron)
@@ -43,7 +44,6 @@ class NeuronOp(Op):
         self.per_neuron = int(any(p.size > 1 for p in parameters))
         form = shape if self.per_neuron else ()
         self.parameters = [self.own(np.broadcast_to(p, form)) for p in parameters]
-        self.shape = (*shape[1:], shape[0]) if last else shape
         self.size = int(np.prod(shape, dtype=np.int64))
 
     def own(self, values: np.ndarray) -> np.ndarray:
@@ -63,9 +63,9 @@ class NeuronOp(Op):
     def restore(self) -> None:
         np.copyto(self.v, self.rooms["saved"])
 
-    def results(self, lead: tuple[int, int]) -> Arrays:
-        """Arrays for the spikes and their numbers."""
-        return self.room("y", (*lead, *self.shape)), self.room("spikes", lead, np.int64)
+    def spikes(self, lead: tuple[int, int]) -> np.ndarray:
+        """An array for the numbers of spikes."""
+        return self.room("spikes", lead, np.int64)
 
     def given(
         self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
@@ -79,7 +79,7 @@ class NeuronOp(Op):
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         x = np.ascontiguousarray(arguments[0])
         lead: Any = x.shape[:2]
-        y, spikes = self.results(lead)
+        y, spikes = self.target(lead), self.spikes(lead)
         wanted = traces.get("v")
         own = self.room("trace", y.shape) if wanted is not None else None
         library().neuron(x, self.given(t, lead, y, own, spikes))

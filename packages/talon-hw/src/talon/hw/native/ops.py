@@ -22,11 +22,14 @@ class Op:
 
     last = False
     how = "numpy step"
+    direct = False
+    """Whether its output goes where `into` says, and it keeps none of its arguments."""
 
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
         self.kept: dict[str, np.ndarray] = {}
         self.rooms: dict[str, np.ndarray] = {}
+        self.into: np.ndarray | None = None
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         """`n` steps from step `t` on. `arguments` and outputs are `(n, B, *shape)`, counts `(n, B)`; `traces` are
@@ -51,6 +54,16 @@ class Op:
     def restore(self) -> None:
         """Go back to what was saved."""
         self.unit.state = self.kept
+
+    @property
+    def form(self) -> tuple[int, ...]:
+        """The shape of a sample of the first output, in the op's layout."""
+        shape = self.unit.shapes[0]
+        return (*shape[1:], shape[0]) if self.last else shape
+
+    def target(self, lead: tuple[int, int]) -> np.ndarray:
+        """What the first output is written to."""
+        return self.room("y", (*lead, *self.form)) if self.into is None else self.into
 
     def room(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
         """An array to write to, the same one as long as its shape is."""

@@ -14,6 +14,7 @@ from talon.engine.wiring import Source, Tallies, Wiring
 from talon.hw.native.layers import Fused
 from talon.hw.native.layout import Signal, turned
 from talon.hw.native.lowering import fused, groups, join_up, lower
+from talon.hw.native.ops import Alias, Op
 from talon.hw.native.options import Options
 from talon.ir.primitive import Primitive
 
@@ -82,6 +83,7 @@ class Sweep:
             name: np.empty((task.steps, task.batch, *task.out_shapes[name][0]), task.dtype)
             for name in wiring.exits.values()
         }
+        self.heard = {self.origin(number): exit for number, exit in wiring.exits.items()}
         for start in range(0, task.steps, self.chunk):
             steps = min(self.chunk, task.steps - start)
             if self.halted:
@@ -94,6 +96,15 @@ class Sweep:
             op.hand_back()
         use = EngineUse("native", "", {op.unit.path: op.how for op in self.each})
         return Result(self.outputs, wiring.state(copied=True), Counts(self.tallies.found), self.records, use)
+
+    def origin(self, number: int) -> int:
+        """The node whose values an exit hands on as they are, or itself."""
+        while isinstance(self.ops[number], Alias):
+            arguments = self.wiring.units[number].arguments
+            if len(arguments) != 1 or len(arguments[0]) != 1 or arguments[0][0].delay or arguments[0][0].port:
+                break
+            number = arguments[0][0].node
+        return number
 
     def advance(self, start: int, steps: int) -> None:
         """All nodes over a chunk of steps."""
@@ -108,7 +119,9 @@ class Sweep:
             else:
                 self.compute(nodes[0], start, 0, steps, steps)
         for number, exit in self.wiring.exits.items():
-            self.outputs[exit][start : start + steps] = self.values[number, 0].whole(last=False)
+            output, value = self.outputs[exit][start : start + steps], self.values[number, 0].whole(last=False)
+            if value.ctypes.data != output.ctypes.data:
+                output[...] = value
         for record, (number, _, port) in self.places.items():
             if port is not None:
                 self.records[record][start : start + steps] = self.values[number, port].whole(last=False)
@@ -124,28 +137,45 @@ class Sweep:
         op = self.ops[number]
         if op is None:
             return
-        arguments = tuple([self.argument(sources, step, count, op.last) for sources in op.sources])
+        alone = count < steps
+        if alone and op.direct:
+            op.into = self.whole(number, op, start, step, steps)[step : step + 1]
+        arguments = tuple([self.argument(sources, step, count, op, place) for place, sources in enumerate(op.sources)])
         at = slice(start + step, start + step + count)
         traces = (
             {name: self.records[key][at] for key, name in self.traced[number]} if number in self.traced else NOTHING
         )
         result, counts = op.run(self.wiring.first + start + step, arguments, traces)
+        written, op.into = op.into is not None, None
         self.tallies.add(op.unit.path, at, counts)
         if isinstance(op, Fused):
             self.tallies.add(op.layer.unit.path, at, op.inner)
         for port, value in enumerate(result):
-            if count == steps:
+            if not alone:
                 self.values[number, port] = Signal(value, op.last)
-            else:
+            elif not written:
                 if step == 0:
                     self.values[number, port] = Signal(np.empty((steps, *value.shape[1:]), value.dtype), op.last)
                 self.values[number, port].array[step] = value[0]
 
-    def argument(self, sources: list[Source], step: int, count: int, last: bool) -> np.ndarray:
+    def whole(self, number: int, op: Op, start: int, step: int, steps: int) -> np.ndarray:
+        """What a node of a cycle gives over a chunk of steps, to be filled step by step: the output, where it is that,
+        or the same memory for every chunk."""
+        if step == 0:
+            exit = self.heard.get(number)
+            if exit is not None and (not op.last or len(op.form) < 2):
+                array = self.outputs[exit][start : start + steps]
+            else:
+                array = op.room("chunk", (steps, self.batch, *op.form))
+            self.values[number, 0] = Signal(array, op.last)
+        return self.values[number, 0].array
+
+    def argument(self, sources: list[Source], step: int, count: int, op: Op, place: int) -> np.ndarray:
         """The sum of the sources over `count` steps, in edge order."""
-        total = self.delivered(sources[0], step, count, last)
+        total = self.delivered(sources[0], step, count, op.last)
         for source in sources[1:]:
-            total = total + self.delivered(source, step, count, last)
+            other = self.delivered(source, step, count, op.last)
+            total = np.add(total, other, out=op.room(f"sum{place}", total.shape) if op.direct else None)
         return total
 
     def delivered(self, source: Source, step: int, count: int, last: bool) -> np.ndarray:

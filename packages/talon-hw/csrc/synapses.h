@@ -1,0 +1,70 @@
+/* What Python holds of a sparse weight: checked once, so that no call need do it again. */
+#ifndef TALON_SYNAPSES_H
+#define TALON_SYNAPSES_H
+
+#include "buffers.h"
+
+#define SYNAPSES "talon.hw._native.synapses"
+
+typedef struct {
+    talon_synapses c;
+    buffers held;
+} synapses;
+
+static void forget(PyObject *capsule) {
+    synapses *found = PyCapsule_GetPointer(capsule, SYNAPSES);
+    if (found == NULL) return;
+    release(&found->held);
+    PyMem_Free(found);
+}
+
+/* Whether every input has outputs that are there, ascending, each once; else an error is set. */
+static int sound(const talon_synapses *c, Py_ssize_t count) {
+    int64_t before = 0;
+    for (ptrdiff_t i = 0; i <= c->in; i++) {
+        if (c->ends[i] < before || c->ends[i] > count || (i == 0 && c->ends[i] != 0)) {
+            PyErr_Format(PyExc_ValueError, "ends: expected to ascend from 0 to %zd, found %lld at %zd", count,
+                         (long long)c->ends[i], (Py_ssize_t)i);
+            return 0;
+        }
+        before = c->ends[i];
+    }
+    if (before != count) {
+        PyErr_Format(PyExc_ValueError, "ends: expected %zd as the last, found %lld", count, (long long)before);
+        return 0;
+    }
+    for (ptrdiff_t i = 0; i < c->in; i++)
+        for (int64_t k = c->ends[i]; k < c->ends[i + 1]; k++)
+            if (c->index[k] < 0 || c->index[k] >= c->out || (k > c->ends[i] && c->index[k] <= c->index[k - 1])) {
+                PyErr_Format(PyExc_ValueError, "index: expected to ascend below %zd, found %d for input %zd",
+                             (Py_ssize_t)c->out, (int)c->index[k], (Py_ssize_t)i);
+                return 0;
+            }
+    return 1;
+}
+
+/* in, out, count, ends (in + 1), index (count), value (count) -> what `sparse` takes. */
+static PyObject *joined(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *ends, *index, *value, *capsule = NULL;
+    Py_ssize_t in, out, count;
+    if (!PyArg_ParseTuple(args, "nnnOOO", &in, &out, &count, &ends, &index, &value)) return NULL;
+    if (in < 1 || out < 1 || in >= INT32_MAX || out > INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "in, out: expected 1 to what 32 bits say");
+        return NULL;
+    }
+    synapses *made = PyMem_Calloc(1, sizeof(synapses));
+    if (made == NULL) return PyErr_NoMemory();
+    made->c.in = in, made->c.out = out;
+    made->c.ends = memory(&made->held, ends, "ends", in + 1, sizeof(int64_t), 0, 0);
+    made->c.index = memory(&made->held, index, "index", count, sizeof(int32_t), 0, 0);
+    made->c.value = memory(&made->held, value, "value", count, sizeof(float), 0, 0);
+    if (!PyErr_Occurred() && sound(&made->c, count)) capsule = PyCapsule_New(made, SYNAPSES, forget);
+    if (capsule == NULL) {
+        release(&made->held);
+        PyMem_Free(made);
+    }
+    return capsule;
+}
+
+#endif

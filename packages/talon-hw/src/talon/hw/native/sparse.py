@@ -1,0 +1,63 @@
+"""Fully connected layers with a sparse weight by the C library."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from talon.engine.wiring import Unit
+from talon.hw.native.layers import Layer, bias_at
+from talon.hw.native.library import library
+from talon.hw.native.neurons import NeuronOp
+from talon.hw.native.ops import Arrays, Quantities
+from talon.hw.native.options import Options
+from talon.ir.csr import CSR
+from talon.ir.primitives.linear import Affine
+
+
+class SparseOp(Layer):
+    """It always goes by events: what is not there cannot be gone through."""
+
+    kind = "sparse affine"
+
+    def __init__(self, unit: Unit, options: Options) -> None:
+        assert isinstance(unit.node, Affine)
+        super().__init__(unit, unit.node, options.crossover(1.0))
+        weight = unit.node.weight
+        assert isinstance(weight, CSR)
+        self.weight = weight
+        self.rows = unit.shapes[0][:-1]
+        """Leading axes of a sample, which share the weights."""
+        self.macs = math.prod(self.rows) * weight.nnz
+        self.index = np.empty(weight.shape[1] + library().WIDE, np.int32)
+        self.sums = np.empty(weight.shape[0], np.float32)
+
+    def feeds(self, neuron: NeuronOp) -> bool:
+        return not self.rows and super().feeds(neuron)
+
+    def cost(self, lead: tuple[int, int]) -> Arrays:
+        shape = (*lead, *self.rows)
+        return self.room("synops", shape, np.int64), self.room("binary", shape, np.uint8)
+
+    def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
+        synops, binary = cost
+        if self.rows:
+            synops, binary = synops.reshape(*lead, -1).sum(axis=2), binary.reshape(*lead, -1).min(axis=2)
+        return {"macs": self.macs, "synops": synops, "binary_input": binary}
+
+    def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
+        synapses, bias = self.weights(t)
+        used: int = library().sparse(cost[0].size, synapses, x, bias, y, *cost, self.index, self.sums, neurons)
+        return used
+
+    def laid_out(self, t: int) -> tuple[Any, ...]:
+        """The weight by inputs, which is the same at all steps, and the bias."""
+        return self.node.prepared("synapses", self.joined), bias_at(self.node, t)
+
+    def joined(self) -> Any:
+        weight = self.weight
+        ends, outputs, values = self.node.by_inputs(weight)
+        own = np.asarray(ends, np.int64), np.asarray(outputs, np.int32), np.asarray(values, np.float32)
+        return library().synapses(weight.shape[1], weight.shape[0], weight.nnz, *own)
