@@ -151,6 +151,18 @@ def test_layers_that_meet_in_a_sum_share_their_unit() -> None:
     assert run(quantised, x, engine="integer").outputs["out"].shape == (20, 2, 4)
 
 
+def test_sparse_weights_become_dense_with_a_line_in_the_ledger() -> None:
+    weight = np.where(RNG.random((6, 9)) < 0.3, RNG.standard_normal((6, 9)), 0).astype(np.float32)
+    x = (RNG.random((20, 2, 9)) < 0.4).astype(np.float32)
+    graphs = [
+        ir.Graph.chain(input=ir.Input([9]), fc=ir.Affine(w), lif=ir.LIF(3.0, 3.0, 0.0, 0.5), output=ir.Output([6]))
+        for w in (weight, ir.CSR.from_dense(weight))
+    ]
+    dense, sparse = (hw.quantize(graph, calibration=x) for graph in graphs)
+    assert sparse.nodes["fc"].same_as(dense.nodes["fc"])
+    assert any("CSR" in line["before"] for line in sparse.quantization_config["origin"]["ledger"])
+
+
 def test_what_it_refuses() -> None:
     with pytest.raises(ir.TalonTargetError, match="no such method"):
         hw.quantize(net(), calibration=SPIKES, method="best")

@@ -16,6 +16,7 @@ import numpy as np
 from talon.hw.integers.arithmetic import factor_of
 from talon.hw.integers.record import QuantRecord
 from talon.ir import exact
+from talon.ir.csr import CSR
 from talon.ir.errors import TalonRunError
 from talon.ir.fields import Shape
 from talon.ir.primitive import Primitive
@@ -50,7 +51,8 @@ class Site:
         """The integers of a quantised field; a parameter that is 0 needs none."""
         quantised: Quantized | None = self.node.quant.get(field)
         if quantised is not None:
-            return quantised.integers.astype(np.int64)
+            found = quantised.integers
+            return np.asarray(found.toarray() if isinstance(found, CSR) else found, np.int64)
         value = getattr(self.node, field)
         if (np.asarray(value) == 0).all():
             return np.zeros(np.shape(value), np.int64)

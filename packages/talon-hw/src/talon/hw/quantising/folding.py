@@ -6,12 +6,14 @@ into the bias, and beta is the nearest that the target has.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from talon.hw.integers.arithmetic import Arithmetic, factor_of, tau_of
 from talon.hw.rewrites.pass_ import Work, scaled
+from talon.ir.csr import CSR
 from talon.ir.edges import Edge
 from talon.ir.edits import free
 from talon.ir.errors import TalonTargetError
@@ -20,6 +22,28 @@ from talon.ir.primitives.convolution import SDConv
 from talon.ir.primitives.linear import Affine
 
 FOLDED = "weights are multiplied and rounded before they are summed"
+
+
+DENSE = 1 << 26
+"""Elements of a sparse weight that is made dense."""
+
+
+def dense(work: Work) -> None:
+    """Sparse weights as arrays, with integers for every element. Raises `TalonTargetError` (T506) for large ones."""
+    for name, node in work.nodes():
+        weight = getattr(node, "weight", None)
+        if not isinstance(weight, CSR):
+            continue
+        if math.prod(weight.shape) > DENSE:
+            raise TalonTargetError(
+                "T506",
+                "the sparse weight is too large to be quantised",
+                node=name,
+                expected=f"at most {DENSE:,} elements, zeros counted",
+                found=f"{weight.shape[0]:,} x {weight.shape[1]:,}",
+                help="split the layer",
+            )
+        work.change(name, weight=weight.toarray())
 
 
 def gains(work: Work, numeric: Arithmetic) -> None:

@@ -70,7 +70,8 @@ def quantize(
     target = find_target(target)
     numeric = widths.arithmetic(target)
     legal = legalise(graph, target)
-    work = Work(legal.graph.flatten(), target, list(legal.ledger), "gains")
+    work = Work(legal.graph.flatten(), target, list(legal.ledger), "fold")
+    folding.dense(work)
     folding.gains(work, numeric)
     return Quantizer(work, numeric, Asked(bits, method, percentile, input_bits)).quantized(calibration, repeat)
 
