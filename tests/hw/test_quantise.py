@@ -228,3 +228,58 @@ def test_overflow() -> None:
     with pytest.raises(ir.TalonRunError, match="found -200"):
         overflowed(values, Register(8, "trap"))
     assert overflowed(values[2:5], Register(8, "trap")).tolist() == [-128, 0, 127]
+
+
+def test_the_report_compares_every_neuron() -> None:
+    graph = net()
+    quantised = hw.quantize(graph, calibration=SPIKES, bits=4)
+    report = hw.quantization_report(graph, quantised, SPIKES)
+    assert [layer.node for layer in report.layers] == ["l1", "l2", "l3"]
+    a = run(graph, SPIKES, record="*.spikes")
+    b = run(quantised, SPIKES, engine="integer", record="*.spikes")
+    for layer in report.layers:
+        x, y = a.spikes[layer.node], b.spikes[layer.node]
+        assert layer.rate_float == pytest.approx(x.mean())
+        assert layer.rate_integer == pytest.approx(y.mean())
+        assert layer.agreement == pytest.approx((x == y).mean())
+        never = (y.sum(axis=(0, 1)) == 0) & (x.sum(axis=(0, 1)) > 0)
+        assert layer.dead == never.sum()
+    assert all(proof.safe for proof in report.proofs)
+    assert "cannot overflow" in str(report)
+    assert {line["pass"] for line in report.ledger} >= {"quantise"}
+    with pytest.raises(ir.TalonTargetError, match="same neurons"):
+        hw.quantization_report(ir.Graph.chain(input=ir.Input([1, 12, 12]), output=ir.Output(None)), quantised, SPIKES)
+
+
+def test_membranes_at_their_limit_are_told() -> None:
+    graph = ir.Graph.chain(
+        input=ir.Input([4]),
+        fc=ir.Affine(-np.ones((3, 4), np.float32)),
+        lif=ir.IF(0.01),
+        output=ir.Output([3]),
+    )
+    quiet, loud = np.ones((2, 1, 4), np.float32), np.ones((4000, 1, 4), np.float32)
+    quantised = hw.quantize(graph, calibration=quiet)
+    (layer,) = hw.quantization_report(graph, quantised, loud).layers
+    assert 0 < layer.at_limit < 1
+
+
+def test_the_command(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from talon.cli.main import cli
+
+    ir.write(tmp_path / "net.t1c", net())
+    np.save(tmp_path / "x.npy", SPIKES)
+    asked = ["hw", "quantize", "net.t1c", "--calibration", "x.npy", "--bits", "4", "-o", "q.t1c"]
+    done = CliRunner().invoke(cli, asked)
+    assert done.exit_code == 0, done.output
+    for text in ("cannot overflow", "quantise: fc.weight", "l3", "--engine integer"):
+        assert text in done.output
+    assert ir.read(tmp_path / "q.t1c").nodes["fc"].quant["weight"].bits == 4
+    again = CliRunner().invoke(cli, asked)
+    assert again.exit_code == 2
+    assert "--force" in again.output
+    ran = CliRunner().invoke(cli, ["run", "q.t1c", "--input", "x.npy", "--engine", "integer", "--json"])
+    assert ran.exit_code == 0
+    assert '"engine": "integer"' in ran.output

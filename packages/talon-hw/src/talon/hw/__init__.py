@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from talon.hw.native.program import Session as Session
     from talon.hw.native.program import compile as compile
     from talon.hw.quantising.network import quantize as quantize
+    from talon.hw.quantising.report import QuantReport as QuantReport
+    from talon.hw.quantising.report import quantization_report as quantization_report
     from talon.hw.report import Finding as Finding
     from talon.hw.report import FitReport as FitReport
 else:
@@ -42,6 +44,8 @@ else:
             "Rewrite": "talon.hw.ledger:Rewrite",
             "Finding": "talon.hw.report:Finding",
             "FitReport": "talon.hw.report:FitReport",
+            "QuantReport": "talon.hw.quantising.report:QuantReport",
+            "quantization_report": "talon.hw.quantising.report:quantization_report",
             "quantize": "talon.hw.quantising.network:quantize",
             "compile": "talon.hw.native.program:compile",
             "Program": "talon.hw.native.program:Program",

@@ -1,8 +1,7 @@
-"""The group `talon hw`: skins over `hw.targets`, `hw.target`, `hw.check` and `hw.legalise`."""
+"""The group `talon hw`: skins over `hw.targets`, `hw.target`, `hw.check`, `hw.legalise` and `hw.quantize`."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,20 +11,12 @@ from talon.cli.command import group as command_group
 from talon.cli.exits import Exit
 from talon.cli.output import Output
 from talon.hw.demo import demo
-from talon.ir.errors import TalonFileError
+from talon.hw.names import DEFAULT, refuse_same, target_names
+from talon.hw.quantising.command import quantize
 
 if TYPE_CHECKING:
     from talon.hw.legalise import Legalised
     from talon.hw.report import FitReport
-
-DEFAULT = "generic-mesh"
-
-
-def target_names(ctx: click.Context) -> list[str]:
-    """For shells: the targets that there are."""
-    from talon import hw
-
-    return hw.targets()
 
 
 @click.group("hw")
@@ -120,12 +111,6 @@ def check(out: Output, file: str, name: str, fix: bool, output: str | None, forc
     return Exit.OK if report.ok else Exit.DOES_NOT_FIT
 
 
-def refuse_same(file: str, output: str) -> None:
-    """The network that was given is never replaced."""
-    if os.path.exists(output) and os.path.exists(file) and os.path.samefile(file, output):
-        raise TalonFileError("T308", "the new file is the old one", file=output, help="give the new file another name")
-
-
 def fixed(out: Output, found: Legalised, file: str, output: str, force: bool) -> Exit:
     """Write the new network, with what was rewritten and what could not be."""
     from talon.storage import write
@@ -170,5 +155,5 @@ def show_report(out: Output, report: FitReport) -> None:
 
 
 targets.add_command(show)
-for item in (targets, check, demo):
+for item in (targets, check, quantize, demo):
     group.add_command(item)

@@ -1,0 +1,24 @@
+"""What the commands of the group share: the default target, names for shells, and files that must not be replaced."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from talon.ir.errors import TalonFileError
+
+DEFAULT = "generic-mesh"
+
+
+def target_names(ctx: click.Context) -> list[str]:
+    """For shells: the targets that there are."""
+    from talon import hw
+
+    return hw.targets()
+
+
+def refuse_same(file: str, output: str) -> None:
+    """The network that was given is never replaced."""
+    if os.path.exists(output) and os.path.exists(file) and os.path.samefile(file, output):
+        raise TalonFileError("T308", "the new file is the old one", file=output, help="give the new file another name")

@@ -1,0 +1,157 @@
+"""What quantising changed: how the integers' spikes differ from the floats', neuron for neuron."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from talon.engine import run
+from talon.engine.inputs import batches
+from talon.engine.state import State
+from talon.engine.task import make_task
+from talon.hw.integers.engine import Run
+from talon.hw.integers.plan import Proof
+from talon.hw.integers.record import QuantRecord
+from talon.hw.quantising.calibration import STEPS
+from talon.ir.errors import TalonTargetError
+from talon.ir.graph import Graph
+from talon.ir.primitives.neurons import spread
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """The neurons of one node in both networks. Rates: spikes per neuron and step. `agreement`: share of all places
+    and steps in which both are alike. `dead`, `saturated`: neurons that never, or always, fire in integers and did not
+    in floats. `at_limit`: share of steps that leave a membrane at the end of its register."""
+
+    node: str
+    neurons: int
+    rate_float: float
+    rate_integer: float
+    agreement: float
+    dead: int
+    saturated: int
+    at_limit: float
+
+
+@dataclass(frozen=True)
+class QuantReport:
+    """Agreement by layer, the proofs of accumulators, and the ledger of every rewrite."""
+
+    layers: tuple[LayerReport, ...]
+    proofs: tuple[Proof, ...]
+    ledger: tuple[Mapping[str, Any], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as `--json` prints them."""
+        return {
+            "layers": [asdict(layer) for layer in self.layers],
+            "proofs": [asdict(proof) | {"safe": proof.safe} for proof in self.proofs],
+            "ledger": [dict(line) for line in self.ledger],
+        }
+
+    def table(self) -> list[tuple[str, ...]]:
+        """Rows for people, the head first."""
+        head = ("neurons", "count", "rate", "in integers", "alike", "dead", "saturated", "at limit")
+        return [
+            head,
+            *(
+                (
+                    layer.node,
+                    f"{layer.neurons:,}",
+                    f"{layer.rate_float:.4f}",
+                    f"{layer.rate_integer:.4f}",
+                    f"{layer.agreement:.2%}",
+                    str(layer.dead),
+                    str(layer.saturated),
+                    f"{layer.at_limit:.2%}",
+                )
+                for layer in self.layers
+            ),
+        ]
+
+    def __str__(self) -> str:
+        rows = self.table()
+        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return "\n".join([*lines, "", *map(str, self.proofs)])
+
+
+@dataclass
+class Tally:
+    """Of one node, while both networks run."""
+
+    floats: np.ndarray
+    integers: np.ndarray
+    alike: int = 0
+    places: int = 0
+    limits: int = 0
+    steps: int = field(default=0)
+
+
+def quantization_report(graph: Graph, quantised: Graph, inputs: Any, repeat: int | None = None) -> QuantReport:
+    """Run a network in floats and in integers on the same input and compare every neuron.
+
+    `graph`: the float network; `quantised`: what `hw.quantize` made of it. Raises `TalonTargetError` (T506) where their
+    neurons are not the same, and what `run` raises.
+    """
+    record = QuantRecord.of(quantised)
+    flat = graph.flatten()
+    cells = [name for name, node in quantised.nodes.items() if getattr(node, "spiking", False)]
+    paths = {name: quantised.provenance.get(name, name) for name in cells}
+    known = {flat.provenance.get(name, name) for name in flat.nodes}
+    if missing := [name for name in cells if paths[name] not in known and name not in flat.nodes]:
+        raise TalonTargetError(
+            "T506",
+            "the two networks do not have the same neurons",
+            expected=", ".join(sorted(known)[:8]),
+            found=", ".join(missing[:8]),
+            help="give the graph that was quantised",
+        )
+    keys = [f"{name}.spikes" for name in cells] + [f"{name}.v" for name in cells]
+    arrays, steps, _ = batches(graph, inputs, repeat)
+    tallies: dict[str, Tally] = {}
+    states: list[State | None] = [None, None]
+    for start in range(0, steps, STEPS):
+        part = {name: np.ascontiguousarray(array[start : start + STEPS]) for name, array in arrays.items()}
+        a = run(flat, part, state=states[0], record=[f"{name}.spikes" for name in cells])
+        b = run(quantised, part, engine="integer", state=states[1], record=keys)
+        states = [a.state, b.state]
+        for name in cells:
+            x, y = a.records[f"{name}.spikes"], b.records[f"{name}.spikes"]
+            own = tallies.setdefault(name, Tally(np.zeros(x.shape[2:], np.int64), np.zeros(x.shape[2:], np.int64)))
+            own.floats += (x > 0).sum(axis=(0, 1))
+            own.integers += (y > 0).sum(axis=(0, 1))
+            own.alike += int((x == y).sum())
+            own.places += x.size
+            own.steps += x.shape[0] * x.shape[1]
+            unit = np.abs(np.asarray(b.records[f"{name}.v"]))
+            own.limits += int((unit >= limit(quantised, name, record)).sum())
+    proofs = Run(make_task(quantised, {n: np.ascontiguousarray(v[:1]) for n, v in arrays.items()})).plan
+    assert proofs is not None
+    layers = tuple(told(name, tally) for name, tally in tallies.items())
+    return QuantReport(layers, tuple(proofs.proofs), tuple(record.origin.get("ledger", ())))
+
+
+def limit(quantised: Graph, name: str, record: QuantRecord) -> Any:
+    """What the largest membrane of a neuron stands for."""
+    node: Any = quantised.nodes[name]
+    rank = len(quantised.shapes[f"{name}:out"] or ())
+    return spread(node.quant["v_threshold"].scale, rank) * np.float32(record.arithmetic.membranes.high)
+
+
+def told(name: str, tally: Tally) -> LayerReport:
+    always = tally.integers == tally.steps
+    return LayerReport(
+        name,
+        tally.floats.size,
+        float(tally.floats.sum() / tally.places),
+        float(tally.integers.sum() / tally.places),
+        tally.alike / tally.places,
+        int(((tally.integers == 0) & (tally.floats > 0)).sum()),
+        int((always & (tally.floats < tally.steps)).sum()),
+        tally.limits / tally.places,
+    )
