@@ -31,6 +31,7 @@ noc.dims (8,8) core assumed talon
 numeric.weights.bits 8 bit assumed talon
 numeric.weights.fewest_bits 2 bit assumed talon
 numeric.accumulators.bits 24 bit assumed talon
+numeric.accumulators.shift 15 bit assumed talon
 numeric.membranes.bits 16 bit assumed talon
 numeric.thresholds.bits 16 bit assumed talon
 numeric.thresholds.shift 0 bit assumed talon
