@@ -98,6 +98,15 @@ def test_a_result_and_results_that_go_on(target: Path) -> None:
     assert np.array_equal(plain(target)[1]["outputs/out"][0], run(NET, X).outputs["out"])
 
 
+def test_a_short_run_takes_no_more_than_it_has(target: Path) -> None:
+    record_to(target, run(NET, X[:5]))
+    if target.suffix == ".zarr":
+        assert zarr.open_group(target, mode="r")["outputs/out"].chunks == (5, 2, 4)
+    else:
+        with h5py.File(target) as file:
+            assert file["outputs/out"].chunks == (5, 2, 4)
+
+
 def test_float64_stays(target: Path) -> None:
     record_to(target, stream(NET, X, dtype="float64", record="lif.*"))
     arrays = plain(target)[1]
