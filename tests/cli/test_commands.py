@@ -71,6 +71,15 @@ def test_ls(net: Path) -> None:
     assert "sub/fc  Affine" in talon("ls", net).output
 
 
+def test_a_sparse_weight_is_told_by_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.t1c"
+    ir.write(path, ir.Graph({"fc": ir.Affine(ir.CSR.from_dense(2 * np.eye(30, 40)))}, []))
+    (weight,) = (field for field in data_of(talon("show", path, "fc", "--json"))["fields"] if field["name"] == "weight")
+    assert weight["value"] == "CSR(float64[30, 40], 30 elements), 2 to 2, mean 2"
+    assert data_of(talon("ls", path, "--json"))[0]["parameters"] == 30
+    assert data_of(talon("info", path, "--json"))["parameters"] == 30
+
+
 def test_show(net: Path) -> None:
     result = talon("show", net, "lif")
     for words in ("LIF", "tau", "steps", "membrane time constant", "core_id", "from in", "gives 4", "to sub"):

@@ -50,6 +50,17 @@ def test_it_reads_the_same_from_our_copy_of_its_files(published: Reader, tmp_pat
         assert ours[name] == expected, name
 
 
+def test_it_refuses_a_sparse_weight(published: Reader, tmp_path: Path) -> None:
+    """It must not compute with something else; `toarray()` makes what it opens."""
+    weight = ir.CSR.from_dense(np.eye(3, 4, dtype=np.float32))
+    for name, value in (("sparse", weight), ("array", weight.toarray())):
+        graph = ir.Graph.chain(input=ir.Input([4]), fc=ir.Affine(value), output=ir.Output([3]))
+        ir.write(tmp_path / f"{name}.t1c", graph)
+    found = published(tmp_path)
+    assert "weight must be" in found["sparse"]
+    assert found["array"]["nodes"]["fc"]["weight"]["shape"] == [3, 4]
+
+
 @pytest.fixture
 def ours_alone() -> dict[str, ir.Graph]:
     """Graphs that use what only we can say, each of which the published package must still open."""

@@ -94,7 +94,7 @@ def edge_text(end: str, delay: int | None) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A value on one line; arrays by dtype, shape and range."""
+    """A value on one line; arrays by dtype, shape and range, sparse matrices by what is there."""
     from talon.ir.grouped import Grouped, elements
     from talon.ir.values import brief, thaw
 
@@ -102,8 +102,12 @@ def value_text(value: Any) -> str:
         text = brief(thaw(value))
         return text if len(text) <= 60 else text[:57] + "..."
     if isinstance(value, Grouped):
-        return f"{value!r}, {value_text(value.parts()[value.values])}" if elements(value) else repr(value)
+        return f"{value!r}, {spread(value.parts()[value.values])}" if elements(value) else repr(value)
     if value.size <= 6:
         return f"{value.dtype} " + ", ".join(f"{v:.6g}" for v in value.ravel().tolist())
     shape = "x".join(map(str, value.shape))
-    return f"{value.dtype} {shape}, {value.min():.4g} to {value.max():.4g}, mean {value.mean():.4g}"
+    return f"{value.dtype} {shape}, {spread(value)}"
+
+
+def spread(array: Any) -> str:
+    return f"{array.min():.4g} to {array.max():.4g}, mean {array.mean():.4g}"

@@ -54,6 +54,8 @@ class ArrayField(Field):
             return value
         if CSR in self.kinds and looks_sparse(value):
             return CSR.of(value)
+        if isinstance(value, Grouped):
+            raise self.wrong_type(value, "an array")
         if value is None:
             if self.optional:
                 return None
