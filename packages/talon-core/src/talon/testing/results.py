@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from talon.engine import Counts, Result
-from talon.engine.equality import unequal
+from talon.ir.equality import unequal
 
 Named = Mapping[str, np.ndarray]
 

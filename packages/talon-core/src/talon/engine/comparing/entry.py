@@ -53,14 +53,18 @@ def compare(
     if what not in WHAT:
         raise TalonTypeError("T206", "what is a word", expected=" or ".join(map(repr, WHAT)), found=repr(what))
     if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)) or not 0 <= tolerance < float("inf"):
-        raise TalonValueError("T202", "tolerance is out of range", expected="a finite number >= 0", found=repr(tolerance))
+        raise TalonValueError(
+            "T202", "tolerance is out of range", expected="a finite number >= 0", found=repr(tolerance)
+        )
     if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1):
         raise TalonRunError("T401", "chunk is a number of steps", expected="a whole number >= 1", found=repr(chunk))
-    sides: list[Side] = []
-    engines, dtypes, options = two("engine", engine), two("dtype", dtype), two("engine_options", engine_options or {})
-    for value, label, *given in zip((a, b), "ab", engines, dtypes, options, strict=True):
-        sides.append(side(value, label, inputs, repeat, threads, *given))
-    pairs = Pairs(*sides, what=what, tolerance=tolerance)
+    both: tuple[Mapping[str, Any], Mapping[str, Any]] = two("engine_options", engine_options or {})
+    engines, dtypes = two("engine", engine), two("dtype", dtype)
+    sides = [
+        side(value, label, inputs, repeat, engine=name, dtype=kind, threads=threads, options=options)
+        for value, label, name, kind, options in zip((a, b), "ab", engines, dtypes, both, strict=True)
+    ]
+    pairs = Pairs(sides[0], sides[1], what=what, tolerance=tolerance)
     steps = max(one.steps() for one in sides)
     if chunk is None:
         chunk = max(1, CHUNK_BYTES // max(1, sum(one.step_bytes() for one in sides)))
@@ -76,20 +80,13 @@ def two(name: str, value: T | tuple[T, T]) -> tuple[T, T]:
     if not isinstance(value, (tuple, list)):
         return value, value
     if len(value) != 2:
-        raise TalonTypeError("T206", f"{name} is one for both sides, or two", expected="(of a, of b)", found=repr(value))
+        raise TalonTypeError(
+            "T206", f"{name} is one for both sides, or two", expected="(of a, of b)", found=repr(value)
+        )
     return value[0], value[1]
 
 
-def side(
-    value: Any,
-    label: str,
-    inputs: Any,
-    repeat: int | None,
-    threads: int,
-    engine: str,
-    dtype: str,
-    options: Mapping[str, Any],
-) -> Side:
+def side(value: Any, label: str, inputs: Any, repeat: int | None, **how: Any) -> Side:
     """What is compared, made ready."""
     file = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
     if file is not None:
@@ -98,7 +95,7 @@ def side(
         value, label = ir.read(file), str(file)
     if isinstance(value, Graph):
         try:
-            return GraphSide(value, label, inputs, repeat, engine, dtype=dtype, threads=threads, options=options)
+            return GraphSide(value, label, inputs, repeat, **how)
         except TalonError as error:
             raise error.at(file=file) from error.__cause__
     if isinstance(value, Runs) and not isinstance(value, type):

@@ -1,90 +1,17 @@
-"""What a comparison gives: where the sides part, node by node, in words and as plain values."""
+"""What a comparison gives, in words and as plain values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+from talon.engine.comparing.divergence import Divergence, NodeComparison, told
 
 NAMED = 8
 """How many nodes the short form names."""
 
 Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """A value in which the sides differ: `quantity` of `node`, an output port or a state, at `element` of a sample.
-
-    `margin_a`, `margin_b`: how far above the threshold the spike test of the step found the membrane, on each side;
-    None where nothing is tested. `local`: whether the node, given the other side's inputs and state before the step,
-    still gives something else; False where what it got explains the difference, None where it could not be tried, and
-    `reason` says why.
-    """
-
-    node: str
-    quantity: str
-    step: int
-    batch: int
-    element: tuple[int, ...]
-    a: float
-    b: float
-    margin_a: float | None = None
-    margin_b: float | None = None
-    local: bool | None = None
-    reason: str = ""
-
-    @property
-    def key(self) -> str:
-        """The name of the quantity among records."""
-        return f"{self.node}.{self.quantity}"
-
-    @property
-    def error(self) -> str:
-        """`"local"`, `"inherited"`, or `"unknown"`."""
-        return {True: "local", False: "inherited", None: "unknown"}[self.local]
-
-    def __str__(self) -> str:
-        at = f"[{', '.join(map(str, self.element))}]" if self.element else ""
-        one, other = f"{self.a:.9g}", f"{self.b:.9g}"
-        values = f"{one} against {other}" if one != other else f"{self.a!r} against {self.b!r}"
-        text = f"{self.key}{at} at step {self.step}, sample {self.batch}: {values}"
-        margins = [m for m in (self.margin_a, self.margin_b) if m is not None]
-        if margins:
-            text += f", {' against '.join(f'{m:+.4g}' for m in margins)} above the threshold"
-        return f"{text}; {self.error}" + (f" ({self.reason})" if self.reason else "")
-
-
-@dataclass(frozen=True)
-class NodeComparison:
-    """A node on both sides. `values` were compared, `differing` differ, in `steps` of the steps; `largest` is how far
-    apart they are at most. `rate_a`, `rate_b`: spikes per neuron and step, None for nodes that send none. `first`:
-    the first divergence; `firsts`: that of each quantity that diverges."""
-
-    path: str
-    kind: str
-    values: int
-    differing: int = 0
-    steps: int = 0
-    largest: float = 0.0
-    rate_a: float | None = None
-    rate_b: float | None = None
-    firsts: Mapping[str, Divergence] = field(default_factory=dict)
-
-    @property
-    def first(self) -> Divergence | None:
-        return min(self.firsts.values(), key=lambda found: found.step, default=None)
-
-    @property
-    def share(self) -> float:
-        """The share of its values that differ."""
-        return self.differing / self.values if self.values else 0.0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, as `talon compare --json` prints them."""
-        found = asdict(self)
-        del found["firsts"]
-        return {**found, "share": self.share, "first": told(self.first)}
 
 
 @dataclass(frozen=True, repr=False)
@@ -173,7 +100,7 @@ class Comparison:
             spike = self.first_spike
             if spike is not None and spike is not first:
                 yield f"  spike   {spike}"
-            yield f"  local   {listed(self.local)}"
+            yield f"  local   {listed(self.local) if self.local else NONE[self.what]}"
         for label, found in (("only a", self.only_a), ("only b", self.only_b), ("no output", self.lost)):
             if found:
                 yield f"  {label:<7} {listed(found)}"
@@ -185,12 +112,21 @@ class Comparison:
         if rows:
             cells = [HEAD, *rows[:NAMED]]
             widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-            lines += ["  " + "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
+            lines += [
+                "  " + "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells
+            ]
             lines += [f"  and {len(rows) - NAMED} more nodes"] if len(rows) > NAMED else []
         return "\n".join(lines)
 
     __repr__ = __str__
 
+
+NONE = {
+    "all": "no node where it first differs",
+    "outputs": "no node whose outputs first differ; state was not compared",
+    "spikes": "no node whose spikes first differ; what does not spike was not compared",
+}
+"""What is said where no error is local."""
 
 HEAD = ("node", "type", "steps", "values", "largest", "rate a", "rate b", "first", "error")
 
@@ -200,16 +136,18 @@ def row(node: NodeComparison, steps: int) -> tuple[str, ...]:
     first = node.first
     assert first is not None  # only nodes that differ are rows
     share = f"{node.share:.2%}"
-    return (node.path, node.kind, f"{node.steps:,}", share, f"{node.largest:.4g}", *rates, f"{first.step:,}", first.error)
+    return (
+        node.path,
+        node.kind,
+        f"{node.steps:,}",
+        share,
+        f"{node.largest:.4g}",
+        *rates,
+        f"{first.step:,}",
+        first.error,
+    )
 
 
 def listed(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more if names else "none found"
-
-
-def told(found: Divergence | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    values = {name: value for name, value in asdict(found).items() if name != "local"}
-    return {**values, "element": list(found.element), "error": found.error}
+    return ", ".join(names[:NAMED]) + more

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from talon.engine.comparing.graphs import GraphSide
-from talon.engine.comparing.outcome import Comparison, Divergence, Shape
+from talon.engine.comparing.divergence import Divergence
+from talon.engine.comparing.outcome import Comparison, Shape
 from talon.engine.comparing.replay import Unplayable, margin, replayed
 from talon.engine.comparing.sides import Records, Side
 from talon.engine.comparing.tally import Found, Tally
 from talon.engine.comparing.window import Site, Window
-from talon.engine.equality import apart
+from talon.ir.equality import apart
 from talon.ir.errors import TalonRunError
 
 
@@ -86,12 +87,20 @@ class Pairs:
         values = [window.value(key, step) for window in self.windows]
         a, b = (value for value in values if value is not None)
         local, reason = self.judged(path, key, step)
-        margins = []
-        for side, window in zip((self.a, self.b), self.windows, strict=True):
-            found_margin = margin(side, path, step, window) if isinstance(side, GraphSide) else None
-            fits = found_margin is not None and found_margin.shape == a.shape
-            margins.append(float(found_margin[at]) if fits and found_margin is not None else None)
-        return Divergence(path, quantity, step, sample, element, float(a[at]), float(b[at]), *margins, local, reason)
+        above_a, above_b = (
+            self.margin(side, window, path, step, at, a.shape)
+            for side, window in zip((self.a, self.b), self.windows, strict=True)
+        )
+        return Divergence(
+            path, quantity, step, sample, element, float(a[at]), float(b[at]), above_a, above_b, local, reason
+        )
+
+    def margin(
+        self, side: Side, window: Window, path: str, step: int, at: tuple[int, ...], shape: tuple[int, ...]
+    ) -> float | None:
+        """How far above the threshold a side's membrane is at a place, where that is something it can say."""
+        found = margin(side, path, step, window) if isinstance(side, GraphSide) else None
+        return float(found[at]) if found is not None and found.shape == shape else None
 
     def judged(self, path: str, key: str, step: int) -> tuple[bool | None, str]:
         """Whether a node differs by itself at a step: b's node with what a had, or, where b is no graph, the other way

@@ -63,8 +63,8 @@ class OtherSide:
                 expected="something with outputs and records",
                 found=type(told).__name__,
             )
-        self.records = {f"{name}.out": np.asarray(array) for name, array in told.outputs.items()}
-        self.records |= {key: np.asarray(array) for key, array in told.records.items()}
+        self.records = {key: np.asarray(array) for key, array in told.records.items()}
+        self.records |= {f"{name}.out": np.asarray(array) for name, array in told.outputs.items()}
         by_path: dict[str, list[str]] = {}
         for key in list(self.records):
             path, _, quantity = key.rpartition(".")

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from talon.engine.comparing.outcome import Divergence, NodeComparison
+from talon.engine.comparing.divergence import Divergence, NodeComparison
 from talon.engine.comparing.window import Site
-from talon.engine.equality import apart, distance
+from talon.ir.equality import apart, distance
 
 Found = tuple[int, int, tuple[int, ...]]
 """Step, sample and element of a value that differs."""
@@ -34,7 +34,7 @@ class Tally:
     def add(self, start: int, a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> dict[str, Found]:
         """Count a chunk, `(n, B, *shape)` by quantity; gives where the quantities that were equal before differ."""
         found: dict[str, Found] = {}
-        wrong_steps = False
+        wrong_steps: np.ndarray | None = None
         for quantity in self.quantities:
             x, y = a[quantity], b[quantity]
             self.values += x.size
@@ -47,24 +47,17 @@ class Tally:
                 continue
             self.differing += count
             self.largest = max(self.largest, float(distance(x[wrong], y[wrong]).max()))
-            by_step = wrong.reshape(len(wrong), -1).any(axis=1)
-            wrong_steps = wrong_steps | by_step
+            by_step = np.asarray(wrong.reshape(len(wrong), -1).any(axis=1))
+            wrong_steps = by_step if wrong_steps is None else np.logical_or(wrong_steps, by_step)
             if quantity not in self.firsts:
                 step = int(by_step.argmax())
                 sample, *element = (int(i) for i in np.argwhere(wrong[step])[0])
                 found[quantity] = start + step, sample, tuple(element)
-        self.steps += int(np.count_nonzero(wrong_steps))
+        if wrong_steps is not None:
+            self.steps += int(np.count_nonzero(wrong_steps))
         return found
 
     def told(self) -> NodeComparison:
-        rates = [total / self.sent if self.sent else None for total in self.sums]
-        return NodeComparison(
-            self.site.path,
-            self.site.kind,
-            self.values,
-            self.differing,
-            self.steps,
-            self.largest,
-            *rates,
-            firsts=self.firsts,
-        )
+        rate_a, rate_b = (total / self.sent if self.sent else None for total in self.sums)
+        counted = self.values, self.differing, self.steps, self.largest
+        return NodeComparison(self.site.path, self.site.kind, *counted, rate_a, rate_b, self.firsts)

@@ -14,7 +14,7 @@ def unequal(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return np.asarray(other.reshape(expected.shape) & ~(np.isnan(found) & np.isnan(expected)))
 
 
-def apart(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
+def apart(a: np.ndarray, b: np.ndarray, tolerance: float = 0.0) -> np.ndarray:
     """Where two arrays of one shape differ by more than a tolerance, or, where it is 0, in a bit."""
     kind = np.result_type(a, b)
     a, b = a.astype(kind, copy=False), b.astype(kind, copy=False)
