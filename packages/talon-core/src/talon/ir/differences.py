@@ -67,7 +67,8 @@ class Diff:
     def summary(self) -> str:
         """How many differences of each kind, in words."""
         counts = Counter(change.kind for change in self.changes)
-        return ", ".join(f"{n} of {PLURAL[kind]}" for kind, n in counts.items()) or "no difference"
+        found = (f"{n} {kind if n == 1 else PLURALS.get(kind, f'{kind}s')}" for kind, n in counts.items())
+        return ", ".join(found) or "no difference"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as `talon compare --json` prints them."""
@@ -79,17 +80,8 @@ class Diff:
     __repr__ = __str__
 
 
-PLURAL = {
-    "node": "nodes",
-    "type": "types",
-    "schema": "schemas",
-    "field": "fields",
-    "hint": "hints",
-    "metadata": "metadata",
-    "edge": "edges",
-    "delay": "delays",
-    "order": "edge order",
-}
+PLURALS = {"metadata": "metadata", "order": "orders of edges"}
+"""Of kinds, where it is not the kind with an s."""
 
 
 def diff(a: Graph, b: Graph) -> Diff:
@@ -108,7 +100,8 @@ def of_nodes(a: Graph, b: Graph) -> Iterator[Change]:
     for path in {**one, **other}:
         mine, theirs = one.get(path), other.get(path)
         if mine is None or theirs is None:
-            yield Change("node", path, "", mine and mine.type, theirs and theirs.type)
+            one_type, other_type = (None if record is None else record.type for record in (mine, theirs))
+            yield Change("node", path, "", one_type, other_type)
         elif mine.type != theirs.type:
             yield Change("type", path, "", mine.type, theirs.type)
         else:
@@ -144,7 +137,8 @@ def of_mappings(kind: str, path: str, name: str, a: Mapping[str, Any], b: Mappin
     for key in {**a, **b}:
         place = f"{name}[{key!r}]"
         if key not in a or key not in b:
-            yield Change(kind, path, place, *(shown(side[key]) if key in side else None for side in (a, b)))
+            one, other = (shown(side[key]) if key in side else None for side in (a, b))
+            yield Change(kind, path, place, one, other)
         else:
             yield from of_values(kind, path, place, a[key], b[key])
 
@@ -200,14 +194,15 @@ def of_edges(a: Graph, b: Graph) -> Iterator[Change]:
             name = f"{edge[0]} -> {edge[1]}"
             had, has = mine.get(edge), theirs.get(edge)
             if had is None or has is None:
-                sides = (None if d is None else f"delay {d}" for d in (had, has))
-                yield Change("edge", path, name, *sides)
+                there, here = (None if delay is None else f"delay {delay}" for delay in (had, has))
+                yield Change("edge", path, name, there, here)
             elif had != has:
                 yield Change("delay", path, name, str(had), str(has))
         kept = [[edge for edge in side if edge in mine and edge in theirs] for side in (mine, theirs)]
         moved = next((place for place, (x, y) in enumerate(zip(*kept, strict=True)) if x != y), None)
         if moved is not None:
-            yield Change("order", path, "", *(f"{edges[moved][0]} -> {edges[moved][1]}" for edges in kept))
+            first, second = (f"{edges[moved][0]} -> {edges[moved][1]}" for edges in kept)
+            yield Change("order", path, "", first, second)
 
 
 def levels(graph: Graph) -> dict[str, Graph]:

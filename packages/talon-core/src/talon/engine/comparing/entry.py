@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from talon.engine.comparing.graphs import GraphSide
 from talon.engine.comparing.outcome import Comparison
@@ -16,8 +16,6 @@ from talon.ir.graph import Graph
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
-
-T = TypeVar("T")
 
 WHAT = ("all", "outputs", "spikes")
 
@@ -35,6 +33,7 @@ def compare(
     what: Literal["all", "outputs", "spikes"] = "all",
     threads: int = 1,
     chunk: int | None = None,
+    labels: tuple[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Run `a` and `b` on the same inputs and say where they part: step, node, value, and whose fault it is.
@@ -47,6 +46,7 @@ def compare(
     differ that differ in a bit, or by more than `tolerance`. Where a node first differs, it is run alone for one step
     with the other side's inputs and state: its error is inherited if it then agrees, and local if not.
 
+    `labels`: what the sides are called in the result and in errors, by default `a` and `b`, or the paths of the files.
     Graphs are run `chunk` steps at a time, by default what fits 64 MiB, so that memory stays flat.
     Raises what `run` and `ir.read` raise, and `TalonRunError` (T410) where the sides have nothing in common.
     """
@@ -60,9 +60,12 @@ def compare(
         raise TalonRunError("T401", "chunk is a number of steps", expected="a whole number >= 1", found=repr(chunk))
     both: tuple[Mapping[str, Any], Mapping[str, Any]] = two("engine_options", engine_options or {})
     engines, dtypes = two("engine", engine), two("dtype", dtype)
+    called: tuple[str | None, str | None] = (named(a), named(b))
+    if labels is not None:
+        called = two("labels", labels)
     sides = [
-        side(value, label, inputs, repeat, engine=name, dtype=kind, threads=threads, options=options)
-        for value, label, name, kind, options in zip((a, b), "ab", engines, dtypes, both, strict=True)
+        side(value, label or letter, label, inputs, repeat, engine=name, dtype=kind, threads=threads, options=options)
+        for value, letter, label, name, kind, options in zip((a, b), "ab", called, engines, dtypes, both, strict=True)
     ]
     pairs = Pairs(sides[0], sides[1], what=what, tolerance=tolerance)
     steps = max(one.steps() for one in sides)
@@ -75,7 +78,7 @@ def compare(
     return pairs.outcome(steps)
 
 
-def two(name: str, value: T | tuple[T, T]) -> tuple[T, T]:
+def two(name: str, value: Any) -> tuple[Any, Any]:
     """A value for each side: two that were given, or the same one twice."""
     if not isinstance(value, (tuple, list)):
         return value, value
@@ -86,18 +89,22 @@ def two(name: str, value: T | tuple[T, T]) -> tuple[T, T]:
     return value[0], value[1]
 
 
-def side(value: Any, label: str, inputs: Any, repeat: int | None, **how: Any) -> Side:
-    """What is compared, made ready."""
-    file = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
-    if file is not None:
+def named(value: Any) -> str | None:
+    """The path of a file."""
+    return str(os.fspath(value)) if isinstance(value, (str, os.PathLike)) else None
+
+
+def side(value: Any, label: str, place: str | None, inputs: Any, repeat: int | None, **how: Any) -> Side:
+    """What is compared, made ready; `place` is what errors name."""
+    if isinstance(value, (str, os.PathLike)):
         from talon import ir
 
-        value, label = ir.read(file), str(file)
+        value = ir.read(value)
     if isinstance(value, Graph):
         try:
             return GraphSide(value, label, inputs, repeat, **how)
         except TalonError as error:
-            raise error.at(file=file) from error.__cause__
+            raise error.at(file=place) from error.__cause__
     if isinstance(value, Runs) and not isinstance(value, type):
         return OtherSide(value, label, inputs, repeat)
     raise TalonTypeError(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from talon.engine.comparing.graphs import GraphSide
 from talon.engine.comparing.divergence import Divergence
+from talon.engine.comparing.graphs import GraphSide
 from talon.engine.comparing.outcome import Comparison, Shape
 from talon.engine.comparing.replay import Unplayable, margin, replayed
 from talon.engine.comparing.sides import Records, Side
