@@ -48,7 +48,7 @@ def compare(
 
     `labels`: what the sides are called in the result and in errors, by default `a` and `b`, or the paths of the files.
     Graphs are run `chunk` steps at a time, by default what fits 64 MiB, so that memory stays flat.
-    Raises what `run` and `ir.read` raise, and `TalonRunError` (T410) where the sides have nothing in common.
+    Raises what `run` and `ir.read` raise, and `TalonRunError` (T412) where the sides have nothing in common.
     """
     if what not in WHAT:
         raise TalonTypeError("T206", "what is a word", expected=" or ".join(map(repr, WHAT)), found=repr(what))

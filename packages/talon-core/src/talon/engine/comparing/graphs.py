@@ -48,7 +48,7 @@ class GraphSide:
         self.state: State | None = None
         self.names = {self.paths[name]: name for name in self.flat.order()}
         self.sites = {path: self.site(path, name) for path, name in self.names.items()}
-        self.keys = tuple(site.key(q) for site in self.sites.values() for q in (*site.ports, *site.state))
+        self.keys = tuple(key for site in self.sites.values() for key in asked(site))
 
     def site(self, path: str, name: str) -> Site:
         node = self.flat.nodes[name]
@@ -75,7 +75,7 @@ class GraphSide:
         )
         result = self.execute(Draft(task, self.drafted.prepared, start == 0).ready(self.engine))
         self.state = result.state
-        return result.records
+        return {**result.records, **given_back(self, result)}
 
     @cached_property
     def feeds(self) -> dict[str, list[Feed]]:
@@ -95,3 +95,13 @@ class GraphSide:
         for feed in (feed for entering in self.feeds.values() for feed in entering if feed.delay):
             found[feed.key] = max(feed.delay, found.get(feed.key, 0))
         return found
+
+
+def asked(site: Site) -> tuple[str, ...]:
+    """The keys to record of a node; what an Output gives comes back anyway."""
+    return () if site.exit else tuple(site.key(q) for q in (*site.ports, *site.state))
+
+
+def given_back(side: GraphSide, result: Result) -> Records:
+    """The outputs of a run by the keys that records would have."""
+    return {f"{side.paths[name]}.out": array for name, array in result.outputs.items()}

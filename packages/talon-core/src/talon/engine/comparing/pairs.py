@@ -33,8 +33,9 @@ class Pairs:
 
     def go_on(self, start: int, stop: int) -> None:
         """Compare these steps, which follow those before."""
-        records = self.a.tell(start, stop), self.b.tell(start, stop)
         kept = [window.ending(self.depths) for window in self.windows] if self.windows else [{}, {}]
+        self.windows = None  # or two chunks would be in memory
+        records = self.a.tell(start, stop), self.b.tell(start, stop)
         self.windows = Window(start, records[0], kept[0]), Window(start, records[1], kept[1])
         if not start:
             self.pair(*records)
@@ -65,7 +66,7 @@ class Pairs:
                 self.tallies[path] = Tally(self.named(path), tuple(quantities), self.tolerance, spikes)
         if not self.tallies and not self.unlike:
             raise TalonRunError(
-                "T410",
+                "T412",
                 "the sides have nothing in common that could be compared",
                 expected=f"nodes of the same path on both sides, with {WANTED[self.what]}",
                 found=f"in a {some(self.a.sites)}; in b {some(self.b.sites)}",

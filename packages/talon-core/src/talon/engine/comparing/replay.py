@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from talon.engine.comparing.graphs import Feed, GraphSide
+from talon.engine.comparing.graphs import Feed, GraphSide, asked
 from talon.engine.comparing.window import Window
 from talon.engine.state import State
 from talon.engine.task import make_task
@@ -72,15 +72,17 @@ def replayed(side: GraphSide, path: str, step: int, own: Window, other: Window) 
             inputs,
             dtype=task.dtype.name,
             state=State(step, before) if step else None,
-            record=[site.key(q) for q in (*site.ports, *site.state)],
+            record=asked(site),
             options=task.options,
         )
         if (reason := side.engine.refuses(small.graph, task.dtype.name)) is not None:
             raise Unplayable(f"the engine does not run the node alone: {reason}")
-        records = side.engine.execute(small).records
+        result = side.engine.execute(small)
     except TalonError as error:
         raise Unplayable(f"the node does not run alone: {error.diagnostic.message}") from error
-    return {key: array[0] for key, array in records.items()}
+    return {
+        key: array[0] for key, array in ({f"{path}.out": result.outputs[name]} if site.exit else result.records).items()
+    }
 
 
 def margin(side: GraphSide, path: str, step: int, window: Window) -> np.ndarray | None:

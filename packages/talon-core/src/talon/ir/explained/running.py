@@ -107,7 +107,7 @@ for result in stream(net, np.ones((1, 3)), repeat=10_000, chunk=1_000):  # as ma
 record_to("spikes.h5", stream(net, np.ones((1, 3)), repeat=10_000, record="lif.spikes"))
 """,
     ),
-    "T410": Example(
+    "T412": Example(
         wrong=NET
         + """\
 from talon.engine import compare
