@@ -103,5 +103,5 @@ def asked(site: Site) -> tuple[str, ...]:
 
 
 def given_back(side: GraphSide, result: Result) -> Records:
-    """The outputs of a run by the keys that records would have."""
-    return {f"{side.paths[name]}.out": array for name, array in result.outputs.items()}
+    """What Outputs of the graph gave, by the keys that records would have."""
+    return {f"{side.paths[name]}.out": array for name, array in result.outputs.items() if name in side.paths}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from talon.engine.comparing.graphs import Feed, GraphSide, asked
+from talon.engine.comparing.graphs import Feed, GraphSide, asked, given_back
 from talon.engine.comparing.window import Window
 from talon.engine.state import State
 from talon.engine.task import make_task
@@ -80,9 +80,7 @@ def replayed(side: GraphSide, path: str, step: int, own: Window, other: Window) 
         result = side.engine.execute(small)
     except TalonError as error:
         raise Unplayable(f"the node does not run alone: {error.diagnostic.message}") from error
-    return {
-        key: array[0] for key, array in ({f"{path}.out": result.outputs[name]} if site.exit else result.records).items()
-    }
+    return {key: array[0] for key, array in {**result.records, **given_back(side, result)}.items()}
 
 
 def margin(side: GraphSide, path: str, step: int, window: Window) -> np.ndarray | None:
