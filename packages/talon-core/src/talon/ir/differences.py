@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from talon.ir.arrays import ArrayRef
-from talon.ir.document import NodeRecord, to_document, walk
+from talon.ir.document import walk
 from talon.ir.equality import apart, distance
 from talon.ir.errors import TalonTypeError
 from talon.ir.fingerprint import canonical, resolved_edges
 from talon.ir.graph import Graph
-from talon.ir.node import HINTS
-from talon.ir.quantized import Quantized, from_records
+from talon.ir.grouped import Grouped
+from talon.ir.node import HINTS, Node
+from talon.ir.opaque import Opaque
+from talon.ir.quantized import Quantized
 from talon.ir.values import thaw
 
 LONGEST = 60
@@ -96,28 +98,29 @@ def diff(a: Graph, b: Graph) -> Diff:
 
 
 def of_nodes(a: Graph, b: Graph) -> Iterator[Change]:
-    one, other = records(a), records(b)
+    one, other = ({path: node for path, node, _ in walk(graph)} for graph in (a, b))
     for path in {**one, **other}:
         mine, theirs = one.get(path), other.get(path)
         if mine is None or theirs is None:
-            one_type, other_type = (None if record is None else record.type for record in (mine, theirs))
-            yield Change("node", path, "", one_type, other_type)
-        elif mine.type != theirs.type:
-            yield Change("type", path, "", mine.type, theirs.type)
+            there, here = (None if node is None else node.type_name for node in (mine, theirs))
+            yield Change("node", path, "", there, here)
+        elif mine.type_name != theirs.type_name:
+            yield Change("type", path, "", mine.type_name, theirs.type_name)
         else:
-            if mine.schema != theirs.schema:
-                yield Change("schema", path, "", str(mine.schema), str(theirs.schema))
+            if schema_of(mine) != schema_of(theirs):
+                yield Change("schema", path, "", str(schema_of(mine)), str(schema_of(theirs)))
             yield from of_fields(path, values(mine), values(theirs))
 
 
-def records(graph: Graph) -> dict[str, NodeRecord]:
-    return {record.path: record for record in to_document(graph, lambda cls: ("", ""), "").nodes}
+def schema_of(node: Node) -> int:
+    return node.record.schema if isinstance(node, Opaque) else node.schema
 
 
-def values(record: NodeRecord) -> dict[str, Any]:
-    """What a node stores, by stored name; a quantised field is one value."""
-    attrs, arrays = from_records(record.attrs, record.arrays, record.path)
-    return {**attrs, **arrays}
+def values(node: Node) -> dict[str, Any]:
+    """What a node stores, by stored name."""
+    if isinstance(node, Opaque):
+        return {**node.record.attrs, **node.record.arrays}
+    return {field.key: value if field.is_array else field.plain(value) for field, value in node.stored_fields()}
 
 
 def of_fields(path: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Change]:
@@ -145,42 +148,57 @@ def of_mappings(kind: str, path: str, name: str, a: Mapping[str, Any], b: Mappin
 
 def of_values(kind: str, path: str, name: str, a: Any, b: Any) -> Iterator[Change]:
     """One value on both sides, equal or not."""
-    if isinstance(a, (ArrayRef, np.ndarray)) and isinstance(b, (ArrayRef, np.ndarray)):
+    if is_array(a) and is_array(b):
         yield from of_arrays(kind, path, name, a, b)
-    elif isinstance(a, ArrayRef) or isinstance(b, ArrayRef) or canonical(a) != canonical(b):
+    elif is_array(a) or is_array(b) or canonical(a) != canonical(b):
         one, other = shown(a), shown(b)
         # What is cut short, or differs in type alone, would look the same.
         yield Change(kind, path, name, *((one, other) if one != other else (repr(a), repr(b))))
 
 
+def is_array(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, ArrayRef, Grouped))
+
+
 def of_arrays(kind: str, path: str, name: str, a: Any, b: Any) -> Iterator[Change]:
+    x, y = (value.load() if isinstance(value, ArrayRef) else value for value in (a, b))
     if isinstance(a, Quantized) or isinstance(b, Quantized):
         same = isinstance(a, Quantized) and a.same_as(b)
+    elif isinstance(x, Grouped) or isinstance(y, Grouped):
+        same = isinstance(x, Grouped) and x.same_as(y)
     else:
-        same = canonical(loaded(a)) == canonical(loaded(b))
+        same = canonical(x) == canonical(y)
     if same:
         return
-    one, other = shown(a), shown(b)
-    if a.shape != b.shape:
-        yield Change(kind, path, name, one, other)
-        return
-    x, y = loaded(a), loaded(b)
-    most = float(distance(x, y).max(initial=0.0))
-    yield Change(kind, path, name, one, other, int(np.count_nonzero(apart(x, y))) if x.ndim else None, most)
+    one, other = numbers(x, y)
+    if one is None or other is None:
+        yield Change(kind, path, name, shown(a), shown(b))
+    else:
+        count = int(np.count_nonzero(apart(one, other))) if one.ndim else None
+        yield Change(kind, path, name, shown(a), shown(b), count, float(distance(one, other).max(initial=0.0)))
 
 
-def loaded(value: ArrayRef | np.ndarray) -> np.ndarray:
-    return value.load() if isinstance(value, ArrayRef) else value
+def numbers(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+    """What two values of one shape hold at the same places; nothing where they hold something at different ones."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return (a, b) if a.shape == b.shape else (None, None)
+    if not isinstance(a, Grouped) or type(a) is not type(b):
+        return None, None
+    one, other = a.parts(), b.parts()
+    alike = a.shape == b.shape and all(np.array_equal(one[n], other[n]) for n in a.names if n != a.values)
+    return (one[a.values], other[a.values]) if alike else (None, None)
 
 
 def shown(value: Any) -> str:
     """A value on one line, cut to what fits; arrays by dtype and shape, single numbers by what they are."""
     if isinstance(value, Quantized):
         return f"{value.bits} bits ({value.source.dtype}) {list(value.shape)}, {value.rule} scale"
-    if isinstance(value, ArrayRef) and value.shape == ():
-        return f"{value.load().item()!r} ({value.dtype})"
-    if isinstance(value, (ArrayRef, np.ndarray)):
-        return f"{value.dtype}{list(value.shape)}"
+    if isinstance(value, ArrayRef):
+        value = value.load()
+    if isinstance(value, Grouped):
+        return f"{type(value).__name__} {value.dtype}{list(value.shape)}"
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{list(value.shape)}" if value.ndim else f"{value.item()!r} ({value.dtype})"
     text = repr(thaw(value))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
