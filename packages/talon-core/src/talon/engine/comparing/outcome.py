@@ -62,6 +62,11 @@ class Comparison:
         """The nodes that differ by themselves when they first differ: the places to look at."""
         return tuple(node.path for node in self.nodes.values() if any(d.local for d in node.firsts.values()))
 
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The nodes of which it could not be tried whether they differ by themselves."""
+        return tuple(node.path for node in self.nodes.values() if any(d.local is None for d in node.firsts.values()))
+
     def rows(self) -> list[tuple[str, ...]]:
         """A table of the nodes that differ: node, type, steps and share of values that do, largest difference, rates
         of spikes on both sides, first step, error."""
@@ -81,6 +86,7 @@ class Comparison:
             "first": told(self.first),
             "first_spike": told(self.first_spike),
             "local": list(self.local),
+            "unknown": list(self.unknown),
             "nodes": [node.as_dict() for node in self.nodes.values()],
             "only_a": list(self.only_a),
             "only_b": list(self.only_b),
@@ -100,7 +106,13 @@ class Comparison:
             spike = self.first_spike
             if spike is not None and spike is not first:
                 yield f"  spike   {spike}"
-            yield f"  local   {listed(self.local) if self.local else NONE[self.what]}"
+            unknown = tuple(
+                node.path for node in self.nodes.values() if any(d.local is None for d in node.firsts.values())
+            )
+            if self.local or not unknown:
+                yield f"  local   {listed(self.local) if self.local else NONE[self.what]}"
+            if unknown:
+                yield f"  unknown {listed(unknown)}"
         for label, found in (("only a", self.only_a), ("only b", self.only_b), ("no output", self.lost)):
             if found:
                 yield f"  {label:<7} {listed(found)}"
