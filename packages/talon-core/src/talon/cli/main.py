@@ -27,6 +27,7 @@ COMMANDS: dict[str, Lazy] = {
     "explain": Lazy("talon.cli.explain:explain", "Explain an error code, with an example and its mend."),
     "draw": Lazy("talon.cli.draw:draw", "Draw a file as SVG or HTML."),
     "run": Lazy("talon.cli.run:run", "Run a file on arrays and write the outputs."),
+    "compare": Lazy("talon.cli.compare:compare", "Say where two files, or two engines, part."),
     "convert": Lazy("talon.cli.convert:convert", "Write a file in another format or place, without loss."),
     "hash": Lazy("talon.cli.hash:hash_files", "Print the fingerprint of files."),
     "primitives": Lazy("talon.cli.primitives:primitives", "List the installed primitives, or show one."),

@@ -14,6 +14,8 @@ from talon.plugins.lazy import lazy_names
 if TYPE_CHECKING:
     from talon.engine.choice import EngineSpec as EngineSpec
     from talon.engine.choice import list_engines as list_engines
+    from talon.engine.comparing.entry import compare as compare
+    from talon.engine.comparing.outcome import Comparison as Comparison
     from talon.engine.counts import Counts as Counts
     from talon.engine.recording import Recorded as Recorded
     from talon.engine.recording import record_to as record_to
@@ -33,6 +35,8 @@ else:
             "Stream": "talon.engine.streaming:Stream",
             "record_to": "talon.engine.recording:record_to",
             "Recorded": "talon.engine.recording:Recorded",
+            "compare": "talon.engine.comparing.entry:compare",
+            "Comparison": "talon.engine.comparing.outcome:Comparison",
             "Result": "talon.engine.result:Result",
             "EngineUse": "talon.engine.result:EngineUse",
             "State": "talon.engine.state:State",

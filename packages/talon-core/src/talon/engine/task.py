@@ -63,9 +63,10 @@ class Task:
         """The keys `path.quantity` that `record` asks for, leaves' and `outlets`. Raises `TalonRunError` (T404) where
         nothing matches."""
         keys = [*available, *self.outlets]
+        known = set(keys)
         chosen: dict[str, None] = {}
         for pattern in self.record:
-            matched = [pattern] if pattern in keys else [key for key in keys if fnmatchcase(key, pattern)]
+            matched = [pattern] if pattern in known else [key for key in keys if fnmatchcase(key, pattern)]
             if not matched:
                 raise TalonRunError(
                     "T404",

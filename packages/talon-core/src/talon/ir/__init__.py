@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from talon.ir.arrays import ArrayRef as ArrayRef
     from talon.ir.check import CheckReport as CheckReport
     from talon.ir.csr import CSR as CSR
+    from talon.ir.differences import Diff as Diff
+    from talon.ir.differences import diff as diff
     from talon.ir.document import Document as Document
     from talon.ir.edges import Edge as Edge
     from talon.ir.errors import (

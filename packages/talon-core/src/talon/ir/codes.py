@@ -201,6 +201,11 @@ CODES: dict[str, Code] = {
         "Inputs, results and state would take more memory than there is; the message says how much each takes.",
         "Run it in chunks with talon.engine.stream, record less, or send the results to a file.",
     ),
+    "T412": Code(
+        "nothing to compare",
+        "Two sides of a comparison have no node of the same path, or none that gives what is to be compared.",
+        "Rename nodes with graph.rename, or compare what both have.",
+    ),
     "T501": Code("unknown target", "No target of that name is known.", "'talon hw targets' lists them."),
     "T502": Code("bad target description", "A target's file has an unknown key or a wrong value.", "Correct it."),
     "T503": Code(

@@ -67,6 +67,8 @@ FACADE: dict[str, str] = {
     "Document": "talon.ir.document:Document",
     "CheckReport": "talon.ir.check:CheckReport",
     "Diagnostic": "talon.ir.errors:Diagnostic",
+    "Diff": "talon.ir.differences:Diff",
+    "diff": "talon.ir.differences:diff",
     "TalonError": "talon.ir.errors:TalonError",
     "TalonGraphError": "talon.ir.errors:TalonGraphError",
     "TalonShapeError": "talon.ir.errors:TalonShapeError",

@@ -42,6 +42,11 @@ class Primitive(Node):
         """What the step cost: see `talon.engine.counts`. Nothing by default."""
         return {}
 
+    def margin(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray | None:
+        """How far above the threshold the spike test of step `t` finds each value, `(B, *shape)`, from the state before
+        the step, which stays as it is. None, by default, where nothing is tested."""
+        return None
+
     def cast(self, dtype: np.dtype[Any]) -> Self:
         """A private copy whose arrays are all of `dtype`, as engines run it."""
         values = {n: v for n, v in self.given().items() if not self.fields[n].is_array}

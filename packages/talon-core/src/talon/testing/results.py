@@ -8,17 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from talon.engine import Counts, Result
+from talon.ir.equality import unequal
 
 Named = Mapping[str, np.ndarray]
-
-
-def unequal(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Where two arrays of one dtype and shape differ in a bit; every NaN is like every other."""
-    if expected.dtype.kind != "f":
-        return np.asarray(found != expected)
-    kind = np.dtype(f"u{expected.dtype.itemsize}")
-    other = np.ascontiguousarray(found).view(kind) != np.ascontiguousarray(expected).view(kind)
-    return np.asarray(other.reshape(expected.shape) & ~(np.isnan(found) & np.isnan(expected)))
 
 
 def differences(found: Result, expected: Result) -> Iterator[str]:

@@ -107,4 +107,20 @@ for result in stream(net, np.ones((1, 3)), repeat=10_000, chunk=1_000):  # as ma
 record_to("spikes.h5", stream(net, np.ones((1, 3)), repeat=10_000, record="lif.spikes"))
 """,
     ),
+    "T412": Example(
+        wrong=NET
+        + """\
+from talon.engine import compare
+
+other = ir.Graph.chain(x=ir.Input([3]), neurons=net.nodes["lif"], y=ir.Output([3]))
+compare(net, other, np.ones((10, 1, 3)))  # no path is on both sides
+""",
+        right=NET
+        + """\
+from talon.engine import compare
+
+other = ir.Graph.chain(x=ir.Input([3]), neurons=net.nodes["lif"], y=ir.Output([3]))
+compare(net, other.rename({"neurons": "lif", "y": "out"}), np.ones((10, 1, 3)))
+""",
+    ),
 }

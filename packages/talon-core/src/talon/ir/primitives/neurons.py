@@ -119,19 +119,31 @@ class Neuron(PerNeuron):
     def fires(self, v: np.ndarray, threshold: np.ndarray) -> np.ndarray:
         return v >= threshold if self.comparator == "ge" else v > threshold
 
-    def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
-        (x,) = inputs
+    def is_late(self) -> bool:
+        """Whether the reset of a spike acts one step later."""
+        return self.reset_delay == 1 and self.reset != "none"
+
+    def tested(self, t: int, v: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """The membrane that the spike test finds, from that before the step."""
         rank = x.ndim - 1
-        threshold, v = self.threshold(rank), state["v"]
-        late = self.reset_delay == 1 and self.reset != "none"
+        threshold = self.threshold(rank)
         # A pending reset is not stored: it follows from the membrane as it stood before the reset. Step 0 has none.
-        pending = self.fires(v, threshold) if late and t > 0 else None
+        pending = self.fires(v, threshold) if self.is_late() and t > 0 else None
         if pending is not None and self.reset == "value":
             v = np.where(pending, spread(self.v_reset, rank), v)
         v = self.integrate(v, x)
         if pending is not None and self.reset == "subtract":
             v = np.where(pending, v - threshold, v)
-        v = settle(v)
+        return settle(v)
+
+    def margin(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        (x,) = inputs
+        return np.asarray(self.tested(t, state["v"], x) - self.threshold(x.ndim - 1))
+
+    def step(self, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        (x,) = inputs
+        rank, late = x.ndim - 1, self.is_late()
+        threshold, v = self.threshold(rank), self.tested(t, state["v"], x)
         spikes = self.fires(v, threshold)
         if not late and self.reset == "value":
             v = np.where(spikes, spread(self.v_reset, rank), v)
