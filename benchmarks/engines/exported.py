@@ -20,13 +20,14 @@ CSR = ("indptr", "indices", "data")
 
 class Layer(NamedTuple):
     """A leaf of the flattened graph. `sources`: what feeds it in edge order, and the port where it
-    has several. `delays` of these."""
+    has several. `shape`: that of its first input. `delays` of these."""
 
     name: str
     type: str
     sources: list[tuple[str, int | None]]
     delays: list[int]
     settings: dict[str, Any]
+    shape: list[int]
 
 
 @dataclass
@@ -74,6 +75,7 @@ def write(workload: Workload, folder: Path) -> None:
         source, target = names[link.src], names[link.dst]
         sources[target].append((source, link.src_port if isinstance(flat.nodes[source], ir.ChannelSplit) else None))
         delays[target].append(delay)
+    shapes = {name.partition(":")[0]: shape for name, shape in flat.shapes.items()}
     arrays = {INPUTS: workload.inputs}
     layers = []
     for name in flat.order():
@@ -89,7 +91,9 @@ def write(workload: Workload, folder: Path) -> None:
                 arrays |= {f"{name}.{field}.{part}": getattr(value, part) for part in CSR}
             elif isinstance(value, str | bool | int | float | tuple | list | None):
                 settings[field] = value
-        layers.append(Layer(name, type(node).__name__, sources[name], delays[name], settings)._asdict())
+        before = sources[name]
+        shape = [int(size) for size in shapes[before[0][0]]] if before else []
+        layers.append(Layer(name, type(node).__name__, sources[name], delays[name], settings, shape)._asdict())
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / "arrays.npz", **arrays)
     (folder / "network.json").write_text(json.dumps({"layers": layers, "steps": workload.steps}))

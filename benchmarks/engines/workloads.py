@@ -115,10 +115,10 @@ def w3() -> Workload:
 def w4(neurons: int = 20_000, fan_out: int = 100, steps: int = 200) -> Workload:
     """Neurons with a constant drive that excite and inhibit each other at random, a step later."""
     rng = np.random.default_rng(4)
-    drive = gridded(rng.uniform(0.1, 0.535, neurons))
+    drive = gridded(rng.uniform(0.0, 0.501, neurons))
     v_init = gridded(rng.random(neurons))
     targets = np.sort(rng.integers(0, neurons, (neurons, fan_out), dtype=np.int32), axis=1)
-    data = weights(rng, neurons, fan_out, deviation=0.11)
+    data = weights(rng, neurons, fan_out, deviation=0.055)
     recurrent = by_target(targets, data)
     nodes = {
         "input": ir.Input([neurons]),
