@@ -4,7 +4,8 @@ BIN := .venv/bin
 PACKAGES := talon-core talon-ghost talon-detect talon-hw
 SOURCES := $(PACKAGES:%=packages/%/src/talon)
 PYPROJECTS := pyproject.toml $(PACKAGES:%=packages/%/pyproject.toml)
-ENGINES := frameworks published-bridge onnxruntime brian2
+ENGINES := frameworks published-bridge onnxruntime brian2 contracted
+NATIVE := $(wildcard packages/talon-hw/csrc/* packages/talon-hw/src/talon/hw/native/*.py packages/talon-hw/setup.py)
 PIP := -m pip --disable-pip-version-check install --quiet
 
 COUNT ?= 1000000
@@ -112,6 +113,18 @@ clean: ## remove the environments and caches
 	rm -rf .envs/$*
 	$(PYTHON) -m venv .envs/$*
 	.envs/$*/bin/python $(PIP) --requirement $<
+	touch $@
+
+# The same engine, its sums contracted to fused multiply-adds by the compiler: what giving the same bits everywhere costs.
+.envs/contracted/installed: $(NATIVE) $(PYPROJECTS)
+	rm -rf .envs/contracted
+	$(PYTHON) -m venv .envs/contracted
+	cp -r packages/talon-hw .envs/contracted/talon-hw
+	rm -rf .envs/contracted/talon-hw/build
+	sed -i.off 's/-ffp-contract=off/-ffp-contract=fast/' .envs/contracted/talon-hw/setup.py
+	! cmp -s .envs/contracted/talon-hw/setup.py .envs/contracted/talon-hw/setup.py.off
+	TALON_NATIVE=require .envs/contracted/bin/python $(PIP) --editable packages/talon-core --editable packages/talon-ghost \
+	  --editable packages/talon-detect .envs/contracted/talon-hw
 	touch $@
 
 # pip resolves the path of talon-core from the folder it runs in.

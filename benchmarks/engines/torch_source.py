@@ -17,6 +17,10 @@ def settings(layer: Layer, *names: str) -> str:
     return "".join(f", {name}={layer.settings[name]!r}" for name in names)
 
 
+def joined(x: list[str]) -> str:
+    return f"cat(({', '.join(x)}), 1)"
+
+
 CONVOLUTION = ("stride", "padding", "dilation", "groups")
 POOL = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 LINES: dict[str, Callable[[Layer, list[str]], str]] = {
@@ -24,11 +28,12 @@ LINES: dict[str, Callable[[Layer, list[str]], str]] = {
     "Affine": lambda layer, x: f"linear({x[0]}, w_{layer.name}, b_{layer.name})",
     "MaxPool2d": lambda layer, x: f"max_pool2d({x[0]}{settings(layer, *POOL)})",
     "Flatten": lambda layer, x: f"{x[0]}.flatten(1)",
-    "Concat": lambda layer, x: f"cat(({', '.join(x)}), 1)",
+    "Concat": lambda layer, x: joined(x),
     "Upsample": lambda layer, x: f"interpolate({x[0]}{settings(layer, 'scale_factor', 'mode')})",
     "ChannelSplit": lambda layer, x: f"split({x[0]}, {list(layer.settings['split_sections'])}, 1)",
-    "Skip": lambda layer, x: " + ".join(x) if layer.settings["skip_type"] == "residual" else f"cat(({', '.join(x)}), 1)",
+    "Skip": lambda layer, x: joined(x) if layer.settings["skip_type"] == "concatenate" else " + ".join(x),
 }
+LINES["SDConv"] = LINES["Conv2d"]
 """How a layer is computed from what its sources gave. The first axis of all values holds samples (times steps)."""
 NAMES = ("conv2d", "linear", "max_pool2d", "interpolate")
 
