@@ -16,19 +16,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from talon import hw, ir
+
+sys.path.append(str(Path(__file__).parents[1]))
+
 import crossover
 import detector
 import exported
+import limit
 import report
 import scaling
 from contests import PRODUCTS, THREADS
 from workers import ROOT, Worker, contest
 from workloads import WORKLOADS
-
-from talon import hw, ir
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-import limit  # noqa: E402
 
 FOLDER = ROOT / ".benchmarks" / "engines"
 BUDGET = 40.0

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ from crossover import turns
 from workloads import Workload, events, lif, w1, weights
 
 from talon import hw, ir
+
+sys.path.append(str(Path(__file__).parents[1]))
+from memory import resident, restart  # noqa: E402
 
 BATCHES = (1, 4, 16, 64, 256)
 STEPS = (1, 10, 100, 1000)
@@ -66,14 +69,15 @@ def many(side: int) -> dict[str, Any]:
         output=ir.Output([1, side, side]),
     )
     inputs = events(rng, 0.1, 10, 1, 1, side, side)
-    small = hw.compile(graph)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    program = hw.compile(graph)
+    restart()
+    before = resident("VmRSS")
     start = time.process_time()
-    counts = small.run(inputs).counts.total()
+    counts = program.run(inputs).counts.total()
     first = time.process_time() - start
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * (1 if sys.platform == "darwin" else 1024)
+    grown = max(0, resident("VmHWM") - before)
     start = time.process_time()
-    small.run(inputs)
+    program.run(inputs)
     again = time.process_time() - start
     neurons = CHANNELS * side * side
     return {"neurons": neurons, "seconds": min(first, again), "bytes": grown, "spikes": counts["spikes"]}

@@ -91,4 +91,3 @@ def both(make: Make) -> dict[str, Build]:
     return {"step by step": steps(make), "layer by layer": scanned(make)}
 
 
-__all__ = ["Callable", "both", "folded", "steps"]

@@ -33,7 +33,7 @@ LINES: dict[str, Callable[[Layer, list[str]], str]] = {
     "ChannelSplit": lambda layer, x: f"split({x[0]}, {list(layer.settings['split_sections'])}, 1)",
     "Skip": lambda layer, x: joined(x) if layer.settings["skip_type"] == "concatenate" else " + ".join(x),
 }
-LINES["SDConv"] = LINES["Conv2d"]
+LINES["SDConv"] = lambda layer, x: LINES["Conv2d"](layer._replace(settings=layer.settings | {"groups": layer.shape[0]}), x)
 """How a layer is computed from what its sources gave. The first axis of all values holds samples (times steps)."""
 NAMES = ("conv2d", "linear", "max_pool2d", "interpolate")
 
