@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,7 @@ from talon import hw, ir
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0)
 WAYS = ("event", "dense", "auto")
-STEPS = 16
-
-
+STEPS = 8
 
 
 def conv(channels: int, outputs: int, kernel: int, groups: int = 1) -> Callable[[np.random.Generator], ir.Node]:
@@ -47,7 +46,7 @@ def measure(rounds: int) -> dict[str, Any]:
         found[name] = {}
         for rate in RATES:
             inputs = events(rng, rate, STEPS, 1, *shape)
-            runs = {way: (lambda program=program: program.run(inputs)) for way, program in programs.items()}
+            runs = {way: partial(program.run, inputs) for way, program in programs.items()}
             took = turns(runs, max(3, rounds // 3))
             found[name][str(rate)] = {way: seconds / STEPS for way, seconds in took.items()}
         print(f"{name:30} crosses at {crossing(found[name])}", flush=True)

@@ -12,7 +12,7 @@ from workers import ROOT, Worker, contest
 from workloads import Workload
 
 sys.path.insert(0, str(ROOT / "examples" / "detector"))
-import build  # noqa: E402
+import build
 
 FOLDER = ROOT / ".benchmarks" / "engines"
 BUDGET = 30.0

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contests import BY_HAND, DENSE, TALON
-from workers import Found
-
 from limit import Limit
+from workers import Found
 
 Rows = Sequence[Found]
 
@@ -54,3 +53,13 @@ def of_limit(said: Mapping[str, Any], limit: Limit) -> float | None:
     return limit.seconds(work["synops"], work["updates"], work["bytes"]) / ours.median(1) if ours else None
 
 
+def ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g}"
+
+
+def digits(value: float) -> str:
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
+
+
+def met(reached: bool) -> str:
+    return "met" if reached else "**missed**"

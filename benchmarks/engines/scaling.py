@@ -1,6 +1,7 @@
 """How time and memory grow with batch, steps, width, activity and neurons: talon alone, one thread.
 
-`python scaling.py SIDE` runs the network of many neurons by itself and prints what it took, so that its memory can be told.
+`python scaling.py SIDE` runs the network of many neurons by itself and prints what it took, so that its memory can be
+told.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from workloads import Workload, events, lif, w1, weights
 from talon import hw, ir
 
 sys.path.append(str(Path(__file__).parents[1]))
-from memory import resident, restart  # noqa: E402
+from memory import resident, restart
 
 BATCHES = (1, 4, 16, 64, 256)
 STEPS = (1, 10, 100, 1000)
@@ -45,8 +46,12 @@ def measure(rounds: int) -> dict[str, Any]:
             workload = make(value)
             program = hw.compile(workload.graph)
             counts = program.run(workload.inputs).counts.total()
-            took = turns({"": lambda program=program, workload=workload: program.run(workload.inputs)}, max(3, rounds // 3))
-            curves[name].append({"at": value, "seconds": took[""], "synops": counts["synops"], "spikes": counts["spikes"]})
+            took = turns(
+                {"": lambda program=program, workload=workload: program.run(workload.inputs)}, max(3, rounds // 3)
+            )
+            curves[name].append(
+                {"at": value, "seconds": took[""], "synops": counts["synops"], "spikes": counts["spikes"]}
+            )
             print(f"{name} {value}: {took[''] * 1e3:.3f} ms", flush=True)
     return {"curves": curves, "neurons": [alone(side) for side in SIDES]}
 

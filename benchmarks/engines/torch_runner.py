@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -89,5 +88,3 @@ def scanned(make: Make) -> Build:
 
 def both(make: Make) -> dict[str, Build]:
     return {"step by step": steps(make), "layer by layer": scanned(make)}
-
-

@@ -33,7 +33,9 @@ LINES: dict[str, Callable[[Layer, list[str]], str]] = {
     "ChannelSplit": lambda layer, x: f"split({x[0]}, {list(layer.settings['split_sections'])}, 1)",
     "Skip": lambda layer, x: joined(x) if layer.settings["skip_type"] == "concatenate" else " + ".join(x),
 }
-LINES["SDConv"] = lambda layer, x: LINES["Conv2d"](layer._replace(settings=layer.settings | {"groups": layer.shape[0]}), x)
+LINES["SDConv"] = lambda layer, x: LINES["Conv2d"](
+    layer._replace(settings=layer.settings | {"groups": layer.shape[0]}), x
+)
 """How a layer is computed from what its sources gave. The first axis of all values holds samples (times steps)."""
 NAMES = ("conv2d", "linear", "max_pool2d", "interpolate")
 
@@ -41,16 +43,23 @@ NAMES = ("conv2d", "linear", "max_pool2d", "interpolate")
 def source(network: Exported, folded: bool, counts: bool) -> str:
     """`folded`: all steps at once, layer by layer; else step by step. `counts`: totals of every neuron's spikes."""
     body = [line for layer in network.layers for line in lines(layer, folded, counts)]
-    out = ", ".join(
-        value(source) for layer in network.layers if layer.type == "Output" for source in layer.sources
-    )
+    out = ", ".join(value(source) for layer in network.layers if layer.type == "Output" for source in layer.sources)
     neurons = [f"    {identifier(name)}_n = make_{identifier(name)}()" for name in network.neurons]
     means = [f"    sum_{identifier(layer.name)} = 0" for layer in network.layers if layer.type == "StepMean"]
     head = ["def run(inputs):", "    total = {}", *neurons, *(means if not folded else [])]
     if folded:
-        return "\n".join([*head, "    x = inputs.flatten(0, 1)", *(f"    {line}" for line in body), f"    return ({out},), total"])
+        return "\n".join(
+            [*head, "    x = inputs.flatten(0, 1)", *(f"    {line}" for line in body), f"    return ({out},), total"]
+        )
     return "\n".join(
-        [*head, "    outs = 0", "    for x in inputs:", *(f"        {line}" for line in body), f"        outs = add(outs, ({out},))", "    return outs, total"]
+        [
+            *head,
+            "    outs = 0",
+            "    for x in inputs:",
+            *(f"        {line}" for line in body),
+            f"        outs = add(outs, ({out},))",
+            "    return outs, total",
+        ]
     )
 
 

@@ -28,7 +28,9 @@ class Convolutions:
             settings = {"strides": layer.settings["stride"], "dilations": layer.settings["dilation"], "pads": pads}
             weights.append(numpy_helper.from_array(weight, f"{name}_w"))
             nodes.append(
-                helper.make_node("Conv", [name, f"{name}_w"], [f"{name}_out"], group=layer.settings["groups"], **settings)
+                helper.make_node(
+                    "Conv", [name, f"{name}_w"], [f"{name}_out"], group=layer.settings["groups"], **settings
+                )
             )
             inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
             outputs.append(helper.make_tensor_value_info(f"{name}_out", TensorProto.FLOAT, None))

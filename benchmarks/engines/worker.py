@@ -2,8 +2,8 @@
 
 Requests and answers are one JSON object a line:
 
-    {"do": "load", "folder": ..., "threads": 1, "sets": ["step"]}  ->  {"spikes": {way: {neuron: total}}, "refused": ...}
-    {"do": "run", "way": "step", "times": 3}                        ->  {"cpu": seconds, "wall": seconds} of one
+    {"do": "load", "folder": ..., "threads": 1}  ->  {"spikes": {way: {layer: total}}, "refused": {way: why}}
+    {"do": "run", "way": ..., "times": 3}         ->  {"cpu": seconds, "wall": seconds} of one
 
 A way is how the product is used; `load` runs each once and counts. A way that fails is refused, with what it said.
 """
@@ -24,7 +24,7 @@ from exported import Exported, read
 
 
 class Runner(Protocol):
-    """A network in the product's own form. `time` runs it and may know better than the clock here what it took."""
+    """A network in the product's own form. `spikes` runs it and counts, by layer of neurons."""
 
     def run(self) -> Any: ...
 
@@ -36,7 +36,7 @@ Build = Callable[[Exported, int], Runner]
 
 
 def measured(runner: Runner, times: int) -> dict[str, float]:
-    """Seconds of one run. A product that runs another process says itself what that took."""
+    """Seconds of one run. A product that runs another process says itself what that `took`."""
     if hasattr(runner, "took"):
         found = [runner.took() for _ in range(times)]
         return {key: sum(one[key] for one in found) / times for key in ("cpu", "wall")}

@@ -19,11 +19,12 @@ from typing import Any
 from workloads import Layer, layers
 
 sys.path.append(str(Path(__file__).parents[1]))
-from memory import resident, restart  # noqa: E402
+from memory import resident, restart
 
 Once = Callable[[], Any]
 Action = Callable[[list[Layer], Path], Once]
 """Gets everything ready: the layers in the product's own form, or a file that holds them."""
+
 
 def serve(actions: dict[str, Action], packages: Sequence[str]) -> None:
     action, workload, suffix, folder = sys.argv[1:]
