@@ -12,7 +12,7 @@ COUNT ?= 1000000
 TREES ?= 20000
 MINUTES ?= 20
 ROUNDS ?= 15
-PARTS ?= all
+PARTS ?=
 
 # The C library: what the compiler is to warn of, where there is one, and what `make sanitize` builds with.
 NATIVE := packages/talon-hw/csrc
@@ -53,7 +53,7 @@ bench-files: .venv/installed .envs/safetensors/installed .envs/nir/installed .en
 	$(BIN)/python benchmarks/files/run.py
 
 bench-engines: .venv/installed $(ENGINES:%=.envs/%/installed) ## speed of running networks beside other products, written to docs/performance.md: ROUNDS turns each, PARTS of it
-	$(BIN)/python benchmarks/engines/run.py --rounds $(ROUNDS) --parts $(PARTS)
+	$(BIN)/python benchmarks/engines/run.py --rounds $(ROUNDS) $(PARTS:%=--parts %)
 
 docs: .venv/installed ## write the pages that follow from tables in the code
 	$(BIN)/python docs/generate.py

@@ -46,10 +46,10 @@ def times_faster(found: Rows, products: Sequence[str], threads: int) -> tuple[Fo
     return best, best.median(threads) / ours.median(threads)
 
 
-def of_limit(said: Mapping[str, Any], limit: Limit) -> float | None:
+def of_limit(said: Mapping[str, Any]) -> float | None:
     """What talon's one thread reaches of what the machine can do."""
     ours = fastest(rows(said, 1), (TALON,), 1)
-    work = said["work"]
+    limit, work = Limit(**said["limit"]), said["work"]
     return limit.seconds(work["synops"], work["updates"], work["bytes"]) / ours.median(1) if ours else None
 
 

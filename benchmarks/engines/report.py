@@ -10,7 +10,7 @@ from contests import THREADS
 from crossover import crossing
 from figures import rows, void
 from plot import Panel, svg
-from report_peers import peers
+from report_peers import WHAT, peers
 
 HEAD = """\
 # Speed of running networks
@@ -30,14 +30,15 @@ SHOWN = ("0.001", "0.01", "0.05", "0.1", "0.2", "0.5", "1.0")
 """Of the shares of active inputs that were measured."""
 
 
-def write(parts: Mapping[str, Any], folder: Path) -> None:
-    lines = [HEAD]
+def write(found: Mapping[str, Any], folder: Path) -> None:
+    workloads = {name: found[name] for name in WHAT if name in found}
+    lines = [HEAD, *(peers(workloads) if workloads else [])]
     for part, make in SECTIONS.items():
-        if part in parts:
-            lines += make(parts[part])
+        if part in found:
+            lines += make(found[part])
     (folder / "performance.md").write_text("\n".join(lines).rstrip() + "\n")
-    if "scaling" in parts:
-        (folder / "performance-scaling.svg").write_text(svg(list(panels(parts["scaling"]))))
+    if "scaling" in found:
+        (folder / "performance-scaling.svg").write_text(svg(list(panels(found["scaling"]))))
 
 
 def crossovers(part: Mapping[str, Any]) -> Iterator[str]:
@@ -94,8 +95,8 @@ def panels(part: Mapping[str, Any]) -> Iterator[Panel]:
 def detector(part: Mapping[str, Any]) -> Iterator[str]:
     yield "## A whole detector"
     yield ""
-    yield f"`examples/detector/build.py`: ghost blocks, {part['weights']:,} weights, 320x320, 4 steps an image. Frames a"
-    yield "second."
+    yield f"`examples/detector/build.py`: ghost blocks, {part['weights']:,} weights, 320x320, 4 steps an image."
+    yield "Frames a second."
     yield ""
     yield "| | | used | 1 thread | 2 threads | spikes | |"
     yield "|---|---|---|---|---|---|---|"
@@ -111,7 +112,6 @@ def detector(part: Mapping[str, Any]) -> Iterator[str]:
 
 
 SECTIONS: dict[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
-    "peers": peers,
     "crossover": crossovers,
     "scaling": scaling,
     "detector": detector,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +23,22 @@ WHAT = {
 }
 
 
-def peers(part: Mapping[str, Any]) -> Iterator[str]:
-    limit, workloads = Limit(**part["limit"]), part["workloads"]
-    versions = ", ".join(f"{name} {number}" for name, number in sorted(part["versions"].items()))
+def peers(workloads: Mapping[str, Any]) -> Iterator[str]:
+    versions = {name: number for said in workloads.values() for name, number in said["versions"].items()}
     yield f"Measured with {processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}."
-    yield f"Versions: {versions}."
-    yield f"At most {part['rounds']} turns each."
+    yield "Versions: " + ", ".join(f"{name} {number}" for name, number in sorted(versions.items())) + "."
     yield ""
-    yield from goals(workloads, limit)
+    yield from goals(workloads)
     yield from exactness(workloads)
     yield "## Every candidate"
     yield ""
-    yield "Median milliseconds of one run; how many times longer than talon; spikes of all neurons together. One thread:"
-    yield "CPU time. Two threads: time on the clock."
+    yield "Median milliseconds of one run, and how many times longer than talon. One thread: CPU time; two threads: time on"
+    yield "the clock. The spikes are those of all neurons together."
     yield ""
     for name, said in workloads.items():
         yield f"### {name}: {WHAT[name]}"
+        yield ""
+        yield f"{turns(said)}."
         yield ""
         yield from candidates(said)
     if missing := [name for name in WHAT if name not in workloads]:
@@ -45,19 +46,20 @@ def peers(part: Mapping[str, Any]) -> Iterator[str]:
         yield ""
 
 
-def goals(workloads: Mapping[str, Any], limit: Limit) -> Iterator[str]:
+def goals(workloads: Mapping[str, Any]) -> Iterator[str]:
     yield "## What is wanted"
     yield ""
+    best = limit_of(workloads)
     yield "One thread, times the best library of spiking networks, and of what the machine could do at most: one addition"
-    yield f"a synaptic operation, {limit.lanes} a cycle at {limit.cycles / 1e9:.2f} GHz, or the bytes to be moved at"
-    yield f"{limit.bandwidth / 1e9:.1f} GB/s, whichever takes longer, and then {limit.updates / 1e9:.1f} billion updates of"
-    yield "LIF neurons a second; all three measured in the same run."
+    yield f"a synaptic operation, {best.lanes} a cycle at {best.cycles / 1e9:.1f} GHz, or the bytes to be moved at"
+    yield f"{best.bandwidth / 1e9:.0f} GB/s, whichever takes longer, and then {best.updates / 1e9:.0f} billion updates"
+    yield "of LIF neurons a second. All three were measured before and after each workload: here the best of them."
     yield ""
     yield "| | talon | best library | times | wanted | | limit | of limit | wanted | |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for name, said in workloads.items():
         found, goal = rows(said, 1), GOALS[name]
-        ours, than, share = fastest(found, (TALON,), 1), times_faster(found, LIBRARIES, 1), of_limit(said, limit)
+        ours, than, share = fastest(found, (TALON,), 1), times_faster(found, LIBRARIES, 1), of_limit(said)
         if ours is None or than is None or share is None:
             yield f"| {name} | not measured | | | | | | | | |"
             continue
@@ -79,6 +81,21 @@ def goals(workloads: Mapping[str, Any], limit: Limit) -> Iterator[str]:
         yield f"W3 against onnxruntime, which runs its dense convolutions and nothing else: {digits(than[1])}x, wanted"
         yield f"1x, {met(than[1] >= 1)}."
         yield ""
+
+
+def limit_of(workloads: Mapping[str, Any]) -> Limit:
+    limits = [Limit(**said["limit"]) for said in workloads.values()]
+    return reduce(Limit.best, limits)
+
+
+def turns(said: Mapping[str, Any]) -> str:
+    """How many turns there were; slow products make them fewer."""
+    each = [max(len(one.cpu) for one in rows(said, threads)) for threads in THREADS]
+    work = said["work"]
+    return (
+        f"{each[0]} turns with one thread, {each[1]} with two; {work['synops']:,} synaptic operations of {work['macs']:,},"
+        f" {work['updates']:,} updates"
+    )
 
 
 def exactness(workloads: Mapping[str, Any]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Measures how fast networks run: `python benchmarks/engines/run.py`, or `make bench-engines`.
 
-Each part keeps what it found in `.benchmarks/engines`, and docs/performance.md is written from all that is there, so
-that parts can be run again by themselves. In a part, candidates are processes that take turns: what the machine does
+What a part finds is kept in `.benchmarks/engines`, and docs/performance.md is written from all that is there, so that
+parts can be run again by themselves. In a part, candidates are processes that take turns: what the machine does
 besides hits all alike, so ratios of medians can be compared and absolute times need not be.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -31,35 +31,42 @@ from workers import ROOT, Worker, contest
 from workloads import WORKLOADS
 
 FOLDER = ROOT / ".benchmarks" / "engines"
+KEPT = FOLDER / "found.json"
 BUDGET = 40.0
 """Seconds that the turns of one workload may take, where these are not many."""
 
 
-def peers(rounds: int) -> dict[str, Any]:
-    """Every product on every workload, between two measurements of the limit."""
-    best = limit.measure()
-    versions: dict[str, str] = {}
-    workloads: dict[str, Any] = {}
+def peers(rounds: int, chosen: Sequence[str]) -> dict[str, Any]:
+    """Every product on every chosen workload, each between two measurements of the limit."""
+    found: dict[str, Any] = {}
     with ExitStack() as stack, (FOLDER / "log").open("a") as log:
         workers = [stack.enter_context(Worker(product, log)) for product in PRODUCTS if there(product)]
-        for worker in workers:
-            versions |= worker.versions
-        for name, make in WORKLOADS.items():
+        versions = {name: number for worker in workers for name, number in worker.versions.items()}
+        for name in chosen:
             if name == "W4" and not hasattr(ir, "CSR"):
                 print("W4 is left out: this talon has no sparse weights (ir.CSR)", flush=True)
                 continue
+            best = limit.measure()
             folder = FOLDER / name.replace(" ", "-")
-            workload = make()
-            exported.write(workload, folder)
-            workloads[name] = {"work": work(exported.read(folder)), "threads": {}}
-            for threads in THREADS:
-                found = contest(workers, folder, threads, rounds, BUDGET)
-                workloads[name]["threads"][threads] = [one.as_dict() for one in found]
-                for one in found:
-                    said = one.refused or f"{one.median(threads) * 1e3:10.3f} ms {one.total:9} spikes"
-                    print(f"{name:7} {threads} thread(s) {one.product:24} {one.way:26} {said}", flush=True)
+            exported.write(WORKLOADS[name](), folder)
+            threads = {count: turns(workers, name, folder, count, rounds) for count in THREADS}
             best = best.best(limit.measure())
-    return {"limit": asdict(best), "versions": versions, "workloads": workloads}
+            found[name] = {
+                "rounds": rounds,
+                "versions": versions,
+                "limit": asdict(best),
+                "work": work(exported.read(folder)),
+                "threads": threads,
+            }
+    return found
+
+
+def turns(workers: list[Worker], name: str, folder: Path, threads: int, rounds: int) -> list[dict[str, Any]]:
+    found = contest(workers, folder, threads, rounds, BUDGET)
+    for one in found:
+        said = one.refused or f"{one.median(threads) * 1e3:10.3f} ms {one.total:9} spikes"
+        print(f"{name:7} {threads} thread(s) {one.product:24} {one.way:26} {said}", flush=True)
+    return [one.as_dict() for one in found]
 
 
 def there(product: str) -> bool:
@@ -82,7 +89,6 @@ def work(network: exported.Exported) -> dict[str, int]:
 
 
 PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
-    "peers": peers,
     "crossover": crossover.measure,
     "scaling": scaling.measure,
     "detector": detector.measure,
@@ -90,16 +96,30 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
 
 
 def main() -> None:
+    names = [*dict.fromkeys(name.split()[0] for name in WORKLOADS), *PARTS]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="turns of every candidate")
-    parser.add_argument("--parts", default="all", help=f"all, or some of {','.join(PARTS)}")
+    parser.add_argument("--parts", default=",".join(names), help="some of %(default)s; by default all")
     arguments = parser.parse_args()
+    parts = arguments.parts.split(",")
+    if unknown := set(parts) - set(names):
+        parser.error(f"no part {', '.join(sorted(unknown))}: there are {', '.join(names)}")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for part in PARTS if arguments.parts == "all" else arguments.parts.split(","):
-        found = PARTS[part](arguments.rounds)
-        (FOLDER / f"{part}.json").write_text(json.dumps({"rounds": arguments.rounds, **found}))
-    kept = {part: path for part in PARTS if (path := FOLDER / f"{part}.json").exists()}
-    report.write({part: json.loads(path.read_text()) for part, path in kept.items()}, ROOT / "docs")
+    if chosen := [name for name in WORKLOADS if name.split()[0] in parts]:
+        keep(peers(arguments.rounds, chosen))
+    for part in PARTS:
+        if part in parts:
+            keep({part: PARTS[part](arguments.rounds)})
+    report.write(kept(), ROOT / "docs")
+
+
+def kept() -> dict[str, Any]:
+    """What all parts found, now or before."""
+    return json.loads(KEPT.read_text()) if KEPT.exists() else {}
+
+
+def keep(found: dict[str, Any]) -> None:
+    KEPT.write_text(json.dumps(kept() | json.loads(json.dumps(found))))
 
 
 if __name__ == "__main__":
