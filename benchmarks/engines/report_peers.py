@@ -32,8 +32,9 @@ def peers(workloads: Mapping[str, Any]) -> Iterator[str]:
     yield from exactness(workloads)
     yield "## Every candidate"
     yield ""
-    yield "Median milliseconds of one run, and how many times longer than talon. One thread: CPU time; two threads: time on"
-    yield "the clock. The spikes are those of all neurons together."
+    yield "Median milliseconds of one run, and how many times longer than talon. One thread: CPU time; two threads:"
+    yield "time on the clock, with threads of OpenMP that sleep while they wait (`OMP_WAIT_POLICY=passive`), since"
+    yield "spinning, their default, made them slower here. The spikes are those of all neurons together."
     yield ""
     for name, said in workloads.items():
         yield f"### {name}: {WHAT[name]}"
@@ -50,8 +51,8 @@ def goals(workloads: Mapping[str, Any]) -> Iterator[str]:
     yield "## What is wanted"
     yield ""
     best = limit_of(workloads)
-    yield "One thread, times the best library of spiking networks, and of what the machine could do at most: one addition"
-    yield f"a synaptic operation, {best.lanes} a cycle at {best.cycles / 1e9:.1f} GHz, or the bytes to be moved at"
+    yield "One thread, times the best library of spiking networks, and of what the machine could do at most: one"
+    yield f"addition a synaptic operation, {best.lanes} a cycle at {best.cycles / 1e9:.1f} GHz, or the bytes to be moved at"
     yield f"{best.bandwidth / 1e9:.0f} GB/s, whichever takes longer, and then {best.updates / 1e9:.0f} billion updates"
     yield "of LIF neurons a second. All three were measured before and after each workload: here the best of them."
     yield ""
@@ -92,10 +93,8 @@ def turns(said: Mapping[str, Any]) -> str:
     """How many turns there were; slow products make them fewer."""
     each = [max(len(one.cpu) for one in rows(said, threads)) for threads in THREADS]
     work = said["work"]
-    return (
-        f"{each[0]} turns with one thread, {each[1]} with two; {work['synops']:,} synaptic operations of {work['macs']:,},"
-        f" {work['updates']:,} updates"
-    )
+    counted = f"{work['synops']:,} synaptic operations of {work['macs']:,}, {work['updates']:,} updates"
+    return f"{each[0]} turns with one thread, {each[1]} with two; {counted}"
 
 
 def exactness(workloads: Mapping[str, Any]) -> Iterator[str]:
