@@ -52,9 +52,9 @@ def goals(workloads: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     best = limit_of(workloads)
     yield "One thread, times the best library of spiking networks, and of what the machine could do at most: one"
-    yield f"addition a synaptic operation, {best.lanes} a cycle at {best.cycles / 1e9:.1f} GHz, or the bytes to be moved at"
-    yield f"{best.bandwidth / 1e9:.0f} GB/s, whichever takes longer, and then {best.updates / 1e9:.0f} billion updates"
-    yield "of LIF neurons a second. All three were measured before and after each workload: here the best of them."
+    yield f"addition a synaptic operation, {best.lanes} a cycle at {best.cycles / 1e9:.1f} GHz, or the bytes to be"
+    yield f"moved at {best.bandwidth / 1e9:.0f} GB/s, whichever takes longer, and then {best.updates / 1e9:.0f} billion"
+    yield "updates of LIF neurons a second. All three were measured before and after each workload: here the best."
     yield ""
     yield "| | talon | best library | times | wanted | | limit | of limit | wanted | |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
