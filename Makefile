@@ -5,7 +5,6 @@ PACKAGES := talon-core talon-ghost talon-detect talon-hw
 SOURCES := $(PACKAGES:%=packages/%/src/talon)
 PYPROJECTS := pyproject.toml $(PACKAGES:%=packages/%/pyproject.toml)
 ENGINES := frameworks published-bridge onnxruntime brian2 contracted
-NATIVE := $(wildcard packages/talon-hw/csrc/* packages/talon-hw/src/talon/hw/native/*.py packages/talon-hw/setup.py)
 PIP := -m pip --disable-pip-version-check install --quiet
 
 COUNT ?= 1000000
@@ -116,7 +115,7 @@ clean: ## remove the environments and caches
 	touch $@
 
 # The same engine, its sums contracted to fused multiply-adds by the compiler: what giving the same bits everywhere costs.
-.envs/contracted/installed: $(NATIVE) $(PYPROJECTS)
+.envs/contracted/installed: $(PYPROJECTS) packages/talon-hw/setup.py $(wildcard $(NATIVE)/* packages/talon-hw/src/talon/hw/native/*.py)
 	rm -rf .envs/contracted
 	$(PYTHON) -m venv .envs/contracted
 	cp -r packages/talon-hw .envs/contracted/talon-hw
