@@ -118,12 +118,10 @@ clean: ## remove the environments and caches
 .envs/contracted/installed: $(PYPROJECTS) packages/talon-hw/setup.py $(wildcard $(NATIVE)/* packages/talon-hw/src/talon/hw/native/*.py)
 	rm -rf .envs/contracted
 	$(PYTHON) -m venv .envs/contracted
-	cp -r packages/talon-hw .envs/contracted/talon-hw
-	rm -rf .envs/contracted/talon-hw/build
-	sed -i.off 's/-ffp-contract=off/-ffp-contract=fast/' .envs/contracted/talon-hw/setup.py
-	! cmp -s .envs/contracted/talon-hw/setup.py .envs/contracted/talon-hw/setup.py.off
-	TALON_NATIVE=require .envs/contracted/bin/python $(PIP) --editable packages/talon-core --editable packages/talon-ghost \
-	  --editable packages/talon-detect .envs/contracted/talon-hw
+	cp -R packages/talon-hw .envs/contracted/talon-hw
+	rm -rf .envs/contracted/talon-hw/build .envs/contracted/talon-hw/src/talon/hw/_native*
+	.envs/contracted/bin/python $(PIP) $(patsubst %,--editable packages/%,$(filter-out talon-hw,$(PACKAGES)))
+	TALON_NATIVE=require TALON_NATIVE_CFLAGS=-ffp-contract=fast .envs/contracted/bin/python $(PIP) .envs/contracted/talon-hw
 	touch $@
 
 # pip resolves the path of talon-core from the folder it runs in.

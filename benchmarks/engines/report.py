@@ -36,9 +36,20 @@ def write(found: Mapping[str, Any], folder: Path) -> None:
     for part, make in SECTIONS.items():
         if part in found:
             lines += make(found[part])
+    lines += apart(found)
     (folder / "performance.md").write_text("\n".join(lines).rstrip() + "\n")
     if "scaling" in found:
         (folder / "performance-scaling.svg").write_text(svg(list(panels(found["scaling"]))))
+
+
+def apart(found: Mapping[str, Any]) -> Iterator[str]:
+    """Which parts are of another run than the last."""
+    last = max((said["run"] for said in found.values()), default=0)
+    earlier = [name for name, said in found.items() if said["run"] != last]
+    if earlier:
+        yield "## Not of one run"
+        yield ""
+        yield f"Measured earlier than the rest: {', '.join(earlier)}."
 
 
 def crossovers(part: Mapping[str, Any]) -> Iterator[str]:

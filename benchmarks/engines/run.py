@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -32,6 +33,7 @@ from workloads import WORKLOADS
 
 FOLDER = ROOT / ".benchmarks" / "engines"
 KEPT = FOLDER / "found.json"
+BEGAN = time.time()
 BUDGET = 40.0
 """Seconds that the turns of one workload may take, where these are not many."""
 
@@ -52,7 +54,6 @@ def peers(rounds: int, chosen: Sequence[str]) -> dict[str, Any]:
             threads = {count: turns(workers, name, folder, count, rounds) for count in THREADS}
             best = best.best(limit.measure())
             found[name] = {
-                "rounds": rounds,
                 "versions": versions,
                 "limit": asdict(best),
                 "work": work(exported.read(folder)),
@@ -105,6 +106,8 @@ def main() -> None:
     if unknown := set(parts) - set(names):
         parser.error(f"no part {', '.join(sorted(unknown))}: there are {', '.join(names)}")
     FOLDER.mkdir(parents=True, exist_ok=True)
+    if set(parts) == set(names):
+        KEPT.unlink(missing_ok=True)
     if chosen := [name for name in WORKLOADS if name.split()[0] in parts]:
         keep(peers(arguments.rounds, chosen))
     for part in PARTS:
@@ -119,7 +122,9 @@ def kept() -> dict[str, Any]:
 
 
 def keep(found: dict[str, Any]) -> None:
-    KEPT.write_text(json.dumps(kept() | json.loads(json.dumps(found))))
+    """`run`: when this one began, so that the page can tell what was measured apart from the rest."""
+    stamped = {name: {**said, "run": BEGAN} for name, said in found.items()}
+    KEPT.write_text(json.dumps(kept() | json.loads(json.dumps(stamped))))
 
 
 if __name__ == "__main__":
