@@ -4,18 +4,21 @@ BIN := .venv/bin
 PACKAGES := talon-core talon-ghost talon-detect talon-hw
 SOURCES := $(PACKAGES:%=packages/%/src/talon)
 PYPROJECTS := pyproject.toml $(PACKAGES:%=packages/%/pyproject.toml)
+ENGINES := frameworks published-bridge onnxruntime brian2 contracted
 PIP := -m pip --disable-pip-version-check install --quiet
 
 COUNT ?= 1000000
 TREES ?= 20000
 MINUTES ?= 20
+ROUNDS ?= 15
+PARTS ?=
 
 # The C library: what the compiler is to warn of, where there is one, and what `make sanitize` builds with.
 NATIVE := packages/talon-hw/csrc
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wdouble-promotion -Werror
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -fno-wrapv -g -O1
 
-.PHONY: help demo test lint sanitize bench bench-files docs golden fuzz interop train-digits clean
+.PHONY: help demo test lint sanitize bench bench-files bench-engines docs golden fuzz interop train-digits clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -47,6 +50,9 @@ bench: .venv/installed ## speed of the core, as pytest-benchmark tables
 
 bench-files: .venv/installed .envs/safetensors/installed .envs/nir/installed .envs/published/installed ## speed of files beside other products, written to docs/performance-files.md
 	$(BIN)/python benchmarks/files/run.py
+
+bench-engines: .venv/installed $(ENGINES:%=.envs/%/installed) ## speed of running networks beside other products, written to docs/performance.md: ROUNDS turns each, PARTS of it
+	$(BIN)/python benchmarks/engines/run.py --rounds $(ROUNDS) $(PARTS:%=--parts %)
 
 docs: .venv/installed ## write the pages that follow from tables in the code
 	$(BIN)/python docs/generate.py
@@ -99,6 +105,23 @@ clean: ## remove the environments and caches
 	rm -rf .envs/$*
 	$(PYTHON) -m venv .envs/$*
 	.envs/$*/bin/python $(PIP) --requirement $<
+	touch $@
+
+# What the engines are compared with, each by itself.
+.envs/published-bridge/installed .envs/onnxruntime/installed .envs/brian2/installed: .envs/%/installed: benchmarks/engines/%.txt
+	rm -rf .envs/$*
+	$(PYTHON) -m venv .envs/$*
+	.envs/$*/bin/python $(PIP) --requirement $<
+	touch $@
+
+# The same engine, its sums contracted to fused multiply-adds by the compiler: what giving the same bits everywhere costs.
+.envs/contracted/installed: $(PYPROJECTS) packages/talon-hw/setup.py $(wildcard $(NATIVE)/* packages/talon-hw/src/talon/hw/native/*.py)
+	rm -rf .envs/contracted
+	$(PYTHON) -m venv .envs/contracted
+	cp -R packages/talon-hw .envs/contracted/talon-hw
+	rm -rf .envs/contracted/talon-hw/build .envs/contracted/talon-hw/src/talon/hw/_native*
+	.envs/contracted/bin/python $(PIP) $(patsubst %,--editable packages/%,$(filter-out talon-hw,$(PACKAGES)))
+	TALON_NATIVE=require TALON_NATIVE_CFLAGS=-ffp-contract=fast .envs/contracted/bin/python $(PIP) .envs/contracted/talon-hw
 	touch $@
 
 # pip resolves the path of talon-core from the folder it runs in.

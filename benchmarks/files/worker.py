@@ -6,13 +6,9 @@ before. Arguments: action, workload, suffix, folder for files.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
 import json
 import os
 import platform
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,30 +18,12 @@ from typing import Any
 
 from workloads import Layer, layers
 
+sys.path.append(str(Path(__file__).parents[1]))
+from memory import resident, restart
+
 Once = Callable[[], Any]
 Action = Callable[[list[Layer], Path], Once]
 """Gets everything ready: the layers in the product's own form, or a file that holds them."""
-
-STATUS = Path("/proc/self/status")
-
-
-def resident(line: str) -> int:
-    """Bytes of memory that the process has (`VmRSS`) or had at most since `restart` (`VmHWM`)."""
-    if not STATUS.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return next(int(said.split()[1]) * 1024 for said in STATUS.read_text().splitlines() if said.startswith(line))
-
-
-def restart() -> None:
-    """Begin anew: nothing waits to be written to the disk, free memory is given back, or the next turn would have it
-    for nothing, and it is forgotten how large the process was. Where the system cannot do that, memory is told only
-    when a new peak is reached."""
-    os.sync()
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
 
 
 def serve(actions: dict[str, Action], packages: Sequence[str]) -> None:
@@ -57,6 +35,7 @@ def serve(actions: dict[str, Action], packages: Sequence[str]) -> None:
     told = {"python": platform.python_version()} | {name: version(name) for name in packages}
     print(json.dumps(told), file=answers)
     for _ in sys.stdin:
+        os.sync()  # nothing waits to be written to the disk
         restart()
         before = resident("VmRSS")
         start = time.perf_counter()
