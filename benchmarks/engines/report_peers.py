@@ -42,9 +42,6 @@ def peers(workloads: Mapping[str, Any]) -> Iterator[str]:
         yield f"{turns(said)}."
         yield ""
         yield from candidates(said)
-    if missing := [name for name in WHAT if name not in workloads]:
-        yield f"Left out: {', '.join(missing)}, which needs sparse weights that this version does not have."
-        yield ""
 
 
 def goals(workloads: Mapping[str, Any]) -> Iterator[str]:

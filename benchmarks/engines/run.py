@@ -45,9 +45,6 @@ def peers(rounds: int, chosen: Sequence[str]) -> dict[str, Any]:
         workers = [stack.enter_context(Worker(product, log)) for product in PRODUCTS if there(product)]
         versions = {name: number for worker in workers for name, number in worker.versions.items()}
         for name in chosen:
-            if name == "W4" and not hasattr(ir, "CSR"):
-                print("W4 is left out: this talon has no sparse weights (ir.CSR)", flush=True)
-                continue
             best = limit.measure()
             folder = FOLDER / name.replace(" ", "-")
             exported.write(WORKLOADS[name](), folder)
