@@ -64,12 +64,16 @@ class Grouped(ABC):
 class GroupRef(ArrayRef):
     """A value that is known by its parts, which are loaded when somebody asks for it. `where`: node and field."""
 
-    __slots__ = ("kind", "parts", "where")
+    __slots__ = ("_kind", "parts", "where")
 
-    kind: type[Grouped]
+    @property
+    def kind(self) -> type[Grouped]:
+        """What the parts make."""
+        return self._kind
 
     def __init__(self, kind: type[Grouped], parts: Mapping[str, ArrayRef], where: tuple[str, str] = ("", "")) -> None:
-        self.kind, self.where = kind, where
+        self._kind: type[Grouped] = kind
+        self.where = where
         self.parts = {name: parts[name] for name in kind.names}
         self.dtype = parts[kind.values].dtype
         self.shape = self.guarded(parts, kind.shape_of_parts)

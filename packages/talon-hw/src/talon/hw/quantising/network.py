@@ -176,7 +176,7 @@ class Quantizer:
         """What 1 stands for in the inputs of a layer: `(in,)`, or `(channels,)` of a map."""
         node: Any = self.work.graph.nodes[name]
         edges = self.work.into(name)
-        shape = self.work.graph.shapes[f"{edges[0].src_node}:{edges[0].src_port or 'out'}"] or ()
+        shape = tuple(self.work.graph.shapes[f"{edges[0].src_node}:{edges[0].src_port or 'out'}"] or ())
         units = [np.broadcast_to(self.value(e.src_node).unit, shape) for e in edges]
         unit = units[0]
         flat = unit.reshape(-1, shape[-1]) if "in" in node.dims else unit.reshape(shape[0], -1).T
