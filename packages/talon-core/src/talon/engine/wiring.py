@@ -125,10 +125,14 @@ class Wiring:
         if not isinstance(unit.state, dict) or not all(isinstance(a, np.ndarray) for a in unit.state.values()):
             raise broken_promise(unit, "init_state", "a dict of arrays", f"{unit.state!r:.80}")
 
-    def restart(self, task: Task) -> None:
-        """The same graph and batch with other inputs, from the beginning or the task's state."""
+    def rewind(self, task: Task) -> None:
+        """The same graph and batch with other inputs, but for the states of the units."""
         self.task, self.first = task, 0
         self.held = {key: [] for key in self.held}
+
+    def restart(self, task: Task) -> None:
+        """The same graph and batch with other inputs, from the beginning or the task's state."""
+        self.rewind(task)
         for unit, name in zip(self.units, self.names, strict=True):
             if unit.state:
                 self.reset(unit, name)
@@ -221,17 +225,14 @@ class Wiring:
             records[key] = np.empty((task.steps, *shape), task.dtype)
         return records, {key: places[key] for key in keys}
 
-    def state(self, copied: bool = False) -> State:
-        """After the run: what the units hold, and `held`. `copied` where they go on and change it in place."""
-        return State(
-            self.first + self.task.steps,
-            {
-                unit.path: {n: np.array(a) if copied else a for n, a in unit.state.items()}
-                for unit in self.units
-                if unit.state
-            },
-            {self.port_name(*key): np.stack(values) for key, values in self.held.items() if values},
-        )
+    def state(self) -> State:
+        """After the run: what the units hold, and `held`."""
+        nodes = {unit.path: dict(unit.state) for unit in self.units if unit.state}
+        return State(self.first + self.task.steps, nodes, self.delays())
+
+    def delays(self) -> dict[str, np.ndarray]:
+        """The values still to be delivered, by the name of the port."""
+        return {self.port_name(*key): np.stack(values) for key, values in self.held.items() if values}
 
 
 def cast(node: Node, path: str, dtype: np.dtype[Any]) -> Primitive:

@@ -111,9 +111,6 @@ class Fused(Op):
     def begin(self) -> None:
         self.neuron.begin()
 
-    def hand_back(self) -> None:
-        self.neuron.hand_back()
-
     def save(self) -> None:
         self.neuron.save()
 

@@ -41,6 +41,8 @@ class NeuronOp(Op):
             leak = spread(node.v_leak, rank)
         r = spread(node.r, rank)  # type: ignore[attr-defined]
         parameters = (beta, gain, leak, r, node.threshold(rank), spread(node.v_reset, rank))
+        self.start: np.ndarray | None = None
+        """The membrane before the first step."""
         self.per_neuron = int(any(p.size > 1 for p in parameters))
         form = shape if self.per_neuron else ()
         self.parameters = [self.own(np.broadcast_to(p, form)) for p in parameters]
@@ -54,8 +56,18 @@ class NeuronOp(Op):
         v = self.unit.state["v"]
         self.v = np.array(turned(v[None], last=True)[0] if self.last else v, order="C")
 
-    def hand_back(self) -> None:
-        self.unit.state["v"] = turned(self.v[None], last=False)[0] if self.last else self.v
+    def keep_start(self) -> None:
+        self.start = self.v.copy()
+
+    def again(self) -> bool:
+        if self.start is None:
+            return False
+        np.copyto(self.v, self.start)
+        return True
+
+    def told_state(self) -> dict[str, np.ndarray]:
+        own = turned(self.v[None], last=False)[0] if self.last else self.v
+        return {"v": np.array(own) if np.shares_memory(own, self.v) else own}
 
     def save(self) -> None:
         np.copyto(self.room("saved", self.v.shape), self.v)

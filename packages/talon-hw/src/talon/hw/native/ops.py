@@ -44,8 +44,16 @@ class Op:
     def begin(self) -> None:
         """Take the state from `unit.state`."""
 
-    def hand_back(self) -> None:
-        """Give the state to `unit.state`, channels first."""
+    def told_state(self) -> dict[str, np.ndarray]:
+        """The state in arrays of their own, channels first."""
+        return {name: np.array(value) for name, value in self.unit.state.items()}
+
+    def keep_start(self) -> None:
+        """Remember the state before the first step, in which the op is now, if that is quicker than making it again."""
+
+    def again(self) -> bool:
+        """Go back to the state before the first step, if it is remembered."""
+        return False
 
     def save(self) -> None:
         """Remember the state, in case the call that begins now is interrupted."""

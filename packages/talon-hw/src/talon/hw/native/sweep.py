@@ -9,6 +9,7 @@ import numpy as np
 
 from talon.engine.counts import Counts
 from talon.engine.result import EngineUse, Result
+from talon.engine.state import State
 from talon.engine.task import Task
 from talon.engine.wiring import Source, Tallies, Wiring
 from talon.hw.native.layers import Fused
@@ -43,12 +44,24 @@ class Sweep:
         """Set by another thread: stop after this chunk."""
         for op in self.each:
             op.begin()
+            if task.state is None:
+                op.keep_start()
 
     def restart(self, task: Task) -> None:
         """Get ready for a task of the same graph and batch."""
-        self.wiring.restart(task)
-        for op in self.each:
-            op.begin()
+        wiring = self.wiring
+        if task.state is not None:
+            wiring.restart(task)
+            for op in self.each:
+                op.begin()
+            return
+        wiring.rewind(task)
+        for op, name in zip(self.each, wiring.names, strict=True):
+            if not op.again():
+                if op.unit.state:
+                    wiring.reset(op.unit, name)
+                op.begin()
+                op.keep_start()
 
     def go_on(self, task: Task) -> Result:
         """Further inputs, from where the last run stopped; from there again if this one is interrupted."""
@@ -92,10 +105,10 @@ class Sweep:
             if task.progress is not None:
                 task.progress(start + steps, task.steps)
         self.values = {}
-        for op in self.each:
-            op.hand_back()
+        nodes = {op.unit.path: op.told_state() for op in self.each if op.unit.state}
+        state = State(wiring.first + task.steps, nodes, wiring.delays())
         use = EngineUse("native", "", {op.unit.path: op.how for op in self.each})
-        return Result(self.outputs, wiring.state(copied=True), Counts(self.tallies.found), self.records, use)
+        return Result(self.outputs, state, Counts(self.tallies.found), self.records, use)
 
     def origin(self, number: int) -> int:
         """The node whose values an exit hands on as they are, or itself."""
