@@ -8,17 +8,19 @@
 
 #define CONV_PLACES 4
 
-/* For every place of an axis, which taps read it and for which output: a count, then pairs of tap and output. */
+/* For every place of an axis, which taps read it and for which output: a count, then pairs of how far on the weights of
+   the tap and the sums of the output lie. */
 static void NAME(taps)(int32_t *restrict table, const talon_conv *c, int axis) {
-    const ptrdiff_t kernel = c->kernel[axis];
+    const ptrdiff_t kernel = c->kernel[axis], outs = c->groups * c->out;
+    const ptrdiff_t weights = axis == 0 ? c->kernel[1] * c->out : c->out, sums = axis == 0 ? c->osize[1] * outs : outs;
     for (ptrdiff_t place = 0; place < c->size[axis]; place++) {
         int32_t *own = table + place * (1 + 2 * kernel);
         own[0] = 0;
         for (ptrdiff_t k = 0; k < kernel; k++) {
             const ptrdiff_t at = place + c->pad[axis] - k * c->dilation[axis];
             if (at < 0 || at % c->stride[axis] != 0 || at / c->stride[axis] >= c->osize[axis]) continue;
-            own[1 + 2 * own[0]] = (int32_t)k;
-            own[2 + 2 * own[0]] = (int32_t)(at / c->stride[axis]);
+            own[1 + 2 * own[0]] = (int32_t)((kernel - 1 - k) * weights);
+            own[2 + 2 * own[0]] = (int32_t)(at / c->stride[axis] * sums);
             own[0]++;
         }
     }
@@ -130,12 +132,11 @@ static void NAME(conv_taps)(const talon_conv *c, ptrdiff_t row, const int32_t *r
             const ptrdiff_t first = c->groups == 1 ? 0 : i / (int32_t)c->in * out;
             const float value = x[event];
             cost += fan[ix];
+            const float *runs = c->runs + i * ky * kx * out;
             for (int32_t a = 0; a < rows[0]; a++)
-                for (int32_t b = 0; b < columns[0]; b++) {
-                    const ptrdiff_t tap = (i * ky + (ky - 1 - rows[1 + 2 * a])) * kx + (kx - 1 - columns[1 + 2 * b]);
-                    float *at = c->scratch + (rows[2 + 2 * a] * c->osize[1] + columns[2 + 2 * b]) * outs + first;
-                    NAME(add_run)(at, value, c->runs + tap * out, out);
-                }
+                for (int32_t b = 0; b < columns[0]; b++)
+                    NAME(add_run)(c->scratch + first + rows[2 + 2 * a] + columns[2 + 2 * b], value,
+                                  runs + rows[1 + 2 * a] + columns[1 + 2 * b], out);
         }
     }
     *synops = cost;

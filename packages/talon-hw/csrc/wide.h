@@ -17,6 +17,14 @@ typedef float NAME(wide) __attribute__((vector_size(4 * TALON_WIDE), aligned(4),
 /* y += x * w; without the product where x is 1, which changes no bit. */
 static inline void NAME(add_run)(float *restrict y, float x, const float *restrict w, ptrdiff_t count) {
     ptrdiff_t o = 0;
+    if (count == TALON_WIDE) {
+        /* What most layers have, without a loop. */
+        if (x == 1.0f)
+            PUT(y, TAKE(y) + TAKE(w));
+        else
+            PUT(y, TAKE(y) + x * TAKE(w));
+        return;
+    }
     if (x == 1.0f) {
         for (; o + TALON_WIDE <= count; o += TALON_WIDE) PUT(y + o, TAKE(y + o) + TAKE(w + o));
         if (count - o >= 8) {
