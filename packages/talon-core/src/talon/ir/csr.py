@@ -128,7 +128,7 @@ class CSR(Grouped):
 
     def parts(self) -> dict[str, np.ndarray]:
         """The arrays that say the matrix, by name."""
-        return {**{name: getattr(self, name) for name in PARTS[:3]}, "shape": np.array(self.shape, np.int64)}
+        return {**{name: getattr(self, name) for name in PARTS[:3]}, "shape": read_only(np.array(self.shape, np.int64))}
 
     @classmethod
     def of_parts(cls, parts: Mapping[str, np.ndarray]) -> CSR:
