@@ -46,6 +46,8 @@ class Change:
         where = f" in {self.node}" if self.kind in EDGES and self.node else ""
         if self.a is None or self.b is None:
             return f"{self.kind} {what}{where}: only in {'b' if self.a is None else 'a'}: {self.b or self.a}"
+        if self.kind == "order":
+            return f"order of edges{where}: {self.a} comes first in a, {self.b} in b"
         if self.differing is None:
             return f"{self.kind} {what}{where}: {self.a} -> {self.b}"
         sides = self.a if self.a == self.b else f"{self.a} -> {self.b}"
@@ -172,7 +174,8 @@ def of_arrays(kind: str, path: str, name: str, a: Any, b: Any) -> Iterator[Chang
         return
     one, other = numbers(x, y)
     if one is None or other is None:
-        yield Change(kind, path, name, shown(a), shown(b))
+        mine, theirs = shown(a), shown(b)
+        yield Change(kind, path, name, mine, theirs if mine != theirs else f"{theirs} with other entries")
     else:
         count = int(np.count_nonzero(apart(one, other))) if one.ndim else None
         yield Change(kind, path, name, shown(a), shown(b), count, float(distance(one, other).max(initial=0.0)))
@@ -220,7 +223,7 @@ def of_edges(a: Graph, b: Graph) -> Iterator[Change]:
         moved = next((place for place, (x, y) in enumerate(zip(*kept, strict=True)) if x != y), None)
         if moved is not None:
             first, second = (f"{edges[moved][0]} -> {edges[moved][1]}" for edges in kept)
-            yield Change("order", path, "", first, second)
+            yield Change("order", path, "edges", first, second)
 
 
 def levels(graph: Graph) -> dict[str, Graph]:
