@@ -72,7 +72,7 @@ class Program:
         return Session(self, batch, state)
 
     def _task(self, inputs: Any, **given: Any) -> Task:
-        return make_task(self._graph, inputs, prepared=self._prepared, **given)
+        return make_task(self._graph, inputs, engine=NativeEngine(), prepared=self._prepared, **given)
 
     def __repr__(self) -> str:
         return f"<Program of {len(self._prepared.flat.nodes)} nodes>"

@@ -133,7 +133,8 @@ class Sweep:
                 self.compute(nodes[0], start, 0, steps, steps)
         for number, exit in self.wiring.exits.items():
             output, value = self.outputs[exit][start : start + steps], self.values[number, 0].whole(last=False)
-            if value.ctypes.data != output.ctypes.data:
+            # `ctypes.data` says the same, ten times as slowly.
+            if value.__array_interface__["data"] != output.__array_interface__["data"]:
                 output[...] = value
         for record, (number, _, port) in self.places.items():
             if port is not None:
