@@ -43,6 +43,12 @@ def nodes_of(file: h5py.File) -> Iterator[tuple[str, str, Fields]]:
         kind = group["type"].asstr()[()]
         inside = ("nodes", "edges") if kind == "Graph" else ()
         fields = {name: read_back(group[name]) for name in group if name not in ("type", *inside)}
+        for name in said["arrays"][kind]:
+            # A field in parts is a group of them.
+            whole, _, part = name.partition("/")
+            if part and isinstance(fields.get(whole), dict):
+                fields[name] = fields[whole][part]
+        fields = {name: value for name, value in fields.items() if not any(n.startswith(f"{name}/") for n in fields)}
         fields |= {name: np.asarray(value) for name, value in fields.items() if name in said["arrays"][kind]}
         for dataset in TAGGED:
             fields |= {name: untagged(form) for name, form in said[dataset].get(path, {}).items()}
