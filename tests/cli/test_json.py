@@ -22,6 +22,7 @@ CALLS: dict[str, list[str]] = {
     "show": ["net.t1c", "sub/fc"],
     "check": ["bad.t1c"],
     "run": ["net.t1c", "--input", "x.npy", "-o", "y.npz"],
+    "compare": ["net.t1c", "bad.t1c"],
     "convert": ["net.t1c", "copy.t1c"],
     "hash": ["net.t1c", "bad.t1c"],
     "primitives": [],
