@@ -33,13 +33,13 @@ from pathlib import Path
 
 from talon.engine import run
 
-Path("chip.toml").write_text('''
+Path("chip.toml").write_text(\"\"\"
 inherits = "generic-mesh"
 target.id = "trapping"
 [numeric.accumulators]
 overflow = "trap"
 bits = { value = WIDTH, unit = "bit", kind = "assumed", cite = "talon" }
-''')
+\"\"\")
 quiet, loud = np.zeros((5, 1, 64), np.float32), np.ones((5, 1, 64), np.float32)
 run(hw.quantize(net(hidden=10), "chip.toml", calibration=quiet), loud, engine="integer")
 """
