@@ -91,7 +91,7 @@ def arrays(node: ir.Node) -> list[np.ndarray]:
     if isinstance(node, ir.Opaque):
         return [ref.load() for ref in node.record.arrays.values()]
     values = [getattr(node, name) for name, declared in node.fields.items() if declared.is_array]
-    return [value for value in values if value is not None]
+    return [value.data if isinstance(value, ir.CSR) else value for value in values if value is not None]
 
 
 def things(graph: ir.Graph) -> Iterator[str]:
@@ -104,6 +104,8 @@ def things(graph: ir.Graph) -> Iterator[str]:
         yield type(node).__name__
         yield from node.hints
         yield from (name for name in ("metadata", "input_type", "output_type") if node.stored(name))
+        for name in node.quant:
+            yield f"quantised {type(getattr(node, name)).__name__}"
         yield from ["strange"] * node.type_name.startswith(STRANGE)
         for array in arrays(node):
             yield array.dtype.str
@@ -117,6 +119,7 @@ def test_everything_is_drawn() -> None:
     wanted |= {"metadata", "input_type", "output_type", "core_id", "hardware_hints", "precision"}
     wanted |= {"dt", "quantization_config", "execution_schedule", "allow_cycles"}
     wanted |= {"<f2", "<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "|b1"}
+    wanted |= {"quantised CSR", "quantised ndarray"}
     wanted |= {"LIF", "Conv2d", "ChannelSplit", "Concat", "Skip", "Softmax"}
     seen: set[str] = set()
 

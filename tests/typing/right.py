@@ -61,6 +61,10 @@ assert_type(result.outputs["out"], np.ndarray)
 assert_type(result.counts.total(), dict[str, int])
 fits: bool = check(graph, target("generic-mesh")).ok
 
+quantised = ir.Affine(ir.Quantized(np.ones((2, 3), np.int8), 0.5, 8), ir.Quantized(np.ones(2, np.int16), 0.5, 16))
+assert_type(quantised.quant["weight"].bits, int)
+assert_type(quantised.quant["weight"].scale, np.ndarray)
+
 try:
     ir.Affine(np.zeros((2, 2)))
 except ir.TalonError as error:

@@ -18,6 +18,7 @@ from talon.ir.primitives.linear import Affine
 from talon.ir.primitives.neurons import LIF
 from talon.ir.primitives.spatial import Upsample
 from talon.ir.primitives.structure import ChannelSplit
+from talon.ir.quantized import Quantized
 
 METADATA: dict[str, Any] = {
     "tuple": (1, 2),
@@ -87,6 +88,15 @@ def everything() -> Graph:
         "whole": Affine(np.ones((300, 300), np.int16), np.ones(300, bool)),
         "sparse": Affine.restore({"weight": CSR.from_dense(np.where(weight > 0.5, weight, 0))}),
         "no synapse": Affine(CSR([0, 0, 0], [], np.zeros(0, np.int8), (2, 3))),
+        "quantised": Affine(
+            Quantized(np.arange(-6, 6, dtype=np.int8).reshape(3, 4), [[0.5], [0.25], [2.0]], 4, "pow2"),
+            Quantized(np.array([-32767, 0, 40], np.int16), 1e-3, 16),
+        ),
+        "quantised large": Affine(Quantized(np.ones((300, 300), np.int32), np.linspace(1, 2, 300)[:, None], 24)),
+        "quantised sparse": Affine(Quantized(CSR.from_dense(np.eye(300, dtype=np.int8)), 0.1, 2)),
+        "quantised lif": LIF(
+            Quantized(np.int16(200), 0.01, 16), 1.0, 0.0, Quantized(np.array([3], np.int8), 0.5, 4, "pow2")
+        ),
         "lif.ß": LIF(
             2,
             np.float32(1),

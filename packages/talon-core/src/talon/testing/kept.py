@@ -26,6 +26,7 @@ from talon.ir.errors import TalonError
 from talon.ir.graph import Graph
 from talon.ir.node import HINTS, Node
 from talon.ir.primitives.linear import Affine
+from talon.ir.quantized import RULES, Quantized
 from talon.storage.files import class_or_none
 from talon.testing.everything import DTYPES
 from talon.testing.graphs import graphs
@@ -86,6 +87,27 @@ def matrices() -> SearchStrategy[CSR]:
 
     shares = st.sampled_from((0.0, 0.1, 1.0))
     return st.tuples(st.sampled_from(DTYPES), st.sampled_from(LOOSE), shares, st.integers(0, 2**32 - 1)).map(matrix)
+
+
+def quantised() -> SearchStrategy[Quantized]:
+    """Integers of every width and dtype, dense and sparse, with every form of scale."""
+    from hypothesis import strategies as st
+
+    def made(drawn: tuple[int, tuple[int, int], float, str, int, int]) -> Quantized:
+        bits, shape, share, rule, form, seed = drawn
+        rng = np.random.default_rng(seed)
+        most = 2 ** (bits - 1) - 1
+        dtypes = [kind for kind in ("i1", "i2", "i4") if np.iinfo(kind).bits >= bits]
+        integers = rng.integers(-most, most, shape, endpoint=True) * (rng.random(shape) < share)
+        kept = integers.astype(dtypes[seed % len(dtypes)])
+        size = ((), (1,), (shape[0], 1), (1, shape[1]), shape)[form]
+        scale = np.ldexp(1.0, rng.integers(-100, 60, size)) * (1 if rule == "pow2" else rng.uniform(1, 2, size))
+        return Quantized(CSR.from_dense(kept) if share < 1 else kept, scale, bits, rule)
+
+    shares = st.sampled_from((0.0, 0.1, 1.0))
+    rules = st.sampled_from(RULES)
+    seeds = st.integers(0, 2**32 - 1)
+    return st.tuples(st.integers(2, 32), st.sampled_from(LOOSE), shares, rules, st.integers(0, 4), seeds).map(made)
 
 
 def notes() -> SearchStrategy[Any]:
@@ -151,7 +173,8 @@ def kept_graphs(*, size: int = 6, depth: int = 3) -> SearchStrategy[Graph]:
 
 
 def with_loose(draw: Draw, graph: Graph) -> Graph:
-    """The graph with nodes that no edge leads to: primitives of any kind, and weights of several sizes."""
+    """The graph with nodes that no edge leads to: primitives of any kind, and weights of several sizes
+    and forms."""
     from hypothesis import strategies as st
 
     nodes: dict[str, Node] = dict(graph.nodes)
@@ -164,6 +187,8 @@ def with_loose(draw: Draw, graph: Graph) -> Graph:
         nodes[f"loose {len(nodes)}"] = Affine.restore({"weight": weight})
     if draw(st.booleans()):
         nodes[f"loose {len(nodes)}"] = Affine.restore({"weight": draw(matrices())})
+    if draw(st.booleans()):
+        nodes[f"loose {len(nodes)}"] = Affine.restore({"weight": draw(quantised())})
     order = draw(st.permutations(list(nodes)))
     return Graph({name: nodes[name] for name in order}, graph.edges)
 

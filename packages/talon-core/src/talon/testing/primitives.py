@@ -39,7 +39,8 @@ from talon.testing.executed import (
     streams,
     uses_every_field,
 )
-from talon.testing.strategies import Sample, sample, sparsely
+from talon.testing.forms import FORMS
+from talon.testing.strategies import Sample, sample
 from talon.testing.trial import around
 
 CHECKS: tuple[Callable[[Sample], None], ...] = (
@@ -105,8 +106,8 @@ def check_golden(golden: Golden) -> None:
 def check_primitive(
     cls: type[Node], seeds: Iterable[int] = range(10), *, golden: Iterable[Golden] = (), unused: Iterable[str] = ()
 ) -> None:
-    """Run every check on a random instance for each seed, and on one with sparse matrices where it takes them, then the
-    golden cases.
+    """Run every check on a random instance for each seed, in each of its forms (`talon.testing.forms`), then the golden
+    cases.
 
     `unused`: fields of a composite that it keeps for tools and does not compute with. Raises AssertionError, or what
     the primitive raised, with a note that names check and seed.
@@ -114,7 +115,8 @@ def check_primitive(
     ignored = frozenset(unused)
     for seed in seeds:
         case = replace(sample(cls, seed), unused=ignored)
-        for each, check in itertools.product(filter(None, (case, sparsely(case))), CHECKS):
+        forms = (form(case) for form in FORMS)
+        for each, check in itertools.product(filter(None, forms), CHECKS):
             try:
                 check(each)
             except Exception as error:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from talon.ir.arrays import ArrayRef
-from talon.ir.csr import CSR
 from talon.ir.errors import TalonError
 from talon.ir.fields import (
     ArrayField,
@@ -28,6 +27,7 @@ from talon.ir.fields import (
     TypeField,
 )
 from talon.ir.node import HINTS, Node
+from talon.testing.forms import FORMS
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -248,27 +248,15 @@ def sample(cls: type[Node], seed: int) -> Sample:
     raise problem or LookupError(cls.__name__)
 
 
-def sparsely(case: Sample) -> Sample | None:
-    """The same with sparse matrices, of which a third is not there, in all fields that take them; None without such."""
-    found: dict[str, CSR] = {}
-    for name, declared in case.node.fields.items():
-        value = case.node.stored(name)
-        takes = isinstance(declared, ArrayField) and CSR in declared.kinds
-        if takes and isinstance(value, np.ndarray) and value.ndim == 2:
-            there = np.arange(value.size).reshape(value.shape) % 3 > 0
-            found[name] = CSR.from_dense(np.where(there, value, value.dtype.type(0)))
-    return replace(case, node=case.node.changed(**found)) if found else None
-
-
 def samples(cls: type[Node]) -> SearchStrategy[Sample]:
     """The samples of a primitive as a hypothesis strategy (extra `testing`)."""
     from hypothesis import strategies
 
-    def made(seed: int, sparse: bool) -> Sample:
+    def made(seed: int, form: Callable[[Sample], Sample | None]) -> Sample:
         case = sample(cls, seed)
-        return (sparsely(case) if sparse else None) or case
+        return form(case) or case
 
-    return strategies.builds(made, strategies.integers(0, 2**32 - 1), strategies.booleans())
+    return strategies.builds(made, strategies.integers(0, 2**32 - 1), strategies.sampled_from(FORMS))
 
 
 def primitives() -> Mapping[str, type[Node]]:
