@@ -18,7 +18,7 @@ NATIVE := packages/talon-hw/csrc
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wdouble-promotion -Werror
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -fno-wrapv -g -O1
 
-.PHONY: help demo test lint sanitize bench bench-files bench-engines docs golden fuzz interop train-digits clean
+.PHONY: help demo test lint sanitize bench bench-files bench-engines docs golden fuzz interop train-digits train-fashion accuracy clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -69,6 +69,12 @@ interop: .envs/frameworks/installed ## record other frameworks' neurons again, f
 
 train-digits: .envs/digits/installed ## train the demo's network again, with torch in an environment of its own
 	.envs/digits/bin/python examples/digits/train.py
+
+train-fashion: .envs/fashion/installed ## train the networks of the accuracy table again; needs Debian's dataset-fashion-mnist
+	.envs/fashion/bin/python examples/fashion/train.py
+
+accuracy: .venv/installed ## trained networks in floats and in integers of 8, 6 and 4 bits, written to docs/accuracy.md
+	$(BIN)/python examples/accuracy.py
 
 clean: ## remove the environments and caches
 	rm -rf .venv .envs .mypy_cache .ruff_cache .hypothesis .benchmarks
@@ -124,11 +130,11 @@ clean: ## remove the environments and caches
 	TALON_NATIVE=require TALON_NATIVE_CFLAGS=-ffp-contract=fast .envs/contracted/bin/python $(PIP) .envs/contracted/talon-hw
 	touch $@
 
-# pip resolves the path of talon-core from the folder it runs in.
-.envs/digits/installed: examples/digits/requirements.txt packages/talon-core/pyproject.toml
-	rm -rf .envs/digits
-	$(PYTHON) -m venv .envs/digits
-	cd examples/digits && ../../.envs/digits/bin/python $(PIP) --requirement requirements.txt
+# pip resolves the paths of talon's own packages from the folder it runs in.
+.envs/digits/installed .envs/fashion/installed: .envs/%/installed: examples/%/requirements.txt $(PYPROJECTS)
+	rm -rf .envs/$*
+	$(PYTHON) -m venv .envs/$*
+	cd examples/$* && ../../.envs/$*/bin/python $(PIP) --requirement requirements.txt
 	touch $@
 
 # Other frameworks: the second list without its dependencies, which would bring what their neurons do not need.

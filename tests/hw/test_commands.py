@@ -183,19 +183,6 @@ def test_targets_are_listed_and_shown() -> None:
     assert data["description"]["core"][0]["neurons"]["value"] == 256
 
 
-def test_the_demo_checks_the_network_of_talon_core(files: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("talon.cli.demo.model_path", lambda: files.small)
-    result = talon_hw("demo")
-    assert result.exit_code == 0, result.output
-    assert "fits generic-mesh: it takes 1 of 64 cores" in result.stdout
-    assert "does not fit speck2e (1 problem)" in result.stdout
-    assert "fits zcu102, as far as its numbers are known: it takes 1 of 32 cores" in result.stdout
-    assert "at most 16,384 neurons in all (neurons, generic-mesh); found 131,072 neurons needed" in result.stdout
-    assert "not known of zcu102: fan-in, fan-out, in-axons, out-edges, inputs, outputs, local memory," in result.stdout
-    data = json.loads(talon_hw("demo", "--json").stdout)["data"]
-    assert [report["target"] for report in data["targets"]] == hw.targets()
-
-
 def test_the_process_ends_with_0_3_and_5(files: SimpleNamespace) -> None:
     for file, code in ((files.small, 0), (files.bad, 3), (files.large, 5)):
         done = subprocess.run(
@@ -208,6 +195,18 @@ def test_the_process_ends_with_0_3_and_5(files: SimpleNamespace) -> None:
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr
         assert ("generic-mesh" in done.stdout) == (code != 3)
+
+
+def test_no_module_hides_a_name_of_the_package() -> None:
+    """A module that is imported becomes an attribute of its package, in the place of what is loaded on first use."""
+    code = (
+        "from importlib.util import find_spec; from talon import hw; "
+        "names = [name for name in dir(hw) if not name.startswith('_')]; assert 'check' in names; "
+        "specs = [find_spec(f'talon.hw.{name}') for name in names]; "
+        "hidden = [spec.name for spec in specs if spec and spec.origin]; assert not hidden, hidden"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_package_and_its_plugin_are_light() -> None:
@@ -226,7 +225,7 @@ def test_the_names_of_the_package() -> None:
     assert hw.run is talon.engine.run
     assert {"run", "check", "target", "targets", "Target", "FitReport", "Finding"} <= set(dir(hw))
     assert callable(hw.target)
-    with pytest.raises(AttributeError, match="it has Finding, FitReport"):
+    with pytest.raises(AttributeError, match="it has Energy, Finding, FitReport"):
         _ = hw.chek  # type: ignore[attr-defined]
     assert plugin.TALON_API == 1
     assert plugin.talon_commands() == {"hw": "talon.hw.commands:group"}

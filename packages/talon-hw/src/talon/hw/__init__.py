@@ -15,16 +15,20 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from talon.engine import run as run
+    from talon.hw.accuracy import WidthRow as WidthRow
+    from talon.hw.accuracy import by_width as by_width
     from talon.hw.catalogue import target as target
     from talon.hw.catalogue import targets as targets
     from talon.hw.description import Target as Target
     from talon.hw.fit import check as check
     from talon.hw.ledger import Rewrite as Rewrite
-    from talon.hw.legalise import Legalised as Legalised
-    from talon.hw.legalise import legalise as legalise
+    from talon.hw.legalising import Legalised as Legalised
+    from talon.hw.legalising import legalise as legalise
     from talon.hw.native.program import Program as Program
     from talon.hw.native.program import Session as Session
     from talon.hw.native.program import compile as compile
+    from talon.hw.pricing import Energy as Energy
+    from talon.hw.pricing import energy as energy
     from talon.hw.quantising.network import quantize as quantize
     from talon.hw.quantising.report import QuantReport as QuantReport
     from talon.hw.quantising.report import quantization_report as quantization_report
@@ -39,8 +43,12 @@ else:
             "target": "talon.hw.catalogue:target",
             "targets": "talon.hw.catalogue:targets",
             "check": "talon.hw.fit:check",
-            "legalise": "talon.hw.legalise:legalise",
-            "Legalised": "talon.hw.legalise:Legalised",
+            "energy": "talon.hw.pricing:energy",
+            "Energy": "talon.hw.pricing:Energy",
+            "by_width": "talon.hw.accuracy:by_width",
+            "WidthRow": "talon.hw.accuracy:WidthRow",
+            "legalise": "talon.hw.legalising:legalise",
+            "Legalised": "talon.hw.legalising:Legalised",
             "Rewrite": "talon.hw.ledger:Rewrite",
             "Finding": "talon.hw.report:Finding",
             "FitReport": "talon.hw.report:FitReport",

@@ -15,7 +15,7 @@ from talon.hw.names import DEFAULT, refuse_same, target_names
 from talon.hw.quantising.command import quantize
 
 if TYPE_CHECKING:
-    from talon.hw.legalise import Legalised
+    from talon.hw.legalising import Legalised
     from talon.hw.report import FitReport
 
 

@@ -1,4 +1,5 @@
-"""`talon hw demo`: what the digits network of talon-core takes on each target, and a network that does not fit."""
+"""`talon hw demo`: what the digits network of talon-core takes on each target, a network that does not fit, and the
+digits in integers."""
 
 from __future__ import annotations
 
@@ -8,17 +9,24 @@ from talon.cli.command import command
 from talon.cli.output import Output
 
 if TYPE_CHECKING:
+    from talon.hw.accuracy import WidthRow
     from talon.hw.report import FitReport
     from talon.ir.graph import Graph
 
 
 SHOWN = "generic-mesh"
-"""The target whose cores are drawn; of the others there is the verdict, what is wrong, and what is not known."""
+"""The target whose cores are drawn and whose integers are run; of the others there is the verdict, what is wrong, and
+what is not known."""
+WIDTHS = (8, 4)
+"""Of weights."""
+CALIBRATION = 64
+"""Images whose pixels, not their labels, set the scales."""
 
 
 @command("demo")
 def demo(out: Output) -> None:
-    """Say how many cores the trained digits network takes on every target, and what a misfit looks like.
+    """Say how many cores the trained digits network takes on every target, what a misfit looks like, and what the
+    network does in integers.
 
     Example: talon hw demo
     """
@@ -46,10 +54,22 @@ def demo(out: Output) -> None:
     for finding in misfit.errors:
         for line in str(finding).splitlines():
             out.line(f"  {line}")
-    out.data = {"model": str(path), "targets": [r.as_dict() for r in reports], "misfit": misfit.as_dict()}
+    rows = in_integers(graph)
+    show_integers(out, graph, rows)
+    out.data = {
+        "model": str(path),
+        "targets": [report.as_dict() for report in reports],
+        "misfit": misfit.as_dict(),
+        "widths": [row.as_dict() for row in rows],
+    }
     out.line(f"\nnext: 'talon demo --save .' copies {path.name} here, then try")
-    out.line(f"  talon hw check {path.name} --target zcu102   the whole report")
-    out.line("  talon hw targets show generic-mesh          every number and its source")
+    quantise = f"talon hw quantize {path.name} --calibration digits.npy --steps {graph.metadata['steps']} --bits 4"
+    for words, meaning in (
+        (f"talon hw check {path.name} --target zcu102", "the whole report"),
+        ("talon hw targets show generic-mesh", "every number and its source"),
+        (f"{quantise} -o digits4.t1c", "the integers in a file"),
+    ):
+        out.line(f"  {words:<90} {meaning}")
 
 
 def fit_everywhere(graph: Graph) -> list[FitReport]:
@@ -76,3 +96,42 @@ def too_large() -> FitReport:
     conv = Conv2d(np.zeros((32, 2, 3, 3), np.float32), None, padding="same")
     graph = Graph.chain(Input([2, 64, 64]), conv, IF(1.0), Output([32, 64, 64]))
     return hw.check(graph, SHOWN)
+
+
+def in_integers(graph: Graph) -> list[WidthRow]:
+    """The held-out images by the network in floats, and in integers of `WIDTHS`."""
+    from talon import hw
+    from talon.cli.demo import drive, test_images
+
+    images, labels = test_images()
+    currents = drive(graph, images)
+    steps = int(graph.metadata["steps"])
+    return list(
+        hw.by_width(
+            graph, currents, labels, calibration=currents[:CALIBRATION], repeat=steps, bits=WIDTHS, target=SHOWN
+        )
+    )
+
+
+def show_integers(out: Output, graph: Graph, rows: list[WidthRow]) -> None:
+    """The table of widths, and where its energies come from."""
+    from talon.cli.demo import test_images
+    from talon.hw.accuracy import HEAD, told
+
+    count = len(test_images()[1])
+    out.line(
+        f"\nthe network in integers of {SHOWN}: {count} images, {graph.metadata['steps']} steps, figures per image"
+    )
+    out.table(HEAD, [row.cells() for row in rows])
+    narrow = next(row for row in rows if row.bits is not None)
+    out.line(f"\nenergy of {narrow.name}, {told(narrow.energy)} nJ an image, by the cost rows of {SHOWN}:")
+    out.table(
+        ("operation", "per image", "row", "price", "nJ"),
+        [
+            (line.what, f"{line.count:,.0f}", line.row, str(line.price), f"{(line.picojoules or 0) / 1e3:,.2f}")
+            for line in narrow.energy.lines
+        ],
+    )
+    for key, citation in narrow.energy.citations.items():
+        out.line(f"{key}: {citation}")
+    out.line("not in it: additions of biases, comparisons, routes on the chip, clocks, leakage")

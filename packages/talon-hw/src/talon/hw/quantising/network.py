@@ -16,7 +16,7 @@ from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.pieces import PIECES, Site, Value, Weights
 from talon.hw.integers.record import Encoding, QuantRecord
 from talon.hw.ledger import Rewrite
-from talon.hw.legalise import legalise
+from talon.hw.legalising import legalise
 from talon.hw.quantising import folding, widths
 from talon.hw.quantising.calibration import Calibration, calibrate
 from talon.hw.quantising.encodings import encoding
