@@ -8,6 +8,7 @@
 #include "wide.h"
 
 #include "neuron.h"
+#include "cells.h"
 
 #include "affine.h"
 #include "sparse.h"
@@ -20,6 +21,7 @@ const talon_kernels NAME(talon) = {
     .sparse = NAME(sparse),
     .conv = NAME(conv),
     .neuron = NAME(neuron),
+    .cell = NAME(cell),
     .pool = NAME(pool),
     .mean = NAME(mean),
     .rectify = NAME(rectify),

@@ -71,7 +71,7 @@ class NeuronOp(Op):
         self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
     ) -> tuple[Any, ...]:
         """What the library is told of the neurons."""
-        return (*lead, self.size, self.rule, self.per_neuron, t, y, self.v, trace, spikes, *self.parameters)
+        return (library().NEURON, *lead, self.size, self.rule, self.per_neuron, t, y, self.v, trace, spikes, *self.parameters)
 
     def counts(self, spikes: np.ndarray) -> Quantities:
         return {"updates": self.size, "spikes": spikes}
