@@ -14,6 +14,7 @@
 #include "sparse.h"
 #include "conv.h"
 #include "maps.h"
+#include "encode.h"
 
 const talon_kernels NAME(talon) = {
     .name = QUOTED(ISA),
@@ -28,4 +29,5 @@ const talon_kernels NAME(talon) = {
     .turn = NAME(turn),
     .gather = NAME(gather),
     .join = NAME(join),
+    .encode = NAME(encode),
 };

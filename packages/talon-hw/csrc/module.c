@@ -250,6 +250,28 @@ static PyObject *join(PyObject *self, PyObject *args) {
     return done(&held, 0);
 }
 
+static PyObject *encode(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *x, *y;
+    double scale, low, high;
+    int already = 0;
+    Py_ssize_t count;
+    if (!PyArg_ParseTuple(args, "ndddOO", &count, &scale, &low, &high, &x, &y)) return NULL;
+    if (!(scale > 0) || !(low <= high) || low < -TALON_EXACT || high > TALON_EXACT) {
+        PyErr_SetString(PyExc_ValueError, "scale, low, high: expected a positive scale and whole numbers of 24 bits");
+        return NULL;
+    }
+    buffers held = {.count = 0};
+    const float *from = FLOATS(x, "x", count);
+    float *into = INTO(y, "y", count, float);
+    if (!PyErr_Occurred()) {
+        Py_BEGIN_ALLOW_THREADS
+        already = kernels->encode(count, scale, low, high, from, into);
+        Py_END_ALLOW_THREADS
+    }
+    return done(&held, already);
+}
+
 /* The name of the instruction set that is used; given one, that one from now on, or ValueError. */
 static PyObject *isa(PyObject *self, PyObject *args) {
     (void)self;
@@ -282,6 +304,7 @@ static PyMethodDef methods[] = {
     {"turn", turn, METH_VARARGS, "rows, a, b, x, y: (rows, a, b) as (rows, b, a)"},
     {"gather", gather, METH_VARARGS, "rows, from, places, channels, index, x, y"},
     {"join", join, METH_VARARGS, "places, channels, total, offset, x, y"},
+    {"encode", encode, METH_VARARGS, "count, scale, low, high, x, y: 1 where y would be x, and is not written"},
     {"isa", isa, METH_VARARGS, "the instruction set in use; with a name, use that one"},
     {NULL, NULL, 0, NULL},
 };
@@ -299,7 +322,8 @@ static const constant constants[] = {
     {"CELL", CELL},               {"TRAPPED", TALON_TRAPPED},   {"KEEP", TALON_KEEP},   {"SHIFT", TALON_SHIFT},
     {"SHIFT_1", TALON_SHIFT_1},   {"MULTIPLY", TALON_MULTIPLY}, {"FLOOR", TALON_FLOOR}, {"RTZ", TALON_RTZ},
     {"HALF_UP", TALON_HALF_UP},   {"SATURATE", TALON_SATURATE}, {"WRAP", TALON_WRAP},   {"TRAP", TALON_TRAP},
-    {"HALF_EVEN", TALON_HALF_EVEN}, {"INPUT_FIRST", TALON_INPUT_FIRST}, {NULL, 0},
+    {"HALF_EVEN", TALON_HALF_EVEN}, {"INPUT_FIRST", TALON_INPUT_FIRST}, {"EXACT", TALON_EXACT},
+    {NULL, 0},
 };
 
 static PyModuleDef definition = {

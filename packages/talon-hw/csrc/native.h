@@ -161,6 +161,7 @@ typedef struct {
                    const float *x, float *y);
     /* y[place, offset..] = x[place], `channels` values each, of `total` */
     void (*join)(ptrdiff_t places, ptrdiff_t channels, ptrdiff_t total, ptrdiff_t offset, const float *x, float *y);
+    int (*encode)(ptrdiff_t count, double scale, double low, double high, const float *x, float *y);
 } talon_kernels;
 
 extern const talon_kernels talon_base;
@@ -168,6 +169,9 @@ extern const talon_kernels talon_base;
 #define TALON_X86 1
 extern const talon_kernels talon_v3, talon_v4;
 #endif
+
+/* Up to this size every whole number is itself as a float. */
+#define TALON_EXACT (1 << 24)
 
 /* How many values kernels work on side by side, whatever the width of the registers. */
 #define TALON_WIDE 16

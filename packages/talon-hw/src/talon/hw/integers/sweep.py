@@ -13,6 +13,7 @@ from talon.hw.integers.plan import Plan
 from talon.hw.integers.stepwise import EXACT, HostOp, OracleOp
 from talon.hw.integers.wiring import IntegerWiring
 from talon.hw.native.engine import Sweeps
+from talon.hw.native.library import library
 from talon.hw.native.ops import Op
 from talon.hw.native.options import Options
 from talon.hw.native.sweep import Sweep
@@ -42,7 +43,12 @@ class IntegerSweep(Sweep):
     def entered(self, number: int, array: np.ndarray) -> np.ndarray:
         assert self.plan is not None
         encoding = self.plan.encodings[number]
-        return encoding.encode(array).astype(np.float32)
+        if max(-encoding.low, encoding.high) > EXACT:
+            return encoding.encode(array)
+        x = np.ascontiguousarray(array)
+        room = self.each[number].room("y", x.shape)
+        already = library().encode(x.size, encoding.scale, encoding.low, encoding.high, x, room)
+        return x if already else room
 
     def whole_numbers(self, key: tuple[int, int], x: np.ndarray) -> np.ndarray:
         """Integers of a port as such; what comes from the host stays float."""
