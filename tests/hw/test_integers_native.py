@@ -100,7 +100,11 @@ def maps(rng: np.random.Generator, **of_neurons: Any) -> ir.Graph:
         "flat": ir.Flatten(),
     }
     places = b * 2 * 2 if stride == 1 else b
-    nodes |= {"fc": ir.Affine(weights(5, places), weights(5)), "l4": neuron(rng, 5, **of_neurons), "out": ir.Output([5])}
+    nodes |= {
+        "fc": ir.Affine(weights(5, places), weights(5)),
+        "l4": neuron(rng, 5, **of_neurons),
+        "out": ir.Output([5]),
+    }
     chain = ["in", "c1", "l1", "c2", "l2", "join", "pool", "c3", "l3", "mean", "flat", "fc", "l4", "out"]
     edges = [*itertools.pairwise(chain), ("l1", "join")]
     return ir.Graph(nodes, edges)

@@ -102,22 +102,23 @@ static int keeps(talon_register r, int most) {
 /* The same for integer neurons. */
 static int cells(buffers *held, PyObject *given, talon_cell *c) {
     PyObject *y, *v, *trace, *spikes, *factor, *threshold, *reset;
-    Py_ssize_t steps, batch, size;
+    Py_ssize_t steps, batch, size, period;
     long long first;
     int kind;
-    if (!PyArg_ParseTuple(given, "innniiiL(iii)(ii)(ii)(ii)OOOOOOO", &kind, &steps, &batch, &size, &c->wide, &c->rule,
-                          &c->per_neuron, &first, &c->decay, &c->decay_bits, &c->decay_rounding, &c->shift, &c->rounding,
+    if (!PyArg_ParseTuple(given, "innniinL(iii)(ii)(ii)(ii)OOOOOOO", &kind, &steps, &batch, &size, &c->wide, &c->rule,
+                          &period, &first, &c->decay, &c->decay_bits, &c->decay_rounding, &c->shift, &c->rounding,
                           &c->sums.bits, &c->sums.overflow, &c->membranes.bits, &c->membranes.overflow, &y, &v, &trace,
                           &spikes, &factor, &threshold, &reset))
         return 0;
-    c->steps = steps, c->batch = batch, c->size = size, c->first = first;
-    const Py_ssize_t all = steps * batch * size, own = c->per_neuron ? size : 1;
+    c->steps = steps, c->batch = batch, c->size = size, c->period = period, c->first = first;
+    const Py_ssize_t all = steps * batch * size;
+    const Py_ssize_t own = period == 0 ? 1 : period < size ? period + TALON_STRIP : size;
     const Py_ssize_t word = c->wide ? sizeof(int64_t) : sizeof(int32_t);
     const int bits = 8 * (int)word, delayed = c->rule & ~(TALON_GREATER | TALON_INPUT_FIRST);
     if (c->rule < 0 || delayed == (TALON_SUBTRACT | TALON_NO_RESET) || delayed > (TALON_LATE | TALON_SUBTRACT) ||
         c->decay < TALON_KEEP || c->decay > TALON_MULTIPLY || c->decay_bits < 0 || c->decay_bits >= bits ||
         !rounds(c->decay_rounding) || c->shift <= -bits || c->shift >= bits || !rounds(c->rounding) ||
-        !keeps(c->sums, 64) || !keeps(c->membranes, bits)) {
+        !keeps(c->sums, 64) || !keeps(c->membranes, bits) || period < 0 || period > size) {
         PyErr_SetString(PyExc_ValueError, "there are no such integer neurons");
         return 0;
     }

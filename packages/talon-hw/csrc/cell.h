@@ -6,11 +6,6 @@
 #define CELL_NAMED(function, bits) NAME(CELL_NAME_OF(function, bits))
 #define CELL_NAME(function) CELL_NAMED(function, CELL_BITS)
 
-/* Neurons that are worked on at once. */
-#ifndef CELL_STRIP
-#define CELL_STRIP 256
-#endif
-
 typedef struct {
     CELL low, high;
     int lost; /* upper bits that are lost by wrapping */
@@ -41,6 +36,11 @@ static inline __attribute__((always_inline)) CELL CELL_NAME(quotient)(CELL x, CE
     return x >> bits;
 }
 
+/* Where the parameters of neurons from `from` on begin. */
+static inline ptrdiff_t CELL_NAME(own)(const talon_cell *c, ptrdiff_t from) {
+    return c->period == 0 ? 0 : c->period < c->size ? from % c->period : from;
+}
+
 static inline __attribute__((always_inline)) void CELL_NAME(decay_row)(CELL *restrict u, const CELL *restrict factors,
                                                                        ptrdiff_t count, ptrdiff_t p, int rule, int bits,
                                                                        int rounding) {
@@ -57,7 +57,7 @@ static inline __attribute__((always_inline)) void CELL_NAME(decay_row)(CELL *res
 
 #define CELL_DECAY(RULE, ROUNDING)                                                                      \
     case 4 * (RULE) + (ROUNDING):                                                                       \
-        if (c->per_neuron)                                                                              \
+        if (c->period)                                                                                  \
             CELL_NAME(decay_row)(u, factors, count, 1, RULE, c->decay_bits, ROUNDING);                  \
         else                                                                                            \
             CELL_NAME(decay_row)(u, factors, count, 0, RULE, c->decay_bits, ROUNDING);                  \
@@ -69,7 +69,7 @@ static inline __attribute__((always_inline)) void CELL_NAME(decay_row)(CELL *res
     CELL_DECAY(RULE, TALON_HALF_EVEN)
 
 static void CELL_NAME(decay)(const talon_cell *c, CELL *u, ptrdiff_t from, ptrdiff_t count) {
-    const CELL *factors = (const CELL *)c->factor + (c->per_neuron ? from : 0);
+    const CELL *factors = (const CELL *)c->factor + CELL_NAME(own)(c, from);
     switch (4 * c->decay + c->decay_rounding) {
         CELL_DECAYS(TALON_SHIFT)
         CELL_DECAYS(TALON_SHIFT_1)
@@ -105,8 +105,8 @@ static inline __attribute__((always_inline)) int32_t CELL_NAME(fire_row)(const t
                                                                          const CELL *restrict take, CELL *restrict v,
                                                                          float *restrict y, ptrdiff_t p, int rule,
                                                                          int overflow, CELL *wrong) {
-    const CELL *restrict thresholds = (const CELL *)c->threshold + from * p;
-    const CELL *restrict resets = (const CELL *)c->reset + from * p;
+    const CELL *restrict thresholds = (const CELL *)c->threshold + CELL_NAME(own)(c, from);
+    const CELL *restrict resets = (const CELL *)c->reset + CELL_NAME(own)(c, from);
     const CELL_NAME(range) r = CELL_NAME(range_of)(c->membranes);
     const CELL greater = (c->rule & TALON_GREATER) != 0;
     CELL bad = 0;
@@ -128,7 +128,7 @@ static inline __attribute__((always_inline)) int32_t CELL_NAME(fire_row)(const t
 
 #define CELL_FIRE(RULE, OVERFLOW)                                                                             \
     case 16 * (OVERFLOW) + (RULE):                                                                            \
-        return c->per_neuron ? CELL_NAME(fire_row)(c, from, count, u, x, take, v, y, 1, RULE, OVERFLOW, wrong) \
+        return c->period     ? CELL_NAME(fire_row)(c, from, count, u, x, take, v, y, 1, RULE, OVERFLOW, wrong) \
                              : CELL_NAME(fire_row)(c, from, count, u, x, take, v, y, 0, RULE, OVERFLOW, wrong);
 #define CELL_FIRES(OVERFLOW)                 \
     CELL_FIRE(0, OVERFLOW)                   \
@@ -149,9 +149,9 @@ static int32_t CELL_NAME(fire)(const talon_cell *c, ptrdiff_t from, ptrdiff_t co
 
 /* A reset that is due since the last step: to a value now; what is subtracted goes to `take`. */
 static void CELL_NAME(late)(const talon_cell *c, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, CELL *restrict u, CELL *restrict take) {
-    const ptrdiff_t p = c->per_neuron;
-    const CELL *restrict thresholds = (const CELL *)c->threshold + from * p;
-    const CELL *restrict resets = (const CELL *)c->reset + from * p;
+    const ptrdiff_t p = c->period != 0;
+    const CELL *restrict thresholds = (const CELL *)c->threshold + CELL_NAME(own)(c, from);
+    const CELL *restrict resets = (const CELL *)c->reset + CELL_NAME(own)(c, from);
     const CELL greater = (c->rule & TALON_GREATER) != 0;
     const int pending = c->first + row / c->batch > 0;
     for (ptrdiff_t j = 0; j < count; j++) {
@@ -164,7 +164,7 @@ static void CELL_NAME(late)(const talon_cell *c, ptrdiff_t row, ptrdiff_t from, 
 
 /* A strip: `x` holds its sums. */
 static void CELL_NAME(strip)(const talon_cell *c, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, CELL *x) {
-    CELL u[CELL_STRIP], take[CELL_STRIP], bad = CELL_NAME(arrived)(c, x, count);
+    CELL u[TALON_STRIP], take[TALON_STRIP], bad = CELL_NAME(arrived)(c, x, count);
     CELL *v = (CELL *)c->v + (row % c->batch) * c->size + from;
     memcpy(u, v, sizeof(CELL) * (size_t)count);
     if (c->rule & TALON_LATE) CELL_NAME(late)(c, row, from, count, u, take);

@@ -19,14 +19,14 @@
 /* The neurons `from` to `from + count` of a row, whose inputs are `sum`, of any type. */
 #define CELL_SPAN(TYPE, NAMED)                                                                                       \
     static void NAMED(const talon_cell *c, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const TYPE *restrict sum) { \
-        for (; count > 0; from += CELL_STRIP, sum += CELL_STRIP, count -= CELL_STRIP) {                              \
-            const ptrdiff_t part = count < CELL_STRIP ? count : CELL_STRIP;                                          \
+        for (; count > 0; from += TALON_STRIP, sum += TALON_STRIP, count -= TALON_STRIP) {                              \
+            const ptrdiff_t part = count < TALON_STRIP ? count : TALON_STRIP;                                          \
             if (c->wide) {                                                                                           \
-                int64_t x[CELL_STRIP];                                                                               \
+                int64_t x[TALON_STRIP];                                                                               \
                 for (ptrdiff_t j = 0; j < part; j++) x[j] = (int64_t)sum[j];                                         \
                 NAME(strip_64)(c, row, from, part, x);                                                               \
             } else {                                                                                                 \
-                int32_t x[CELL_STRIP];                                                                               \
+                int32_t x[TALON_STRIP];                                                                               \
                 for (ptrdiff_t j = 0; j < part; j++) x[j] = (int32_t)sum[j];                                         \
                 NAME(strip_32)(c, row, from, part, x);                                                               \
             }                                                                                                        \

@@ -44,6 +44,9 @@ typedef struct {
     int64_t first; /* index of the first step: at 0 no reset is pending */
 } talon_neuron;
 
+/* Neurons that are worked on at once. */
+#define TALON_STRIP 256
+
 /* Signed, of 1 to 64 bits. */
 typedef struct {
     int bits, overflow;
@@ -57,9 +60,11 @@ typedef struct {
     void *v;         /* (batch, size): the membrane, before and after */
     void *trace;     /* (steps, batch, size), the membrane after every step, or NULL */
     int64_t *spikes; /* (steps, batch) */
-    /* Each (size) where per_neuron is 1, else one value. `factor`: what to multiply by, or how far to shift. */
+    /* One value where `period` is 0; (size) where it is that; else they repeat, (period + TALON_STRIP), so that a strip from
+       any neuron on has them side by side. `factor`: what to multiply by, or how far to shift. */
     const void *factor, *threshold, *reset;
-    int wide, per_neuron, rule;
+    ptrdiff_t period;
+    int wide, rule;
     int decay, decay_bits, decay_rounding;
     int shift, rounding; /* of the input: to the left, or below 0 to the right */
     talon_register sums, membranes;

@@ -24,10 +24,14 @@ class Unproved(Exception):
 class CellOp(MembraneOp):
     """`piece` holds the integers; `word_of` has found the word."""
 
+    unproved = False
+    """Whether its state is somebody's, who may have put anything into it."""
+
     def __init__(self, unit: Unit, shape: Shape, last: bool, piece: Cell, numeric: Arithmetic, word: Any) -> None:
         c, node, decay = library(), piece.node, piece.decay
         self.piece, self.word = piece, word
-        super().__init__(unit, shape, last, [np.asarray(p, word) for p in (piece.factor, piece.threshold, piece.reset)])
+        super().__init__(unit, shape, last)
+        self.period, self.parameters = self.spread([piece.factor, piece.threshold, piece.reset], shape)
         self.how = f"native integer neuron, {np.dtype(word)}"
         self.most = largest(piece, numeric)
         late = node.reset_delay == 1 and node.reset != "none"
@@ -43,9 +47,26 @@ class CellOp(MembraneOp):
             (numeric.membranes.bits, code(numeric.membranes.overflow)),
         )
 
+    def spread(self, parameters: list[np.ndarray], shape: Shape) -> tuple[int, list[np.ndarray]]:
+        """Parameters as the library reads them, and after how many neurons they repeat."""
+        word = self.word
+        if all(p.size == 1 for p in parameters):
+            return 0, [np.asarray(p.reshape(()), word) for p in parameters]
+        if (
+            not self.last
+            or len(shape) < 2
+            or any(p.size not in (1, shape[0]) or p.shape[1:].count(1) < p.ndim - 1 for p in parameters)
+        ):
+            return self.size, [self.own(np.broadcast_to(p, shape).astype(word)) for p in parameters]
+        # Channels lie side by side, and all places have the same.
+        period = shape[0]
+        return period, [
+            np.resize(np.broadcast_to(p.reshape(-1), period).astype(word), period + library().STRIP) for p in parameters
+        ]
+
     def begin(self) -> None:
         v = self.unit.state["v"]
-        if v.size and max(int(v.max()), -int(v.min())) > self.most:
+        if self.unproved and v.size and max(int(v.max()), -int(v.min())) > self.most:
             raise Unproved
         super().begin()
 
@@ -64,7 +85,7 @@ class CellOp(MembraneOp):
         self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
     ) -> tuple[Any, ...]:
         wide = int(self.word is np.int64)
-        start = (library().CELL, *lead, self.size, wide, self.rule, self.per_neuron, t, *self.numbers)
+        start = (library().CELL, *lead, self.size, wide, self.rule, self.period, t, *self.numbers)
         return (*start, y, self.v, trace, spikes, *self.parameters)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from talon.engine.task import Task
 from talon.engine.wiring import Source
+from talon.hw.integers.cells import CellOp
 from talon.hw.integers.lowering import lower
 from talon.hw.integers.plan import Plan
 from talon.hw.integers.stepwise import EXACT, HostOp, OracleOp
@@ -39,6 +40,12 @@ class IntegerSweep(Sweep):
         assert self.wiring.plan is not None
         self.plan = self.wiring.plan
         return lower(self.wiring, self.plan, self.options)
+
+    def begin(self) -> None:
+        for op in self.each:
+            if isinstance(op, CellOp):
+                op.unproved = self.wiring.task.state is not None
+        super().begin()
 
     def entered(self, number: int, array: np.ndarray) -> np.ndarray:
         assert self.plan is not None

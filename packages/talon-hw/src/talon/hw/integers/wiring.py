@@ -33,10 +33,15 @@ class IntegerWiring(Wiring):
             self.resume(task.state)
 
     def reset(self, unit: Unit, name: str) -> None:
-        super().reset(unit, name)
         piece = self.plan.pieces[self.number[name]] if self.plan is not None else None
         if isinstance(piece, Cell):
-            unit.state = {"v": np.array(np.broadcast_to(piece.start, unit.state["v"].shape), np.int64)}
+            shape = (self.task.batch, *unit.shapes[0])
+            v = np.zeros(shape, np.int64)
+            if piece.start.any():
+                v[...] = piece.start
+            unit.state = {"v": v}
+        else:
+            super().reset(unit, name)
 
     def whole(self, node: int) -> bool:
         """Whether a node gives integers."""

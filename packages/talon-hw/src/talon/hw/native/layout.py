@@ -26,9 +26,9 @@ def turned(array: np.ndarray, last: bool) -> np.ndarray:
 
 
 def moved(array: np.ndarray, last: bool) -> np.ndarray:
-    """The same as `turned`, of any dtype."""
-    if array.dtype == np.float32:
-        return turned(array, last)
+    """The same as `turned`, of any dtype; what has four bytes goes its way, whatever they mean."""
+    if array.dtype.itemsize == 4:
+        return turned(array.view(np.float32), last).view(array.dtype)
     if array.ndim < 4:
         return array
     return np.ascontiguousarray(np.moveaxis(array, 2, -1) if last else np.moveaxis(array, -1, 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,9 @@ class MembraneOp(Op):
     word: Any = np.float32
     """Of a membrane."""
 
-    def __init__(self, unit: Unit, shape: Shape, last: bool, parameters: Sequence[np.ndarray]) -> None:
+    def __init__(self, unit: Unit, shape: Shape, last: bool) -> None:
         super().__init__(unit)
-        self.last = last
-        self.per_neuron = int(any(p.size > 1 for p in parameters))
-        form = shape if self.per_neuron else ()
-        self.parameters = [self.own(np.broadcast_to(p, form)) for p in parameters]
-        self.size = math.prod(shape)
+        self.last, self.size = last, math.prod(shape)
 
     @abstractmethod
     def given(
@@ -103,10 +99,25 @@ class NeuronOp(MembraneOp):
             leak = spread(node.v_leak, rank)
         r = spread(node.r, rank)  # type: ignore[attr-defined]
         parameters = (beta, gain, leak, r, node.threshold(rank), spread(node.v_reset, rank))
-        super().__init__(unit, shape, last, parameters)
+        super().__init__(unit, shape, last)
+        self.per_neuron = int(any(p.size > 1 for p in parameters))
+        form = shape if self.per_neuron else ()
+        self.parameters = [self.own(np.broadcast_to(p, form)) for p in parameters]
 
     def given(
         self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
     ) -> tuple[Any, ...]:
         """What the library is told of the neurons."""
-        return (library().NEURON, *lead, self.size, self.rule, self.per_neuron, t, y, self.v, trace, spikes, *self.parameters)
+        return (
+            library().NEURON,
+            *lead,
+            self.size,
+            self.rule,
+            self.per_neuron,
+            t,
+            y,
+            self.v,
+            trace,
+            spikes,
+            *self.parameters,
+        )

@@ -44,6 +44,10 @@ class Sweep:
         self.batch = task.batch
         self.halted = False
         """Set by another thread: stop after this chunk."""
+        self.begin()
+
+    def begin(self) -> None:
+        """All ops from the state of the task."""
         for op in self.each:
             op.begin()
 
@@ -72,8 +76,7 @@ class Sweep:
     def restart(self, task: Task) -> None:
         """Get ready for a task of the same graph and batch."""
         self.wiring.restart(task)
-        for op in self.each:
-            op.begin()
+        self.begin()
 
     def go_on(self, task: Task) -> Result:
         """Further inputs, from where the last run stopped; from there again if this one is interrupted."""
