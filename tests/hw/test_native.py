@@ -342,7 +342,7 @@ def test_buffers_that_do_not_fit_are_refused() -> None:
     counts, binary = np.zeros(2, np.int64), np.zeros(2, np.uint8)
     scratch = np.zeros(3 + module.WIDE, np.int32), np.zeros(3, np.uint64)
     one = np.ones(1, np.float32)
-    neurons = (1, 2, 4, 0, 0, 0, y, y.copy(), None, counts, *[one] * 6)
+    neurons = (module.NEURON, 1, 2, 4, 0, 0, 0, y, y.copy(), None, counts, *[one] * 6)
     right = (2, 3, 4, 0.5, x, w, None, y, counts, binary, *scratch, None)
     assert module.affine(*right) == module.EVENT
     assert module.affine(*right[:-1], neurons) == module.EVENT
@@ -353,14 +353,14 @@ def test_buffers_that_do_not_fit_are_refused() -> None:
         (6, np.zeros(3, np.float32)),
         (8, counts.astype(np.int32)),
         (10, np.zeros(3, np.int32)),
-        (12, (1, 3, *neurons[2:])),
+        (12, (module.NEURON, 1, 3, *neurons[3:])),
     ):
         wrong = [*right]
         wrong[place] = value
         with pytest.raises(ValueError, match="expected"):
             module.affine(*wrong)
     with pytest.raises(ValueError, match="no rule 3"):
-        module.neuron(x, (1, 2, 3, 3, 0, 0, x.copy(), x.copy(), None, counts, *[one] * 6))
+        module.neuron(x, (module.NEURON, 1, 2, 3, 3, 0, 0, x.copy(), x.copy(), None, counts, *[one] * 6))
     with pytest.raises(ValueError, match="expected 0 to 2"):
         module.gather(2, 3, 1, 1, np.array([3], np.int32), x, np.zeros(2, np.float32))
     y.flags.writeable = False

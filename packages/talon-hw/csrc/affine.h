@@ -14,12 +14,8 @@
 
 /* Where the sums of outputs `from` on go. */
 static void NAME(affine_done)(const talon_affine *c, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const float *sum) {
-    if (c->neuron != NULL) {
-        if (from == 0) c->neuron->spikes[row] = 0;
-        NAME(neuron_span)(c->neuron, row, from, count, sum);
-    } else {
+    if (!NAME(feed)(&c->after, row, from, count, sum))
         memcpy(c->y + row * c->out + from, sum, sizeof(float) * (size_t)count);
-    }
 }
 
 /* y += the rows of the weight that active inputs have. Four at once: y is read and written once for them, in order. */

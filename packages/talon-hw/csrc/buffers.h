@@ -48,16 +48,26 @@ static PyObject *done(buffers *held, int mode) {
     return PyErr_Occurred() ? NULL : PyLong_FromLong(mode);
 }
 
+/* What follows a layer, as the tuple that describes it says by its first number. */
+enum { NEURON = 0, CELL = 1 };
+
+typedef struct {
+    talon_neuron neuron;
+    talon_cell cell;
+    int trapped;
+} followers;
+
 /* The rule of a neuron and its buffers but x, which the caller knows, from a tuple. 0 with an error set. */
 static int neurons(buffers *held, PyObject *given, talon_neuron *c) {
     PyObject *y, *v, *trace, *spikes, *beta, *gain, *leak, *r, *threshold, *reset;
     Py_ssize_t steps, batch, size;
     long long first;
+    int kind;
     if (!PyTuple_Check(given)) {
         PyErr_SetString(PyExc_TypeError, "neurons are a tuple");
         return 0;
     }
-    if (!PyArg_ParseTuple(given, "nnniiLOOOOOOOOOO", &steps, &batch, &size, &c->rule, &c->per_neuron, &first, &y, &v, &trace,
+    if (!PyArg_ParseTuple(given, "innniiLOOOOOOOOOO", &kind, &steps, &batch, &size, &c->rule, &c->per_neuron, &first, &y, &v, &trace,
                           &spikes, &beta, &gain, &leak, &r, &threshold, &reset))
         return 0;
     c->steps = steps, c->batch = batch, c->size = size, c->first = first;
@@ -81,15 +91,84 @@ static int neurons(buffers *held, PyObject *given, talon_neuron *c) {
     return !PyErr_Occurred();
 }
 
-/* The neurons that a layer of `rows` rows with `outs` outputs feeds; NULL where it feeds none. */
-static const talon_neuron *fed(buffers *held, PyObject *given, talon_neuron *c, Py_ssize_t rows, Py_ssize_t outs) {
-    if (given == Py_None || PyErr_Occurred() || !neurons(held, given, c)) return NULL;
-    if (c->steps * c->batch != rows || c->size != outs) {
-        PyErr_Format(PyExc_ValueError, "neurons: expected %zd rows of %zd, found %zd of %zd", rows, outs,
-                     c->steps * c->batch, c->size);
-        return NULL;
+static int rounds(int rounding) {
+    return rounding >= TALON_FLOOR && rounding <= TALON_HALF_UP;
+}
+
+static int keeps(talon_register r, int most) {
+    return r.bits >= 1 && r.bits <= most && r.overflow >= TALON_SATURATE && r.overflow <= TALON_TRAP;
+}
+
+/* The same for integer neurons. */
+static int cells(buffers *held, PyObject *given, talon_cell *c) {
+    PyObject *y, *v, *trace, *spikes, *factor, *threshold, *reset;
+    Py_ssize_t steps, batch, size, period;
+    long long first;
+    int kind;
+    if (!PyArg_ParseTuple(given, "innniinL(iii)(ii)(ii)(ii)OOOOOOO", &kind, &steps, &batch, &size, &c->wide, &c->rule,
+                          &period, &first, &c->decay, &c->decay_bits, &c->decay_rounding, &c->shift, &c->rounding,
+                          &c->sums.bits, &c->sums.overflow, &c->membranes.bits, &c->membranes.overflow, &y, &v, &trace,
+                          &spikes, &factor, &threshold, &reset))
+        return 0;
+    c->steps = steps, c->batch = batch, c->size = size, c->period = period, c->first = first;
+    const Py_ssize_t all = steps * batch * size;
+    const Py_ssize_t own = period == 0 ? 1 : period < size ? period + TALON_STRIP : size;
+    const Py_ssize_t word = c->wide ? sizeof(int64_t) : sizeof(int32_t);
+    const int bits = 8 * (int)word, delayed = c->rule & ~(TALON_GREATER | TALON_INPUT_FIRST);
+    if (c->rule < 0 || delayed == (TALON_SUBTRACT | TALON_NO_RESET) || delayed > (TALON_LATE | TALON_SUBTRACT) ||
+        c->decay < TALON_KEEP || c->decay > TALON_MULTIPLY || c->decay_bits < 0 || c->decay_bits >= bits ||
+        !rounds(c->decay_rounding) || c->shift <= -bits || c->shift >= bits || !rounds(c->rounding) ||
+        !keeps(c->sums, 64) || !keeps(c->membranes, bits) || period < 0 || period > size) {
+        PyErr_SetString(PyExc_ValueError, "there are no such integer neurons");
+        return 0;
     }
-    return c;
+    c->y = memory(held, y, "y", all, sizeof(float), 1, 0);
+    c->v = memory(held, v, "v", batch * size, word, 1, 0);
+    c->trace = memory(held, trace, "trace", all, word, 1, 1);
+    c->spikes = memory(held, spikes, "spikes", steps * batch, sizeof(int64_t), 1, 0);
+    c->factor = memory(held, factor, "factor", own, word, 0, 0);
+    c->threshold = memory(held, threshold, "threshold", own, word, 0, 0);
+    c->reset = memory(held, reset, "reset", own, word, 0, 0);
+    if (c->factor != NULL && (c->decay == TALON_SHIFT || c->decay == TALON_SHIFT_1))
+        for (Py_ssize_t j = 0; j < own; j++) {
+            const int64_t far = c->wide ? ((const int64_t *)c->factor)[j] : ((const int32_t *)c->factor)[j];
+            if (far < 0 || far >= bits) {
+                PyErr_SetString(PyExc_ValueError, "factor: expected shifts that the word has");
+                return 0;
+            }
+        }
+    return !PyErr_Occurred();
+}
+
+/* The neurons of a tuple, of either kind: rows, and how many each has. 0 with an error set. */
+static int followed(buffers *held, PyObject *given, followers *f, talon_after *after, Py_ssize_t *rows, Py_ssize_t *size) {
+    PyObject *first = PyTuple_Check(given) && PyTuple_Size(given) > 0 ? PyTuple_GetItem(given, 0) : NULL;
+    if (first == NULL) {
+        PyErr_SetString(PyExc_TypeError, "neurons are a tuple that begins with their kind");
+        return 0;
+    }
+    const long kind = PyLong_AsLong(first);
+    if (kind == CELL) {
+        f->cell.trapped = &f->trapped;
+        if (!cells(held, given, &f->cell)) return 0;
+        after->cell = &f->cell;
+        *rows = f->cell.steps * f->cell.batch, *size = f->cell.size;
+    } else {
+        if (PyErr_Occurred() || !neurons(held, given, &f->neuron)) return 0;
+        after->neuron = &f->neuron;
+        *rows = f->neuron.steps * f->neuron.batch, *size = f->neuron.size;
+    }
+    return 1;
+}
+
+/* What a layer of `rows` rows with `outs` outputs feeds: nothing where it is None. */
+static talon_after fed(buffers *held, PyObject *given, followers *f, Py_ssize_t rows, Py_ssize_t outs) {
+    talon_after after = {NULL, NULL};
+    Py_ssize_t own = 0, size = 0;
+    if (given == Py_None || PyErr_Occurred() || !followed(held, given, f, &after, &own, &size)) return after;
+    if (own != rows || size != outs)
+        PyErr_Format(PyExc_ValueError, "neurons: expected %zd rows of %zd, found %zd of %zd", rows, outs, own, size);
+    return after;
 }
 
 /* A window over two axes: sizes are positive, padding is not negative. */

@@ -54,12 +54,8 @@ static ptrdiff_t NAME(conv_active)(const talon_conv *c, ptrdiff_t row, int32_t *
 /* What hands one line of outputs on. */
 static void NAME(conv_line)(const talon_conv *c, ptrdiff_t row, ptrdiff_t oy, const float *sum) {
     const ptrdiff_t wide = c->osize[1] * c->groups * c->out;
-    if (c->neuron != NULL) {
-        if (oy == 0) c->neuron->spikes[row] = 0;
-        NAME(neuron_span)(c->neuron, row, oy * wide, wide, sum);
-    } else {
+    if (!NAME(feed)(&c->after, row, oy * wide, wide, sum))
         memcpy(c->y + (row * c->osize[0] + oy) * wide, sum, sizeof(float) * (size_t)wide);
-    }
 }
 
 /* Which place of a line an event belongs to: event / in, without a division. */

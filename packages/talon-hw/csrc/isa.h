@@ -8,11 +8,13 @@
 #include "wide.h"
 
 #include "neuron.h"
+#include "cells.h"
 
 #include "affine.h"
 #include "sparse.h"
 #include "conv.h"
 #include "maps.h"
+#include "encode.h"
 
 const talon_kernels NAME(talon) = {
     .name = QUOTED(ISA),
@@ -20,10 +22,12 @@ const talon_kernels NAME(talon) = {
     .sparse = NAME(sparse),
     .conv = NAME(conv),
     .neuron = NAME(neuron),
+    .cell = NAME(cell),
     .pool = NAME(pool),
     .mean = NAME(mean),
     .rectify = NAME(rectify),
     .turn = NAME(turn),
     .gather = NAME(gather),
     .join = NAME(join),
+    .encode = NAME(encode),
 };

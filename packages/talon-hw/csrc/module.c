@@ -7,7 +7,7 @@ static PyObject *affine(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *x, *weight, *bias, *y, *active, *binary, *index, *masks, *after;
     talon_affine c = {0};
-    talon_neuron n = {0};
+    followers n = {0};
     int mode = 0;
     Py_ssize_t rows, in, out;
     if (!PyArg_ParseTuple(args, "nnndOOOOOOOOO", &rows, &in, &out, &c.crossover, &x, &weight, &bias, &y, &active, &binary,
@@ -23,11 +23,12 @@ static PyObject *affine(PyObject *self, PyObject *args) {
     c.binary = INTO(binary, "binary", rows, uint8_t);
     c.index = INTO(index, "index", in + TALON_WIDE, int32_t);
     c.masks = INTO(masks, "masks", in, uint64_t);
-    c.neuron = fed(&held, after, &n, rows, out);
+    c.after = fed(&held, after, &n, rows, out);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         mode = kernels->affine(&c);
         Py_END_ALLOW_THREADS
+        if (n.trapped) mode |= TALON_TRAPPED;
     }
     return done(&held, mode);
 }
@@ -36,7 +37,7 @@ static PyObject *sparse(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *weight, *x, *bias, *y, *synops, *binary, *index, *sum, *after;
     talon_sparse c = {0};
-    talon_neuron n = {0};
+    followers n = {0};
     int mode = 0;
     Py_ssize_t rows;
     if (!PyArg_ParseTuple(args, "nOOOOOOOOO", &rows, &weight, &x, &bias, &y, &synops, &binary, &index, &sum, &after))
@@ -52,11 +53,12 @@ static PyObject *sparse(PyObject *self, PyObject *args) {
     c.binary = INTO(binary, "binary", rows, uint8_t);
     c.index = INTO(index, "index", found->c.in + TALON_WIDE, int32_t);
     c.sum = after == Py_None ? NULL : INTO(sum, "sum", found->c.out, float);
-    c.neuron = fed(&held, after, &n, rows, found->c.out);
+    c.after = fed(&held, after, &n, rows, found->c.out);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         mode = kernels->sparse(&c);
         Py_END_ALLOW_THREADS
+        if (n.trapped) mode |= TALON_TRAPPED;
     }
     return done(&held, mode);
 }
@@ -65,7 +67,7 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *x, *weight, *runs, *bias, *y, *fan, *synops, *binary, *scratch, *index, *after;
     talon_conv c = {0};
-    talon_neuron n = {0};
+    followers n = {0};
     window w;
     int mode = 0;
     Py_ssize_t rows, groups, in, out;
@@ -91,11 +93,12 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     c.binary = INTO(binary, "binary", rows, uint8_t);
     c.scratch = INTO(scratch, "scratch", talon_conv_scratch(&c), float);
     c.index = INTO(index, "index", talon_conv_index(&c), int32_t);
-    c.neuron = fed(&held, after, &n, rows, outs);
+    c.after = fed(&held, after, &n, rows, outs);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         mode = kernels->conv(&c);
         Py_END_ALLOW_THREADS
+        if (n.trapped) mode |= TALON_TRAPPED;
     }
     return done(&held, mode);
 }
@@ -115,16 +118,21 @@ static PyObject *conv_scratch(PyObject *self, PyObject *args) {
 static PyObject *neuron(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *x, *given;
-    talon_neuron c = {0};
+    followers n = {0};
+    talon_after after = {NULL, NULL};
+    Py_ssize_t rows = 0, size = 0;
     if (!PyArg_ParseTuple(args, "OO", &x, &given)) return NULL;
     buffers held = {.count = 0};
-    if (neurons(&held, given, &c)) c.x = FLOATS(x, "x", c.steps * c.batch * c.size);
+    if (followed(&held, given, &n, &after, &rows, &size)) n.neuron.x = n.cell.x = FLOATS(x, "x", rows * size);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
-        kernels->neuron(&c);
+        if (after.cell != NULL)
+            kernels->cell(after.cell);
+        else
+            kernels->neuron(after.neuron);
         Py_END_ALLOW_THREADS
     }
-    return done(&held, 0);
+    return done(&held, n.trapped ? TALON_TRAPPED : 0);
 }
 
 static PyObject *pool(PyObject *self, PyObject *args) {
@@ -242,6 +250,28 @@ static PyObject *join(PyObject *self, PyObject *args) {
     return done(&held, 0);
 }
 
+static PyObject *encode(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *x, *y;
+    double scale, low, high;
+    int already = 0;
+    Py_ssize_t count;
+    if (!PyArg_ParseTuple(args, "ndddOO", &count, &scale, &low, &high, &x, &y)) return NULL;
+    if (!(scale > 0) || !(low <= high) || low < -TALON_EXACT || high > TALON_EXACT) {
+        PyErr_SetString(PyExc_ValueError, "scale, low, high: expected a positive scale and whole numbers of 24 bits");
+        return NULL;
+    }
+    buffers held = {.count = 0};
+    const float *from = FLOATS(x, "x", count);
+    float *into = INTO(y, "y", count, float);
+    if (!PyErr_Occurred()) {
+        Py_BEGIN_ALLOW_THREADS
+        already = kernels->encode(count, scale, low, high, from, into);
+        Py_END_ALLOW_THREADS
+    }
+    return done(&held, already);
+}
+
 /* The name of the instruction set that is used; given one, that one from now on, or ValueError. */
 static PyObject *isa(PyObject *self, PyObject *args) {
     (void)self;
@@ -264,7 +294,9 @@ static PyMethodDef methods[] = {
      "binary, scratch, index, neurons"},
     {"conv_scratch", conv_scratch, METH_VARARGS, "groups, in, out, size, kernel, stride, pad, dilation, osize"},
     {"neuron", neuron, METH_VARARGS,
-     "x, (steps, batch, size, rule, per_neuron, first, y, v, trace, spikes, beta, gain, leak, r, threshold, reset)"},
+     "x, (NEURON, steps, batch, size, rule, per_neuron, first, y, v, trace, spikes, beta, gain, leak, r, threshold, reset) "
+     "or (CELL, steps, batch, size, wide, rule, period, first, (decay, bits, rounding), (shift, rounding), (sums, "
+     "overflow), (membranes, overflow), y, v, trace, spikes, factor, threshold, reset)"},
     {"pool", pool, METH_VARARGS,
      "rows, channels, kind, size, kernel, stride, pad, dilation, osize, x, divisor, y"},
     {"mean", mean, METH_VARARGS, "steps, batch, size, x, y, sum, count"},
@@ -272,6 +304,7 @@ static PyMethodDef methods[] = {
     {"turn", turn, METH_VARARGS, "rows, a, b, x, y: (rows, a, b) as (rows, b, a)"},
     {"gather", gather, METH_VARARGS, "rows, from, places, channels, index, x, y"},
     {"join", join, METH_VARARGS, "places, channels, total, offset, x, y"},
+    {"encode", encode, METH_VARARGS, "count, scale, low, high, x, y: 1 where y would be x, and is not written"},
     {"isa", isa, METH_VARARGS, "the instruction set in use; with a name, use that one"},
     {NULL, NULL, 0, NULL},
 };
@@ -285,7 +318,13 @@ typedef struct {
 static const constant constants[] = {
     {"API", TALON_API},           {"EVENT", TALON_EVENT},       {"DENSE", TALON_DENSE}, {"MAX", TALON_MAX},
     {"SUBTRACT", TALON_SUBTRACT}, {"NO_RESET", TALON_NO_RESET}, {"LATE", TALON_LATE},   {"GREATER", TALON_GREATER},
-    {"LEAKS", TALON_LEAKS},       {"MEAN", TALON_MEAN},         {"WIDE", TALON_WIDE},   {NULL, 0},
+    {"LEAKS", TALON_LEAKS},       {"MEAN", TALON_MEAN},         {"WIDE", TALON_WIDE},   {"NEURON", NEURON},
+    {"CELL", CELL},               {"TRAPPED", TALON_TRAPPED},   {"KEEP", TALON_KEEP},   {"SHIFT", TALON_SHIFT},
+    {"SHIFT_1", TALON_SHIFT_1},   {"MULTIPLY", TALON_MULTIPLY}, {"FLOOR", TALON_FLOOR}, {"RTZ", TALON_RTZ},
+    {"HALF_UP", TALON_HALF_UP},   {"SATURATE", TALON_SATURATE}, {"WRAP", TALON_WRAP},   {"TRAP", TALON_TRAP},
+    {"HALF_EVEN", TALON_HALF_EVEN}, {"INPUT_FIRST", TALON_INPUT_FIRST}, {"EXACT", TALON_EXACT},
+    {"STRIP", TALON_STRIP},
+    {NULL, 0},
 };
 
 static PyModuleDef definition = {

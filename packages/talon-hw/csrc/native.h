@@ -9,16 +9,26 @@
 #include <stdint.h>
 
 /* Raised whenever a signature or a constant changes; module.c tells Python, which refuses a library that was not rebuilt. */
-#define TALON_API 4
+#define TALON_API 5
 
 /* How a layer with weights goes through its inputs. Both add in the same order and agree to the bit. */
 enum { TALON_EVENT = 1, TALON_DENSE = 2 };
+
+/* Returned besides: a number did not fit an integer register that traps. What was computed is of no use then. */
+enum { TALON_TRAPPED = 4 };
 
 /* `crossover`: by events where a smaller share of the inputs than this is not zero (2: always, 0: never). Every few rows
    choose for themselves; what was chosen is returned, as bits. */
 
 /* Reset, comparison and delay as bits of `rule`. */
 enum { TALON_SUBTRACT = 1, TALON_NO_RESET = 2, TALON_LATE = 4, TALON_GREATER = 8, TALON_LEAKS = 16 };
+
+/* Of integer neurons: the input comes before the decay; how a membrane decays (not at all, v - (v >> k), the same but at
+   least 1, v * factor >> bits); how a quotient is rounded; what a register does with a number that does not fit. */
+enum { TALON_INPUT_FIRST = 32 };
+enum { TALON_KEEP = 0, TALON_SHIFT = 1, TALON_SHIFT_1 = 2, TALON_MULTIPLY = 3 };
+enum { TALON_FLOOR = 0, TALON_RTZ = 1, TALON_HALF_EVEN = 2, TALON_HALF_UP = 3 };
+enum { TALON_SATURATE = 0, TALON_WRAP = 1, TALON_TRAP = 2 };
 
 typedef struct {
     ptrdiff_t steps, batch, size;
@@ -34,6 +44,40 @@ typedef struct {
     int64_t first; /* index of the first step: at 0 no reset is pending */
 } talon_neuron;
 
+/* Neurons that are worked on at once. */
+#define TALON_STRIP 256
+
+/* Signed, of 1 to 64 bits. */
+typedef struct {
+    int bits, overflow;
+} talon_register;
+
+/* Integer neurons, int32_t or, where `wide`, int64_t. Nothing that is computed on the way may be wider than that. */
+typedef struct {
+    ptrdiff_t steps, batch, size;
+    const float *x;  /* (steps, batch, size): whole numbers, unless a layer hands its sums on */
+    float *y;        /* the same: spikes, 0 or 1 */
+    void *v;         /* (batch, size): the membrane, before and after */
+    void *trace;     /* (steps, batch, size), the membrane after every step, or NULL */
+    int64_t *spikes; /* (steps, batch) */
+    /* One value where `period` is 0; (size) where it is that; else they repeat, (period + TALON_STRIP), so that a strip from
+       any neuron on has them side by side. `factor`: what to multiply by, or how far to shift. */
+    const void *factor, *threshold, *reset;
+    ptrdiff_t period;
+    int wide, rule;
+    int decay, decay_bits, decay_rounding;
+    int shift, rounding; /* of the input: to the left, or below 0 to the right */
+    talon_register sums, membranes;
+    int64_t first; /* index of the first step: at 0 no reset is pending */
+    int *trapped;  /* set to 1 where a number does not fit a register that traps */
+} talon_cell;
+
+/* What the sums of a layer go to: at most one of them. */
+typedef struct {
+    const talon_neuron *neuron;
+    const talon_cell *cell;
+} talon_after;
+
 typedef struct {
     ptrdiff_t rows, in, out;
     const float *x;      /* (rows, in) */
@@ -45,7 +89,7 @@ typedef struct {
     int32_t *index;      /* scratch: (in + TALON_WIDE) */
     uint64_t *masks;     /* scratch: (in) */
     double crossover;
-    const talon_neuron *neuron; /* what the sums go to, or NULL */
+    talon_after after;
 } talon_affine;
 
 /* A sparse weight by inputs: those of input i are from ends[i] to ends[i + 1]. */
@@ -66,7 +110,7 @@ typedef struct {
     uint8_t *binary;   /* (rows) */
     int32_t *index;    /* scratch: (in + TALON_WIDE) */
     float *sum;        /* scratch: (out), with neurons */
-    const talon_neuron *neuron;
+    talon_after after;
 } talon_sparse;
 
 typedef struct {
@@ -83,7 +127,7 @@ typedef struct {
     float *scratch;      /* of talon_conv_scratch floats */
     int32_t *index;      /* scratch: of talon_conv_index numbers */
     double crossover;
-    const talon_neuron *neuron;
+    talon_after after;
 } talon_conv;
 
 enum { TALON_MAX = 0, TALON_MEAN = 1 };
@@ -111,6 +155,7 @@ typedef struct {
     int (*sparse)(const talon_sparse *);
     int (*conv)(const talon_conv *);
     void (*neuron)(const talon_neuron *);
+    void (*cell)(const talon_cell *);
     void (*pool)(const talon_pool *);
     void (*mean)(const talon_mean *);
     void (*rectify)(ptrdiff_t count, float slope, const float *x, float *y);
@@ -121,6 +166,7 @@ typedef struct {
                    const float *x, float *y);
     /* y[place, offset..] = x[place], `channels` values each, of `total` */
     void (*join)(ptrdiff_t places, ptrdiff_t channels, ptrdiff_t total, ptrdiff_t offset, const float *x, float *y);
+    int (*encode)(ptrdiff_t count, double scale, double low, double high, const float *x, float *y);
 } talon_kernels;
 
 extern const talon_kernels talon_base;
@@ -128,6 +174,9 @@ extern const talon_kernels talon_base;
 #define TALON_X86 1
 extern const talon_kernels talon_v3, talon_v4;
 #endif
+
+/* Up to this size every whole number is itself as a float. */
+#define TALON_EXACT (1 << 24)
 
 /* How many values kernels work on side by side, whatever the width of the registers. */
 #define TALON_WIDE 16

@@ -27,7 +27,7 @@ static int NAME(sparse)(const talon_sparse *c) {
     const talon_synapses *s = c->synapses;
     for (ptrdiff_t row = 0; row < c->rows; row++) {
         const float *x = c->x + row * s->in;
-        float *y = c->neuron != NULL ? c->sum : c->y + row * s->out;
+        float *y = c->sum != NULL ? c->sum : c->y + row * s->out;
         int odd = 0;
         const ptrdiff_t events = NAME(active)(x, s->in, c->index, &odd);
         int64_t synops = 0;
@@ -40,10 +40,7 @@ static int NAME(sparse)(const talon_sparse *c) {
         }
         c->synops[row] = synops;
         c->binary[row] = !odd;
-        if (c->neuron != NULL) {
-            c->neuron->spikes[row] = 0;
-            NAME(neuron_span)(c->neuron, row, 0, s->out, y);
-        }
+        NAME(feed)(&c->after, row, 0, s->out, y);
     }
     return TALON_EVENT;
 }

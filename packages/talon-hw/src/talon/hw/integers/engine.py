@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -14,21 +14,28 @@ from talon.engine.result import Result
 from talon.engine.task import Task
 from talon.engine.wiring import Source
 from talon.hw.integers import oracle
-from talon.hw.integers.arithmetic import overflowed
+from talon.hw.integers.cells import Unproved
 from talon.hw.integers.pieces import Cell, Weights
-from talon.hw.integers.plan import Plan, read
 from talon.hw.integers.record import QuantRecord
+from talon.hw.integers.sweep import IntegerSweeps
+from talon.hw.integers.wiring import IntegerWiring
+from talon.hw.native.engine import working_bytes
+from talon.hw.native.library import load
+from talon.hw.native.options import WAYS
+from talon.hw.native.options import Options as NativeOptions
 from talon.ir.errors import TalonError, TalonRunError
 from talon.ir.graph import Graph
 
-KERNELS = ("auto", "oracle")
+ORACLE = "oracle"
+KERNELS = (*WAYS, ORACLE)
 
 
 @dataclass(frozen=True)
 class Options:
-    """`kernels`: "auto", or "oracle" for numpy alone."""
+    """`kernels`: "auto", "event" or "dense" in C, or "oracle" for numpy alone. `chunk`: as of the native engine."""
 
     kernels: str = "auto"
+    chunk: int | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Options:
@@ -41,7 +48,16 @@ class Options:
                 found=repr(found.kernels),
                 help="leave it out for the fastest",
             )
+        found.native()
         return found
+
+    def native(self) -> NativeOptions:
+        """What the C library is told."""
+        return NativeOptions.of({"kernels": "auto" if self.kernels == ORACLE else self.kernels, "chunk": self.chunk})
+
+    def by_library(self, task: Task) -> bool:
+        """Whether the C library can serve: it is there and asked for, and what leaves it is float32."""
+        return self.kernels != ORACLE and task.dtype == np.float32 and load()[0] is not None
 
 
 class IntegerEngine:
@@ -58,64 +74,63 @@ class IntegerEngine:
         return None
 
     def execute(self, task: Task) -> Result:
-        Options.of(task.options)
-        return Run(task).execute()
+        return self.session(task.options)(task)
+
+    def session(self, options: Mapping[str, Any]) -> Callable[[Task], Result]:
+        chosen = Options.of(options)
+        sweeps = IntegerSweeps(chosen.native())
+
+        def execute(task: Task) -> Result:
+            if chosen.by_library(task):
+                try:
+                    return sweeps.run(task)
+                except Unproved:
+                    # A number that traps, which the oracle names, or a state that no run has made.
+                    pass
+            return Run(task, sweeps.plan).execute()
+
+        return execute
+
+    def working_bytes(self, task: Task, results: int) -> int:
+        return working_bytes(Options.of(task.options).native(), task, results)
 
 
-class Run(Stepper):
+class Run(IntegerWiring, Stepper):
     """One run by the oracle."""
 
     name = "integer"
     how = "integers in numpy"
 
-    def __init__(self, task: Task) -> None:
-        self.plan: Plan | None = None
-        super().__init__(replace(task, state=None))
-        self.task = task
-        self.plan = plan = read(task, self, QuantRecord.of(task.graph))
-        self.numeric = plan.record.arithmetic
-        for number, piece in enumerate(plan.pieces):
-            if isinstance(piece, Cell):
-                unit = self.units[number]
-                unit.state = {"v": np.array(np.broadcast_to(piece.start, unit.state["v"].shape), np.int64)}
+    def __init__(self, task: Task, plan: Any = None) -> None:
+        super().__init__(task, plan)
+        self.history = {key: deque(self.held[key], depth) for key, depth in self.depths.items()}
         self.before = {key: self.zeros(*key) for key in self.depths}
-        if task.state is not None:
-            self.resume(task.state)
-            self.history = {key: deque(self.held[key], depth) for key, depth in self.depths.items()}
-
-    def zeros(self, node: int, port: int) -> np.ndarray:
-        whole = self.plan is not None and not self.plan.pieces[node].host
-        dtype: Any = np.int64 if whole else self.task.dtype
-        return np.zeros((self.task.batch, *self.units[node].shapes[port]), dtype)
 
     def entered(self, number: int, array: np.ndarray) -> np.ndarray:
         assert self.plan is not None
         return self.plan.encodings[number].encode(array)
 
+    def argument(self, sources: list[Source]) -> np.ndarray:
+        values = [self.delivered(source) for source in sources]
+        if len({value.dtype.kind for value in values}) == 1:
+            return super().argument(sources)
+        # Integers that meet floats of the host stand for what they mean.
+        total = self.scaled(sources[0][:2], values[0])
+        for source, value in zip(sources[1:], values[1:], strict=True):
+            total = total + self.scaled(source[:2], value)
+        return total
+
     def computed(self, number: int, t: int, arguments: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         assert self.plan is not None
         piece, unit = self.plan.pieces[number], self.units[number]
         if piece.host:
-            return unit.step(t, tuple([self.meant(s, x) for s, x in zip(unit.arguments, arguments, strict=True)]))
+            entering = zip(unit.arguments, arguments, strict=True)
+            return unit.step(t, tuple([self.scaled(sources[0][:2], x) for sources, x in entering]))
         if isinstance(piece, Weights):
             return (oracle.sums(piece, t, arguments[0], self.numeric),)
         if isinstance(piece, Cell):
             return (oracle.cell(piece, t, unit.state, arguments[0], self.numeric),)
         return piece.values(t, *arguments)
-
-    def meant(self, sources: list[Source], x: np.ndarray) -> np.ndarray:
-        """What an argument stands for, for a node on the host."""
-        return self.scaled((sources[0].node, sources[0].port), x)
-
-    def scaled(self, key: tuple[int, int], x: np.ndarray) -> np.ndarray:
-        """What integers of a port stand for."""
-        assert self.plan is not None
-        if x.dtype.kind == "f":
-            return x
-        value = self.plan.values[key]
-        if value.summed:
-            x = overflowed(x, self.numeric.accumulators)
-        return np.asarray(x * value.unit.astype(np.float64)).astype(self.task.dtype)
 
     def told(self, number: int, port: int) -> np.ndarray:
         return self.scaled((number, port), self.values[number][port])

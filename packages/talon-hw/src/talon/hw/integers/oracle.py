@@ -61,12 +61,12 @@ def cell(piece: Cell, t: int, state: dict[str, np.ndarray], x: np.ndarray, numer
         v = overflowed(v + x, membranes)
         v = v if piece.decay is None else overflowed(decayed(v, piece.factor, piece.decay), membranes)
     if pending is not None and node.reset == "subtract":
-        v = np.where(pending, overflowed(v - piece.threshold, membranes), v)
+        v = overflowed(np.where(pending, v - piece.threshold, v), membranes)
     spikes = fires(v, piece)
     if not late and node.reset == "value":
         v = np.where(spikes, piece.reset, v)
     elif not late and node.reset == "subtract":
-        v = np.where(spikes, overflowed(v - piece.threshold, membranes), v)
+        v = overflowed(np.where(spikes, v - piece.threshold, v), membranes)
     state["v"] = v.astype(np.int64)
     return spikes.astype(np.int64)
 

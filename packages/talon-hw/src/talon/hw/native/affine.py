@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from talon.engine.wiring import Unit
-from talon.hw.native.layers import Layer, bias_at, filled
+from talon.hw.native.layers import Layer, filled
 from talon.hw.native.library import library
-from talon.hw.native.neurons import NeuronOp
+from talon.hw.native.neurons import MembraneOp
 from talon.hw.native.ops import Arrays, Quantities
 from talon.hw.native.options import Options
 from talon.ir.primitives.linear import Affine
@@ -31,7 +31,7 @@ class AffineOp(Layer):
         self.macs = math.prod(self.rows) * ins * self.outs
         self.index, self.masks = np.empty(ins + library().WIDE, np.int32), np.empty(ins, np.uint64)
 
-    def feeds(self, neuron: NeuronOp) -> bool:
+    def feeds(self, neuron: MembraneOp) -> bool:
         return not self.rows and super().feeds(neuron)
 
     def cost(self, lead: tuple[int, int]) -> Arrays:
@@ -52,4 +52,4 @@ class AffineOp(Layer):
 
     def laid_out(self, t: int) -> tuple[Any, ...]:
         """The weight as `(in, wide)` and the bias, filled up to the width at which the kernels work."""
-        return filled(self.node.transposed(t)), filled(bias_at(self.node, t))
+        return filled(self.weight_at(t).T), filled(self.bias_at(t))

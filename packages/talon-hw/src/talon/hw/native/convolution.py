@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from talon.engine.wiring import Unit
-from talon.hw.native.layers import Layer, bias_at, filled
+from talon.hw.native.layers import Layer, filled
 from talon.hw.native.library import library
 from talon.hw.native.ops import Arrays, Quantities
 from talon.hw.native.options import Options
@@ -80,11 +80,11 @@ class ConvolutionOp(Layer):
     def laid_out(self, t: int) -> tuple[Any, ...]:
         """The weight as `(ky, kx, in, groups, wide)` and as `(groups * in, ky falling, kx falling, out)`; the bias."""
         node = self.node
-        weight = exact.at_step(node.weight, node.per_step("weight"), t)
+        weight = self.weight_at(t)
         kernel = two(weight.shape[2:], 1)
         grouped = weight.reshape(node.group_count, -1, weight.shape[1], *kernel)
         by_tap = grouped.transpose(3, 4, 2, 0, 1)
         runs = grouped[..., ::-1, ::-1].transpose(0, 2, 3, 4, 1)
         depthwise = grouped.shape[1:3] == (1, 1)
         dense = np.ascontiguousarray(by_tap if depthwise else filled(by_tap))
-        return dense, np.ascontiguousarray(runs), bias_at(node, t)
+        return dense, np.ascontiguousarray(runs), self.bias_at(t)

@@ -47,12 +47,15 @@ class NativeEngine:
         return Sweeps(Options.of(options)).run
 
     def working_bytes(self, task: Task, results: int) -> int:
-        """A chunk of all values, channels first and last; and what several threads have made is joined by copying."""
-        threads = min(task.threads, task.batch)
-        a_step = sum(math.prod(shape) for shapes in task.out_shapes.values() for shape in shapes) * task.dtype.itemsize
-        chunk = Options.of(task.options).chunk or 1
-        a_chunk = max(threads * CHUNK_BYTES, task.batch * a_step * min(chunk, task.steps))
-        return 2 * a_chunk + (results if threads > 1 else 0)
+        return working_bytes(Options.of(task.options), task, results)
+
+
+def working_bytes(options: Options, task: Task, results: int) -> int:
+    """A chunk of all values, channels first and last; and what several threads have made is joined by copying."""
+    threads = min(task.threads, task.batch)
+    a_step = sum(math.prod(shape) for shapes in task.out_shapes.values() for shape in shapes) * task.dtype.itemsize
+    a_chunk = max(threads * CHUNK_BYTES, task.batch * a_step * min(options.chunk or 1, task.steps))
+    return 2 * a_chunk + (results if threads > 1 else 0)
 
 
 class Sweeps:
@@ -93,9 +96,12 @@ class Sweeps:
         try:
             sweep = self.idle[task.batch].pop()
         except (KeyError, IndexError):
-            return Sweep(task, self.options, self.own)
+            return self.made(task)
         sweep.restart(task)
         return sweep
+
+    def made(self, task: Task) -> Sweep:
+        return Sweep(task, self.options, self.own)
 
     def give_back(self, sweep: Sweep) -> None:
         if sweep.batch not in self.idle and len(self.idle) >= KEPT_SIZES:

@@ -10,7 +10,7 @@ import numpy as np
 
 from talon.engine.wiring import Source, Unit
 from talon.hw.native.library import library
-from talon.hw.native.neurons import NeuronOp
+from talon.hw.native.neurons import MembraneOp
 from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.hw.native.options import way
 from talon.ir import exact
@@ -53,6 +53,15 @@ class Layer(Op):
             self.fixed = found
         return self.fixed
 
+    def weight_at(self, t: int) -> np.ndarray:
+        """The weight of step `t`."""
+        return np.asarray(exact.at_step(self.node.weight, self.node.per_step("weight"), t))
+
+    def bias_at(self, t: int) -> np.ndarray | None:
+        """The bias of step `t`, if there is one."""
+        node = self.node
+        return None if node.bias is None else np.ascontiguousarray(exact.at_step(node.bias, node.per_step("bias"), t))
+
     @abstractmethod
     def cost(self, lead: tuple[int, int]) -> Arrays:
         """Arrays for what the kernel counts."""
@@ -61,7 +70,7 @@ class Layer(Op):
     def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
         """What the node counts, from what the kernel has."""
 
-    def feeds(self, neuron: NeuronOp) -> bool:
+    def feeds(self, neuron: MembraneOp) -> bool:
         """Whether its sums can go to these neurons as they are made."""
         return self.last == neuron.last
 
@@ -82,7 +91,7 @@ class Fused(Op):
 
     direct = True
 
-    def __init__(self, layer: Layer, neuron: NeuronOp) -> None:
+    def __init__(self, layer: Layer, neuron: MembraneOp) -> None:
         super().__init__(neuron.unit)
         self.layer, self.neuron = layer, neuron
         self.last = neuron.last
@@ -100,11 +109,14 @@ class Fused(Op):
         cost = layer.cost(lead)
         y, spikes = self.target(lead), self.neuron.spikes(lead)
         if layer.steps_alike:
-            layer.ways |= layer.call(t, x, None, cost, self.neuron.given(t, lead, y, None, spikes))
+            used = layer.call(t, x, None, cost, self.neuron.given(t, lead, y, None, spikes))
         else:
+            used = 0
             for k in range(lead[0]):
                 given = self.neuron.given(t + k, (1, lead[1]), y[k], None, spikes[k])
-                layer.ways |= layer.call(t + k, x[k], None, tuple(c[k] for c in cost), given)
+                used |= layer.call(t + k, x[k], None, tuple(c[k] for c in cost), given)
+        self.neuron.heed(used)
+        layer.ways |= used
         self.inner = layer.counts(lead, cost)
         return (y,), self.neuron.counts(spikes)
 
@@ -116,11 +128,6 @@ class Fused(Op):
 
     def restore(self) -> None:
         self.neuron.restore()
-
-
-def bias_at(node: Any, t: int) -> np.ndarray | None:
-    """The bias of step `t`, if there is one."""
-    return None if node.bias is None else np.ascontiguousarray(exact.at_step(node.bias, node.per_step("bias"), t))
 
 
 def filled(values: Any) -> Any:

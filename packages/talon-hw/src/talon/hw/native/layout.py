@@ -25,6 +25,15 @@ def turned(array: np.ndarray, last: bool) -> np.ndarray:
     return y
 
 
+def moved(array: np.ndarray, last: bool) -> np.ndarray:
+    """The same as `turned`, of any dtype; what has four bytes goes its way, whatever they mean."""
+    if array.dtype.itemsize == 4:
+        return turned(array.view(np.float32), last).view(array.dtype)
+    if array.ndim < 4:
+        return array
+    return np.ascontiguousarray(np.moveaxis(array, 2, -1) if last else np.moveaxis(array, -1, 2))
+
+
 class Signal:
     """What a port gives over a chunk of steps, in the layout in which it came; the other one when it is asked for."""
 

@@ -15,7 +15,7 @@ from talon.hw.native.affine import AffineOp
 from talon.hw.native.convolution import ConvolutionOp
 from talon.hw.native.layers import Fused, Layer
 from talon.hw.native.maps import JoinOp, MeanOp, NearestOp, PoolOp, ReLUOp
-from talon.hw.native.neurons import NeuronOp
+from talon.hw.native.neurons import MembraneOp, NeuronOp
 from talon.hw.native.ops import Alias, Op, Stepwise, Timeless
 from talon.hw.native.options import Options
 from talon.hw.native.plugged import Plugged
@@ -103,13 +103,18 @@ def lowered(site: Site) -> Op:
 
 def lower(wiring: Wiring, options: Options) -> list[Op]:
     """An op for every unit: native, by a plugin's kernel, all steps at once in numpy, or the primitive's own step."""
+    return made(wiring, options, lambda number, site: lowered(site))
+
+
+def made(wiring: Wiring, options: Options, make: Callable[[int, Site], Op]) -> list[Op]:
+    """An op for every unit, which `make` gives for its number and its site."""
     found: dict[int, Op] = {}
     for number in wiring.order:
         unit, name = wiring.units[number], wiring.names[number]
         sources = [source.node for argument in unit.arguments for source in argument]
         # What comes from a later node of a cycle is not known yet, and is turned when it comes.
         last = bool(sources) and all(node in found and found[node].last for node in sources)
-        found[number] = lowered(Site(unit, wiring.task.in_shapes[name], last, options))
+        found[number] = make(number, Site(unit, wiring.task.in_shapes[name], last, options))
     return [found[number] for number in range(len(found))]
 
 
@@ -119,7 +124,7 @@ def fused(wiring: Wiring, ops: Sequence[Op]) -> dict[int, tuple[int, Fused]]:
     found: dict[int, tuple[int, Fused]] = {}
     for number, op in enumerate(ops):
         arguments = wiring.units[number].arguments
-        if not isinstance(op, NeuronOp) or len(arguments) != 1 or len(arguments[0]) != 1:
+        if not isinstance(op, MembraneOp) or len(arguments) != 1 or len(arguments[0]) != 1:
             continue
         source = arguments[0][0]
         layer = ops[source.node]

@@ -2,29 +2,99 @@
 
 from __future__ import annotations
 
+import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from talon.engine.wiring import Unit
-from talon.hw.native.layout import turned
+from talon.hw.native.layout import moved
 from talon.hw.native.library import library
 from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.ir.fields import Shape
 from talon.ir.primitives.neurons import LIF, Neuron, spread
 
 
-class NeuronOp(Op):
-    """`v` is the membrane in the op's own layout, while it runs."""
+class MembraneOp(Op):
+    """Neurons of one number each, `v`, which is in the op's own layout while it runs. Subclasses say what they are."""
 
-    how = "native neuron"
     direct = True
+    word: Any = np.float32
+    """Of a membrane."""
+
+    def __init__(self, unit: Unit, shape: Shape, last: bool) -> None:
+        super().__init__(unit)
+        self.last, self.size = last, math.prod(shape)
+        self.start: np.ndarray | None = None
+        """The membrane before the first step."""
+
+    @abstractmethod
+    def given(
+        self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
+    ) -> tuple[Any, ...]:
+        """What the library is told of the neurons."""
+
+    def heed(self, used: int) -> None:
+        """What the library gave back."""
+
+    def shown(self, v: np.ndarray) -> np.ndarray:
+        """Membranes, channels first, as they are recorded."""
+        return v
+
+    def own(self, values: np.ndarray) -> np.ndarray:
+        """A parameter in the op's layout."""
+        return np.ascontiguousarray(np.moveaxis(values, 0, -1) if self.last and values.ndim else values)
+
+    def begin(self) -> None:
+        v = self.unit.state["v"]
+        self.v = np.array(moved(v[None], last=True)[0] if self.last else v, self.word, order="C")
+
+    def keep_start(self) -> None:
+        self.start = self.v.copy()
+
+    def again(self) -> bool:
+        if self.start is None:
+            return False
+        np.copyto(self.v, self.start)
+        return True
+
+    def told_state(self) -> dict[str, np.ndarray]:
+        own = moved(self.v[None], last=False)[0] if self.last else self.v
+        return {"v": np.array(own) if np.shares_memory(own, self.v) else own}
+
+    def save(self) -> None:
+        np.copyto(self.room("saved", self.v.shape, self.word), self.v)
+
+    def restore(self) -> None:
+        np.copyto(self.v, self.rooms["saved"])
+
+    def spikes(self, lead: tuple[int, int]) -> np.ndarray:
+        """An array for the numbers of spikes."""
+        return self.room("spikes", lead, np.int64)
+
+    def counts(self, spikes: np.ndarray) -> Quantities:
+        return {"updates": self.size, "spikes": spikes}
+
+    def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
+        x = np.ascontiguousarray(arguments[0])
+        lead: Any = x.shape[:2]
+        y, spikes = self.target(lead), self.spikes(lead)
+        wanted = traces.get("v")
+        own = self.room("trace", y.shape, self.word) if wanted is not None else None
+        self.heed(library().neuron(x, self.given(t, lead, y, own, spikes)))
+        if wanted is not None and own is not None:
+            wanted[...] = self.shown(moved(own, last=False) if self.last else own)
+        return (y,), self.counts(spikes)
+
+
+class NeuronOp(MembraneOp):
+    how = "native neuron"
 
     def __init__(self, unit: Unit, shapes: tuple[Shape, ...], last: bool) -> None:
         assert isinstance(unit.node, Neuron)
-        super().__init__(unit)
-        node, self.last = unit.node, last
+        node = unit.node
         shape = shapes[0]
         rank, one = len(shape), unit.dtype.type(1)
         c = library()
@@ -41,60 +111,25 @@ class NeuronOp(Op):
             leak = spread(node.v_leak, rank)
         r = spread(node.r, rank)  # type: ignore[attr-defined]
         parameters = (beta, gain, leak, r, node.threshold(rank), spread(node.v_reset, rank))
-        self.start: np.ndarray | None = None
-        """The membrane before the first step."""
+        super().__init__(unit, shape, last)
         self.per_neuron = int(any(p.size > 1 for p in parameters))
         form = shape if self.per_neuron else ()
         self.parameters = [self.own(np.broadcast_to(p, form)) for p in parameters]
-        self.size = int(np.prod(shape, dtype=np.int64))
-
-    def own(self, values: np.ndarray) -> np.ndarray:
-        """A parameter in the op's layout."""
-        return np.ascontiguousarray(np.moveaxis(values, 0, -1) if self.last and values.ndim else values)
-
-    def begin(self) -> None:
-        v = self.unit.state["v"]
-        self.v = np.array(turned(v[None], last=True)[0] if self.last else v, order="C")
-
-    def keep_start(self) -> None:
-        self.start = self.v.copy()
-
-    def again(self) -> bool:
-        if self.start is None:
-            return False
-        np.copyto(self.v, self.start)
-        return True
-
-    def told_state(self) -> dict[str, np.ndarray]:
-        own = turned(self.v[None], last=False)[0] if self.last else self.v
-        return {"v": np.array(own) if np.shares_memory(own, self.v) else own}
-
-    def save(self) -> None:
-        np.copyto(self.room("saved", self.v.shape), self.v)
-
-    def restore(self) -> None:
-        np.copyto(self.v, self.rooms["saved"])
-
-    def spikes(self, lead: tuple[int, int]) -> np.ndarray:
-        """An array for the numbers of spikes."""
-        return self.room("spikes", lead, np.int64)
 
     def given(
         self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
     ) -> tuple[Any, ...]:
         """What the library is told of the neurons."""
-        return (*lead, self.size, self.rule, self.per_neuron, t, y, self.v, trace, spikes, *self.parameters)
-
-    def counts(self, spikes: np.ndarray) -> Quantities:
-        return {"updates": self.size, "spikes": spikes}
-
-    def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
-        x = np.ascontiguousarray(arguments[0])
-        lead: Any = x.shape[:2]
-        y, spikes = self.target(lead), self.spikes(lead)
-        wanted = traces.get("v")
-        own = self.room("trace", y.shape) if wanted is not None else None
-        library().neuron(x, self.given(t, lead, y, own, spikes))
-        if wanted is not None and own is not None:
-            wanted[...] = turned(own, last=False) if self.last else own
-        return (y,), self.counts(spikes)
+        return (
+            library().NEURON,
+            *lead,
+            self.size,
+            self.rule,
+            self.per_neuron,
+            t,
+            y,
+            self.v,
+            trace,
+            spikes,
+            *self.parameters,
+        )

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from talon.engine.wiring import Unit
-from talon.hw.native.layers import Layer, bias_at
+from talon.hw.native.layers import Layer
 from talon.hw.native.library import library
-from talon.hw.native.neurons import NeuronOp
+from talon.hw.native.neurons import MembraneOp
 from talon.hw.native.ops import Arrays, Quantities
 from talon.hw.native.options import Options
 from talon.ir.csr import CSR
@@ -34,7 +34,7 @@ class SparseOp(Layer):
         self.index = np.empty(weight.shape[1] + library().WIDE, np.int32)
         self.sums = np.empty(weight.shape[0], np.float32)
 
-    def feeds(self, neuron: NeuronOp) -> bool:
+    def feeds(self, neuron: MembraneOp) -> bool:
         return not self.rows and super().feeds(neuron)
 
     def cost(self, lead: tuple[int, int]) -> Arrays:
@@ -54,7 +54,7 @@ class SparseOp(Layer):
 
     def laid_out(self, t: int) -> tuple[Any, ...]:
         """The weight by inputs, which is the same at all steps, and the bias."""
-        return self.node.prepared("synapses", self.joined), bias_at(self.node, t)
+        return self.node.prepared("synapses", self.joined), self.bias_at(t)
 
     def joined(self) -> Any:
         weight = self.weight

@@ -29,9 +29,12 @@ NOTHING: Mapping[str, np.ndarray] = {}
 class Sweep:
     """A graph and a batch, ready to run again and again. `own`: copies of the nodes that were cast already."""
 
+    name = "native"
+
     def __init__(self, task: Task, options: Options, own: Mapping[str, Primitive] | None = None) -> None:
-        self.wiring = Wiring(task, own)
-        self.each = lower(self.wiring, options)
+        self.options = options
+        self.wiring = self.wired(task, own)
+        self.each = self.lowered()
         self.pairs = fused(self.wiring, self.each)
         self.groups = groups(self.wiring)
         units = self.wiring.units
@@ -42,18 +45,43 @@ class Sweep:
         self.batch = task.batch
         self.halted = False
         """Set by another thread: stop after this chunk."""
+        self.begin()
+
+    def begin(self) -> None:
+        """All ops from the state of the task."""
         for op in self.each:
             op.begin()
-            if task.state is None:
+            if self.wiring.task.state is None:
                 op.keep_start()
+
+    def wired(self, task: Task, own: Mapping[str, Primitive] | None) -> Wiring:
+        return Wiring(task, own)
+
+    def lowered(self) -> list[Op]:
+        return lower(self.wiring, self.options)
+
+    def entered(self, number: int, array: np.ndarray) -> np.ndarray:
+        """Steps of an Input as the nodes get them."""
+        return array
+
+    def told(self, number: int, port: int, array: np.ndarray) -> np.ndarray:
+        """Steps of a port, channels first, as outputs and records give them."""
+        return array
+
+    def plain(self, number: int) -> bool:
+        """Whether that is the same for the first port of a node, so that it may be computed where it is told."""
+        return True
+
+    def recalled(self, key: tuple[int, int], array: np.ndarray) -> np.ndarray:
+        """Values of a delayed port that were held, as they came from it."""
+        return array
 
     def restart(self, task: Task) -> None:
         """Get ready for a task of the same graph and batch."""
         wiring = self.wiring
         if task.state is not None:
             wiring.restart(task)
-            for op in self.each:
-                op.begin()
+            self.begin()
             return
         wiring.rewind(task)
         for op, name in zip(self.each, wiring.names, strict=True):
@@ -96,7 +124,8 @@ class Sweep:
             name: np.empty((task.steps, task.batch, *task.out_shapes[name][0]), task.dtype)
             for name in wiring.exits.values()
         }
-        self.heard = {self.origin(number): exit for number, exit in wiring.exits.items()}
+        heard = {self.origin(number): exit for number, exit in wiring.exits.items()}
+        self.heard = {number: exit for number, exit in heard.items() if self.plain(number)}
         for start in range(0, task.steps, self.chunk):
             steps = min(self.chunk, task.steps - start)
             if self.halted:
@@ -107,7 +136,7 @@ class Sweep:
         self.values = {}
         nodes = {op.unit.path: op.told_state() for op in self.each if op.unit.state}
         state = State(wiring.first + task.steps, nodes, wiring.delays())
-        use = EngineUse("native", "", {op.unit.path: op.how for op in self.each})
+        use = EngineUse(self.name, "", {op.unit.path: op.how for op in self.each})
         return Result(self.outputs, state, Counts(self.tallies.found), self.records, use)
 
     def origin(self, number: int) -> int:
@@ -128,17 +157,20 @@ class Sweep:
                     for number in nodes:
                         self.compute(number, start, step, 1, steps)
             elif nodes[0] in self.inputs:
-                self.values[nodes[0], 0] = Signal(self.inputs[nodes[0]][start : start + steps], last=False)
+                entered = self.entered(nodes[0], self.inputs[nodes[0]][start : start + steps])
+                self.values[nodes[0], 0] = Signal(entered, last=False)
             else:
                 self.compute(nodes[0], start, 0, steps, steps)
         for number, exit in self.wiring.exits.items():
-            output, value = self.outputs[exit][start : start + steps], self.values[number, 0].whole(last=False)
+            output = self.outputs[exit][start : start + steps]
+            value = self.told(number, 0, self.values[number, 0].whole(last=False))
             # `ctypes.data` says the same, ten times as slowly.
             if value.__array_interface__["data"] != output.__array_interface__["data"]:
                 output[...] = value
         for record, (number, _, port) in self.places.items():
             if port is not None:
-                self.records[record][start : start + steps] = self.values[number, port].whole(last=False)
+                value = self.told(number, port, self.values[number, port].whole(last=False))
+                self.records[record][start : start + steps] = value
         for key, depth in self.wiring.depths.items():
             signal = self.values[key]
             recent = signal.array[-depth:] if not signal.last else turned(signal.array[-depth:], last=False)
@@ -201,7 +233,8 @@ class Sweep:
         early = [
             held[at] if (at := len(held) + first + k) >= 0 else self.before[key] for k in range(min(count, -first))
         ]
-        before = turned(np.stack(early), last) if last else np.stack(early)
+        stacked = self.recalled(key, np.stack(early))
+        before = turned(stacked, last) if last else stacked
         if len(early) == count:
             return before
         return np.concatenate([before, self.values[key].part(0, count - len(early), last)])

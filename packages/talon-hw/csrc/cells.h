@@ -1,0 +1,56 @@
+/* Integer neurons of both widths, and what hands sums to neurons of any kind. */
+
+#define CELL int32_t
+#define UCELL uint32_t
+#define CELL_BITS 32
+#include "cell.h"
+#undef CELL
+#undef UCELL
+#undef CELL_BITS
+
+#define CELL int64_t
+#define UCELL uint64_t
+#define CELL_BITS 64
+#include "cell.h"
+#undef CELL
+#undef UCELL
+#undef CELL_BITS
+
+/* The neurons `from` to `from + count` of a row, whose inputs are `sum`, of any type. */
+#define CELL_SPAN(TYPE, NAMED)                                                                                       \
+    static void NAMED(const talon_cell *c, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const TYPE *restrict sum) { \
+        for (; count > 0; from += TALON_STRIP, sum += TALON_STRIP, count -= TALON_STRIP) {                              \
+            const ptrdiff_t part = count < TALON_STRIP ? count : TALON_STRIP;                                          \
+            if (c->wide) {                                                                                           \
+                int64_t x[TALON_STRIP];                                                                               \
+                for (ptrdiff_t j = 0; j < part; j++) x[j] = (int64_t)sum[j];                                         \
+                NAME(strip_64)(c, row, from, part, x);                                                               \
+            } else {                                                                                                 \
+                int32_t x[TALON_STRIP];                                                                               \
+                for (ptrdiff_t j = 0; j < part; j++) x[j] = (int32_t)sum[j];                                         \
+                NAME(strip_32)(c, row, from, part, x);                                                               \
+            }                                                                                                        \
+        }                                                                                                            \
+    }
+CELL_SPAN(float, NAME(cell_span))
+
+static void NAME(cell)(const talon_cell *c) {
+    for (ptrdiff_t row = 0; row < c->steps * c->batch; row++) {
+        c->spikes[row] = 0;
+        NAME(cell_span)(c, row, 0, c->size, c->x + row * c->size);
+    }
+}
+
+/* The sums of outputs `from` on of a row, to the neurons that follow; 0 where none do. */
+static inline int NAME(feed)(const talon_after *after, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const float *sum) {
+    if (after->cell != NULL) {
+        if (from == 0) after->cell->spikes[row] = 0;
+        NAME(cell_span)(after->cell, row, from, count, sum);
+    } else if (after->neuron != NULL) {
+        if (from == 0) after->neuron->spikes[row] = 0;
+        NAME(neuron_span)(after->neuron, row, from, count, sum);
+    } else {
+        return 0;
+    }
+    return 1;
+}

@@ -1,0 +1,123 @@
+"""Integer neurons by the C library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from talon.engine.wiring import Unit
+from talon.hw.integers.arithmetic import Arithmetic, Decay, Register
+from talon.hw.integers.pieces import Cell
+from talon.hw.native.library import library
+from talon.hw.native.neurons import MembraneOp
+from talon.ir.fields import Shape
+
+WORDS = {np.int32: 31, np.int64: 63}
+"""What membranes are computed in, the first that is wide enough: bits beside the sign."""
+
+
+class Unproved(Exception):
+    """What the C library cannot be trusted with, found while it ran: a number that traps, a membrane out of range."""
+
+
+class CellOp(MembraneOp):
+    """`piece` holds the integers; `word_of` has found the word."""
+
+    unproved = False
+    """Whether its state is somebody's, who may have put anything into it."""
+
+    def __init__(self, unit: Unit, shape: Shape, last: bool, piece: Cell, numeric: Arithmetic, word: Any) -> None:
+        c, node, decay = library(), piece.node, piece.decay
+        self.piece, self.word = piece, word
+        super().__init__(unit, shape, last)
+        self.period, self.parameters = self.spread([piece.factor, piece.threshold, piece.reset], shape)
+        self.how = f"native integer neuron, {np.dtype(word)}"
+        self.most = largest(piece, numeric)
+        late = node.reset_delay == 1 and node.reset != "none"
+        self.rule = {"value": 0, "subtract": c.SUBTRACT, "none": c.NO_RESET}[node.reset]
+        self.rule |= c.LATE * late | c.GREATER * (node.comparator == "gt")
+        self.rule |= c.INPUT_FIRST * (numeric.order[0] == "input")
+        kept = Register(piece.input_bits, numeric.accumulators.overflow)
+        self.numbers = (
+            (c.KEEP, 0, c.FLOOR) if decay is None else told_decay(decay),
+            (piece.shift, code(numeric.rounding)),
+            # A register of 64 bits keeps everything.
+            (64 if piece.input_bound <= kept.high else kept.bits, code(kept.overflow)),
+            (numeric.membranes.bits, code(numeric.membranes.overflow)),
+        )
+
+    def spread(self, parameters: list[np.ndarray], shape: Shape) -> tuple[int, list[np.ndarray]]:
+        """Parameters as the library reads them, and after how many neurons they repeat."""
+        word = self.word
+        if all(p.size == 1 for p in parameters):
+            return 0, [np.asarray(p.reshape(()), word) for p in parameters]
+        if (
+            not self.last
+            or len(shape) < 2
+            or any(p.size not in (1, shape[0]) or p.shape[1:].count(1) < p.ndim - 1 for p in parameters)
+        ):
+            return self.size, [self.own(np.broadcast_to(p, shape).astype(word)) for p in parameters]
+        # Channels lie side by side, and all places have the same.
+        period = shape[0]
+        return period, [
+            np.resize(np.broadcast_to(p.reshape(-1), period).astype(word), period + library().STRIP) for p in parameters
+        ]
+
+    def begin(self) -> None:
+        v = self.unit.state["v"]
+        if self.unproved and v.size and max(int(v.max()), -int(v.min())) > self.most:
+            raise Unproved
+        super().begin()
+
+    def again(self) -> bool:
+        self.unproved = False
+        return super().again()
+
+    def told_state(self) -> dict[str, np.ndarray]:
+        return {"v": super().told_state()["v"].astype(np.int64)}
+
+    def shown(self, v: np.ndarray) -> np.ndarray:
+        return np.asarray(v * self.piece.unit.astype(np.float64))
+
+    def heed(self, used: int) -> None:
+        if used & library().TRAPPED:
+            raise Unproved
+
+    def given(
+        self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
+    ) -> tuple[Any, ...]:
+        wide = int(self.word is np.int64)
+        start = (library().CELL, *lead, self.size, wide, self.rule, self.period, t, *self.numbers)
+        return (*start, y, self.v, trace, spikes, *self.parameters)
+
+
+def code(word: str) -> int:
+    """The library's number for a word of the arithmetic."""
+    found: int = getattr(library(), word.upper())
+    return found
+
+
+def told_decay(decay: Decay) -> tuple[int, int, int]:
+    c = library()
+    rule: int = {"shift": c.SHIFT, "shift_at_least_1": c.SHIFT_1, "multiply": c.MULTIPLY}[decay.rule]
+    return rule, decay.bits if rule == c.MULTIPLY else 0, code(decay.rounding)
+
+
+def largest(piece: Cell, numeric: Arithmetic) -> int:
+    """The largest size of a membrane: resets and starts go by no register."""
+    outside = [int(np.abs(values).max()) for values in (piece.reset, piece.start)]
+    return int(max(-numeric.membranes.low, *outside))
+
+
+def word_of(piece: Cell, numeric: Arithmetic) -> Any:
+    """The first word that holds all that is computed on the way, or None."""
+    v = largest(piece, numeric)
+    sums = min(piece.input_bound, 2 ** (piece.input_bits - 1))
+    arriving = sums << piece.shift if piece.shift > 0 else sums + 2**-piece.shift
+    factor = int(np.abs(piece.factor).max())
+    decaying = v
+    if piece.decay is not None:
+        decaying = (v + 1) << piece.decay.bits if piece.decay.rule == "multiply" else 2 * v + 2**factor
+    most = max(piece.input_bound, arriving + v, decaying, v + int(np.abs(piece.threshold).max()) + 1)
+    return next((word for word, bits in WORDS.items() if most < 2**bits), None)

@@ -1,0 +1,57 @@
+"""Nodes that the integer engine computes in numpy: by the oracle, or as the host's own in float."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from talon.engine.wiring import Tallies, Unit
+from talon.hw.integers import oracle
+from talon.hw.integers.arithmetic import Arithmetic
+from talon.hw.integers.pieces import Cell, Piece, Weights
+from talon.hw.native.ops import Arrays, Op, Quantities, Stepwise
+
+EXACT = 2**24
+"""Up to this size every whole number is itself in float32."""
+
+
+class OracleOp(Op):
+    """A node by the oracle, one step after the other. Arguments are int64; outputs are float32 where that is exact."""
+
+    how = "integers in numpy"
+
+    def __init__(self, unit: Unit, piece: Piece, numeric: Arithmetic) -> None:
+        super().__init__(unit)
+        self.piece, self.numeric = piece, numeric
+
+    def step(self, t: int, arguments: Arrays) -> Arrays:
+        piece = self.piece
+        if isinstance(piece, Weights):
+            return (oracle.sums(piece, t, arguments[0], self.numeric),)
+        if isinstance(piece, Cell):
+            return (oracle.cell(piece, t, self.unit.state, arguments[0], self.numeric),)
+        return piece.values(t, *arguments)
+
+    def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
+        unit, steps = self.unit, len(arguments[0])
+        types = [np.float32 if value.bound <= EXACT else np.int64 for value in self.piece.outs]
+        outputs = tuple(
+            [np.empty((steps, *shape), own) for shape, own in zip(unit.promised, types, strict=True)]  # type: ignore[arg-type]
+        )
+        tallies = Tallies(steps, arguments[0].shape[1])
+        for k in range(steps):
+            own = tuple([argument[k] for argument in arguments])
+            result = self.step(t + k, own)
+            for into, value in zip(outputs, result, strict=True):
+                into[k] = value
+            for name, trace in traces.items():
+                trace[k] = unit.state[name] * self.piece.unit.astype(np.float64) if isinstance(self.piece, Cell) else 0
+            tallies.add(unit.path, k, unit.count(own, result))
+        return outputs, tallies.found.get(unit.path, {})
+
+
+class HostOp(Stepwise):
+    """A node on the host. Arguments are what the integers stand for."""
+
+    how = "on the host, numpy step"
