@@ -37,7 +37,7 @@ class OracleOp(Op):
         unit, steps = self.unit, len(arguments[0])
         types = [np.float32 if value.bound <= EXACT else np.int64 for value in self.piece.outs]
         outputs = tuple(
-            [np.empty((steps, *shape), own) for shape, own in zip(unit.promised, types, strict=True)]  # type: ignore[arg-type]
+            [np.empty((steps, *shape), own) for shape, own in zip(unit.promised, types, strict=True)]
         )
         tallies = Tallies(steps, arguments[0].shape[1])
         for k in range(steps):
