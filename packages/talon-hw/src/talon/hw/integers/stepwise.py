@@ -36,9 +36,7 @@ class OracleOp(Op):
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         unit, steps = self.unit, len(arguments[0])
         types = [np.float32 if value.bound <= EXACT else np.int64 for value in self.piece.outs]
-        outputs = tuple(
-            [np.empty((steps, *shape), own) for shape, own in zip(unit.promised, types, strict=True)]
-        )
+        outputs = tuple([np.empty((steps, *shape), own) for shape, own in zip(unit.promised, types, strict=True)])
         tallies = Tallies(steps, arguments[0].shape[1])
         for k in range(steps):
             own = tuple([argument[k] for argument in arguments])

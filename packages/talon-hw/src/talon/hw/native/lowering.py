@@ -80,7 +80,7 @@ KERNELS: dict[str, Factory] = {
     "Skip": lambda site: join(site, 0),
     "ReLU": relu,
     "StepMean": lambda site: MeanOp(site.unit),
-    **dict.fromkeys(("Flatten", "ChannelSplit", "PReLU"), timeless),
+    **dict.fromkeys(("Flatten", "ChannelSplit", "PReLU", "BatchNorm1d", "BatchNorm2d", "LayerNorm"), timeless),
 }
 """What does not go by the numpy step of one step at a time, by the name of the primitive of talon-core; identities are
 handed on."""
