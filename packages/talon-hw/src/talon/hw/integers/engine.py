@@ -61,6 +61,13 @@ class IntegerEngine:
         Options.of(task.options)
         return Run(task).execute()
 
+    def margin(
+        self, task: Task, name: str, t: int, state: Mapping[str, np.ndarray] | None, x: np.ndarray
+    ) -> np.ndarray | None:
+        from talon.hw.integers.margins import margin
+
+        return margin(task, name, t, state, x)
+
 
 class Run(Stepper):
     """One run by the oracle."""
