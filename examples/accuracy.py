@@ -105,8 +105,8 @@ HEADER = f"""\
 
 What trained networks lose when their weights become integers of `{TARGET}` of 8, 6 and 4 bits: `hw.quantize`, then
 `engine="integer"`, which computes to the bit as the target does. Written by `make accuracy` from files that ship; a
-test compares the page with a fresh run. Accuracy is the share of test images whose class has most output spikes, the lowest
-class among equals; all other figures are per image, over all steps.
+test compares the page with a fresh run. Accuracy is the share of test images whose class has most output spikes, the
+lowest class among equals; all other figures are per image, over all steps.
 """
 
 ENERGY = f"""\
@@ -116,9 +116,10 @@ Counted operations times the cost rows of `{TARGET}`, by `hw.energy`. A synaptic
 multiplication where the input is not 0 or 1, as the pixels of the first layer are; it reads one weight. A neuron update
 is one addition, and a multiplication for each decay; it reads and writes one membrane, a write at the price of a read.
 A width that has no row takes the next wider one: accumulators have 24 bits, and weights of 6 and 4 bits take whole
-words of the 8-bit memory, so that narrower weights save memory only by the spikes that they change. Memory is priced as if it
-had 8 KiB, the only size with a published row; that of the target is larger. Additions of biases, comparisons, routes
-on the chip, clocks and leakage are not in it. So these are lower bounds, for comparing the rows of a table with each other.
+words of the 8-bit memory, so that narrower weights save only by the spikes that they change. Memory is priced as if it
+had 8 KiB, the only size with a published row; that of the target is larger. Additions of biases, comparisons, routes on
+the chip, clocks and leakage are not in it. So these are lower bounds, for comparing the rows of a table with each
+other.
 
 | network | operation | row | price |
 |---|---|---|---|"""

@@ -23,8 +23,8 @@ from talon.engine import run
 
 PIXEL_SCALE = 1 / 256
 BATCH, LEARNING_RATE, WEIGHT_DECAY = 100, 4e-3, 1e-4
-COUNT_SCALE = 1.5  # logits per output spike
-RATE_PENALTY = 0.3  # loss at one spike per hidden neuron and step
+COUNT_SCALE = 0.6  # logits per output spike: small, so that the right neuron learns to win by several
+RATE_PENALTY = 0.5  # loss at one spike per hidden neuron and step
 MOVED = 1e-3  # share of the spikes that the order of float sums may move
 
 

@@ -48,7 +48,7 @@ def compare(
     """
     from talon.cli.run import load_arrays
     from talon.engine import compare as compare_runs
-    from talon.engine.comparing.outcome import HEAD
+    from talon.engine.comparing.outcome import HEAD, RATES
     from talon.ir.differences import diff
     from talon.storage import read
 
@@ -73,6 +73,9 @@ def compare(
         out.line(line)
     if rows := found.rows():
         out.table(HEAD, rows)
+    if found.scaled and (rates := found.rates()):
+        out.line()
+        out.table(RATES, rates)
     return Exit.OK if found.equal else Exit.FINDINGS
 
 

@@ -10,6 +10,8 @@ from talon.ir.errors import TalonRunError, suggest
 from talon.plugins.lazy import load
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from talon.engine.result import Result
     from talon.engine.task import Task
     from talon.ir.graph import Graph
@@ -63,6 +65,18 @@ class Streaming(Protocol):
         Each task carries the state to go on from; what was laid out for one may be used for the next. A call that is
         interrupted changes nothing for those that follow.
         """
+        ...
+
+
+@runtime_checkable
+class Testing(Protocol):
+    """What an engine may offer besides, if its neurons do not compute as their numpy step does."""
+
+    def margin(
+        self, task: Task, name: str, t: int, state: Mapping[str, np.ndarray] | None, x: np.ndarray
+    ) -> np.ndarray | None:
+        """How far above the threshold the spike test of the node `name` finds its membrane at step `t`, from its state
+        before the step (None: as the run begins) and the sum that enters; None where it tests nothing."""
         ...
 
 

@@ -53,8 +53,10 @@ class Divergence:
 @dataclass(frozen=True)
 class NodeComparison:
     """A node on both sides. `values` were compared, `differing` differ, in `steps` of the steps; `largest` is how far
-    apart they are at most. `rate_a`, `rate_b`: spikes per neuron and step, None for nodes that send none. `first`:
-    the first divergence; `firsts`: that of each quantity that diverges."""
+    apart they are at most. `rate_a`, `rate_b`: spikes per neuron and step, None for nodes that send none, as
+    `rate_error`, by how much the rates of single neurons differ on average; `parted`, samples whose spikes differ, and
+    `here`, those of them in which the spikes of all that feeds the node had been alike. `first`: the first divergence;
+    `firsts`: that of each quantity that diverges."""
 
     path: str
     kind: str
@@ -64,6 +66,9 @@ class NodeComparison:
     largest: float = 0.0
     rate_a: float | None = None
     rate_b: float | None = None
+    rate_error: float | None = None
+    parted: int | None = None
+    here: int | None = None
     firsts: Mapping[str, Divergence] = field(default_factory=dict)
 
     @property

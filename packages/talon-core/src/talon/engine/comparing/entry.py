@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from talon.engine.comparing import quantised
 from talon.engine.comparing.graphs import GraphSide
 from talon.engine.comparing.outcome import Comparison
 from talon.engine.comparing.pairs import Pairs
@@ -46,6 +47,10 @@ def compare(
     differ that differ in a bit, or by more than `tolerance`. Where a node first differs, it is run alone for one step
     with the other side's inputs and state: its error is inherited if it then agrees, and local if not.
 
+    A float graph beside what `hw.quantize` made of it: "auto" runs the integers as integers, and only neurons and
+    Outputs are compared, as the sums of layers are in other units. A neuron's error is then local where all spikes
+    that feed it had been alike in that sample, and unknown where not.
+
     `labels`: what the sides are called in the result and in errors, by default `a` and `b`, or the paths of the files.
     Graphs are run `chunk` steps at a time, by default what fits 64 MiB, so that memory stays flat.
     Raises what `run` and `ir.read` raise, and `TalonRunError` (T412) where the sides have nothing in common.
@@ -63,11 +68,15 @@ def compare(
     called: tuple[str | None, str | None] = (named(a), named(b))
     if labels is not None:
         called = two("labels", labels)
+    values = loaded(a), loaded(b)
     sides = [
         side(value, label or letter, label, inputs, repeat, engine=name, dtype=kind, threads=threads, options=options)
-        for value, letter, label, name, kind, options in zip((a, b), "ab", called, engines, dtypes, both, strict=True)
+        for value, letter, label, name, kind, options in zip(
+            values, "ab", called, quantised.engines(values, engines), dtypes, both, strict=True
+        )
     ]
-    pairs = Pairs(sides[0], sides[1], what=what, tolerance=tolerance)
+    rescaled = quantised.in_integers(values[0]) != quantised.in_integers(values[1])
+    pairs = Pairs(sides[0], sides[1], what=what, tolerance=tolerance, rescaled=rescaled)
     steps = max(one.steps() for one in sides)
     if chunk is None:
         chunk = max(1, CHUNK_BYTES // max(1, sum(one.step_bytes() for one in sides)))
@@ -94,12 +103,17 @@ def named(value: Any) -> str | None:
     return str(os.fspath(value)) if isinstance(value, (str, os.PathLike)) else None
 
 
+def loaded(value: Any) -> Any:
+    """What the path of a file stands for."""
+    if not isinstance(value, (str, os.PathLike)):
+        return value
+    from talon import ir
+
+    return ir.read(value)
+
+
 def side(value: Any, label: str, place: str | None, inputs: Any, repeat: int | None, **how: Any) -> Side:
     """What is compared, made ready; `place` is what errors name."""
-    if isinstance(value, (str, os.PathLike)):
-        from talon import ir
-
-        value = ir.read(value)
     if isinstance(value, Graph):
         try:
             return GraphSide(value, label, inputs, repeat, **how)

@@ -39,6 +39,7 @@ class GraphSide:
         self.drafted = draft(graph, inputs, repeat=repeat, **how)
         task = self.drafted.task
         self.flat, self.paths, self.dtype, self.batch = task.graph, task.paths, task.dtype, task.batch
+        self.quantised = bool(graph.quantization_config)
         name, self.engine, _ = choose(engine, self.flat, task.dtype.name)
         check_options(name, self.engine, dict(task.options))
         self.label = f"{label}, engine {name}"

@@ -33,6 +33,8 @@ class Comparison:
     lost: tuple[str, ...] = ()
     spikes: frozenset[str] = frozenset()
     """The keys of quantities that are spikes."""
+    scaled: tuple[str, ...] = ()
+    """Nodes of both sides that are not compared: quantising brought their sums into other units."""
 
     @property
     def values(self) -> int:
@@ -72,6 +74,19 @@ class Comparison:
         of spikes on both sides, first step, error."""
         return [row(node, self.steps) for node in self.nodes.values() if node.first is not None]
 
+    def rates(self) -> list[tuple[str, ...]]:
+        """Of neurons whose spikes differ, a row each under `RATES`."""
+        return [
+            (
+                node.path,
+                *(f"{rate:.2%}" for rate in (node.rate_a, node.rate_b, node.rate_error) if rate is not None),
+                f"{node.parted:,} of {self.batch:,}",
+                f"{node.here:,}",
+            )
+            for node in self.nodes.values()
+            if node.parted
+        ]
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as `talon compare --json` prints them."""
         return {
@@ -92,6 +107,7 @@ class Comparison:
             "only_b": list(self.only_b),
             "unlike": {key: [list(shape) for shape in shapes] for key, shapes in self.unlike.items()},
             "lost": list(self.lost),
+            "scaled": list(self.scaled),
         }
 
     def lines(self) -> Iterator[str]:
@@ -116,6 +132,8 @@ class Comparison:
         for label, found in (("only a", self.only_a), ("only b", self.only_b), ("no output", self.lost)):
             if found:
                 yield f"  {label:<7} {listed(found)}"
+        if self.scaled:
+            yield f"  scaled  {listed(self.scaled)}: in other units since one side was quantised, not compared"
         for key, (one, other) in list(self.unlike.items())[:NAMED]:
             yield f"  shapes  {key}: {one} against {other}, not compared"
 
@@ -141,6 +159,9 @@ NONE = {
 """What is said where no error is local."""
 
 HEAD = ("node", "type", "steps", "values", "largest", "rate a", "rate b", "first", "error")
+
+
+RATES = ("neurons", "rate a", "rate b", "rate error", "samples apart", "of them here first")
 
 
 def row(node: NodeComparison, steps: int) -> tuple[str, ...]:

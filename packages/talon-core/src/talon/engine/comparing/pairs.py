@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from talon.engine.comparing.divergence import Divergence
+from talon.engine.comparing.feeders import Feeders, feeders
 from talon.engine.comparing.graphs import GraphSide
 from talon.engine.comparing.outcome import Comparison, Shape
+from talon.engine.comparing.quantised import comparable
 from talon.engine.comparing.replay import Unplayable, margin, replayed
 from talon.engine.comparing.sides import Records, Side
-from talon.engine.comparing.tally import Found, Tally
+from talon.engine.comparing.tally import NEVER, Found, Tally
 from talon.engine.comparing.window import Site, Window
 from talon.ir.equality import apart
 from talon.ir.errors import TalonRunError
@@ -18,8 +22,10 @@ from talon.ir.errors import TalonRunError
 class Pairs:
     """What both sides tell; `go_on` takes them through the same steps."""
 
-    def __init__(self, a: Side, b: Side, *, what: str, tolerance: float) -> None:
-        self.a, self.b, self.what, self.tolerance = a, b, what, tolerance
+    def __init__(self, a: Side, b: Side, *, what: str, tolerance: float, rescaled: bool = False) -> None:
+        self.a, self.b, self.what, self.tolerance, self.rescaled = a, b, what, tolerance, rescaled
+        self.scaled: list[str] = []
+        self.feeders: Feeders = {}
         self.tallies: dict[str, Tally] = {}
         self.unlike: dict[str, tuple[Shape, Shape]] = {}
         self.windows: tuple[Window, Window] | None = None
@@ -39,16 +45,23 @@ class Pairs:
         self.windows = Window(start, records[0], kept[0]), Window(start, records[1], kept[1])
         if not start:
             self.pair(*records)
+        found = {}
         for path, tally in self.tallies.items():
             values = [{q: told[tally.site.key(q)] for q in tally.quantities} for told in records]
-            for quantity, found in tally.add(start, *values).items():
-                tally.firsts[quantity] = self.divergence(path, quantity, found)
+            found[path] = tally.add(start, *values)
+        # Judged when all are counted: what feeds a neuron by a cycle stands behind it.
+        for path, quantities in found.items():
+            for quantity, place in quantities.items():
+                self.tallies[path].firsts[quantity] = self.divergence(path, quantity, place)
 
     def pair(self, a: Records, b: Records) -> None:
         """What is compared: quantities that both tell, in equal shapes. In the order of a graph, if there is one."""
         leading, others = (self.a, self.b) if isinstance(self.a, GraphSide) else (self.b, self.a)
         for path, site in leading.sites.items():
             other = others.sites.get(path)
+            if self.rescaled and not comparable(site):
+                self.scaled += [path] if other is not None and not site.entry else []
+                continue
             shared = [q for q in site.quantities(self.what) if other is not None and q in other.quantities(self.what)]
             quantities = []
             for key, quantity in ((site.key(q), q) for q in shared):
@@ -64,6 +77,8 @@ class Pairs:
             if quantities:
                 spikes = site.ports[0] if site.spiking and site.ports[0] in quantities else None
                 self.tallies[path] = Tally(self.named(path), tuple(quantities), self.tolerance, spikes)
+        if isinstance(leading, GraphSide):
+            self.feeders = feeders(leading, self.tallies)
         if not self.tallies and not self.unlike:
             raise TalonRunError(
                 "T412",
@@ -87,7 +102,7 @@ class Pairs:
         key = self.tallies[path].site.key(quantity)
         values = [window.value(key, step) for window in self.windows]
         a, b = (value for value in values if value is not None)
-        local, reason = self.judged(path, key, step)
+        local, reason = self.by_feeders(path, step, sample) if self.rescaled else self.judged(path, key, step)
         above_a, above_b = (
             self.margin(side, window, path, step, at, a.shape)
             for side, window in zip((self.a, self.b), self.windows, strict=True)
@@ -119,8 +134,21 @@ class Pairs:
         assert right is not None  # it was compared
         return bool(apart(again, right, self.tolerance).any()), ""
 
+    def by_feeders(self, path: str, step: int, sample: int) -> tuple[bool | None, str]:
+        """Whether a node differs by itself: all spikes that feed it had been alike in the sample."""
+        before = [feeder for feeder, late in self.feeders[path] if self.tallies[feeder].parted[sample] <= step - late]
+        return (None, f"{before[0]}, which feeds it, differs before") if before else (True, "")
+
+    def here(self, path: str) -> int:
+        """Samples in which the spikes of a node differ, and those of all that feeds it had not before."""
+        parted = self.tallies[path].parted
+        apart = parted < NEVER
+        for feeder, late in self.feeders.get(path, ()):
+            apart = apart & ~(self.tallies[feeder].parted <= parted - late)
+        return int(np.count_nonzero(apart))
+
     def outcome(self, steps: int) -> Comparison:
-        nodes = {path: tally.told() for path, tally in self.tallies.items()}
+        nodes = {path: tally.told(self.here(path) if tally.spikes else None) for path, tally in self.tallies.items()}
         a, b = self.a.sites, self.b.sites
         graphs = isinstance(self.a, GraphSide), isinstance(self.b, GraphSide)
         exits = [{path for path, site in sites.items() if site.exit} for sites in (a, b)]
@@ -138,6 +166,7 @@ class Pairs:
             self.unlike,
             tuple(sorted(exits[0] ^ exits[1])),
             frozenset(tally.site.key(tally.spikes) for tally in self.tallies.values() if tally.spikes),
+            tuple(self.scaled),
         )
 
 

@@ -94,6 +94,13 @@ class IntegerEngine:
     def working_bytes(self, task: Task, results: int) -> int:
         return working_bytes(Options.of(task.options).native(), task, results)
 
+    def margin(
+        self, task: Task, name: str, t: int, state: Mapping[str, np.ndarray] | None, x: np.ndarray
+    ) -> np.ndarray | None:
+        from talon.hw.integers.margins import margin
+
+        return margin(task, name, t, state, x)
+
 
 class Run(IntegerWiring, Stepper):
     """One run by the oracle."""

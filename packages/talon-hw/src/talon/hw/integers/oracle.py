@@ -45,14 +45,12 @@ def saturated_sums(piece: Weights, t: int, x: np.ndarray, register: Register) ->
     return total
 
 
-def cell(piece: Cell, t: int, state: dict[str, np.ndarray], x: np.ndarray, numeric: Arithmetic) -> np.ndarray:
-    """One step of a neuron: as its float step, in integers."""
+def tested(piece: Cell, t: int, v: np.ndarray, x: np.ndarray, numeric: Arithmetic) -> np.ndarray:
+    """The membrane that the spike test of a step finds, from that before the step and the sum that enters."""
     node, membranes = piece.node, numeric.membranes
     x = overflowed(x, Register(piece.input_bits, numeric.accumulators.overflow))
     x = shifted(x, piece.shift, numeric.rounding)
-    v = state["v"].astype(np.int64)
-    late = node.reset_delay == 1 and node.reset != "none"
-    pending = fires(v, piece) if late and t > 0 else None
+    pending = fires(v, piece) if node.is_late() and t > 0 else None
     if pending is not None and node.reset == "value":
         v = np.where(pending, piece.reset, v)
     if numeric.order[0] == "decay":
@@ -62,6 +60,13 @@ def cell(piece: Cell, t: int, state: dict[str, np.ndarray], x: np.ndarray, numer
         v = v if piece.decay is None else overflowed(decayed(v, piece.factor, piece.decay), membranes)
     if pending is not None and node.reset == "subtract":
         v = overflowed(np.where(pending, v - piece.threshold, v), membranes)
+    return v
+
+
+def cell(piece: Cell, t: int, state: dict[str, np.ndarray], x: np.ndarray, numeric: Arithmetic) -> np.ndarray:
+    """One step of a neuron: as its float step, in integers."""
+    node, membranes, late = piece.node, numeric.membranes, piece.node.is_late()
+    v = tested(piece, t, state["v"].astype(np.int64), x, numeric)
     spikes = fires(v, piece)
     if not late and node.reset == "value":
         v = np.where(spikes, piece.reset, v)

@@ -1,0 +1,34 @@
+"""A float network beside what quantising made of it: by which engine the integers run, and what may be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from talon.engine.choice import specs
+from talon.engine.comparing.window import Site
+from talon.ir.graph import Graph
+
+ENGINE = "integer"
+"""The engine of quantised graphs, where it is installed: any other computes with the floats they stand for."""
+
+
+def in_integers(value: Any) -> bool:
+    """Whether this is a graph that carries the arithmetic of its integers."""
+    config = value.quantization_config if isinstance(value, Graph) else None
+    return isinstance(config, Mapping) and "arithmetic" in config
+
+
+def engines(values: tuple[Any, Any], asked: tuple[str, str]) -> tuple[str, str]:
+    """ "auto" for a quantised graph beside one that is none is the engine of integers."""
+    kinds = in_integers(values[0]), in_integers(values[1])
+    if kinds[0] == kinds[1] or ENGINE not in specs():
+        return asked
+    one, other = (ENGINE if kind and name == "auto" else name for kind, name in zip(kinds, asked, strict=True))
+    return one, other
+
+
+def comparable(site: Site) -> bool:
+    """Quantising puts gains of neurons into the weights before them: those sums are in other units, while membranes,
+    spikes and what leaves the network mean the same."""
+    return site.spiking or site.exit
