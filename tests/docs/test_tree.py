@@ -41,6 +41,9 @@ def nodes_of(file: h5py.File) -> Iterator[tuple[str, str, Fields]]:
 
     def walk(group: h5py.Group, path: str) -> Iterator[tuple[str, str, Fields]]:
         kind = group["type"].asstr()[()]
+        if "quant" in group:
+            assert kind.startswith("Quantized:")
+            kind = kind.removeprefix("Quantized:")
         inside = ("nodes", "edges") if kind == "Graph" else ()
         fields = {name: read_back(group[name]) for name in group if name not in ("type", *inside)}
         for name in said["arrays"][kind]:
