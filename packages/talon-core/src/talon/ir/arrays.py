@@ -12,6 +12,18 @@ from talon.ir.errors import TalonTypeError, TalonValueError
 from talon.ir.values import read_only, storable_dtype
 
 
+class There:
+    """Gives an array that is there."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __call__(self) -> np.ndarray:
+        return self.array
+
+
 class ArrayRef:
     """An array that is known by dtype and shape and loaded when somebody asks for its values.
 
@@ -34,8 +46,8 @@ class ArrayRef:
     @classmethod
     def of(cls, array: np.ndarray) -> ArrayRef:
         """A reference to an array that is already there."""
-        ref = Held.__new__(Held)
-        ref.dtype, ref.shape, ref._load = array.dtype, array.shape, lambda: array
+        ref = cls.__new__(cls)
+        ref.dtype, ref.shape, ref._load = array.dtype, array.shape, There(array)
         return ref
 
     def load(self) -> np.ndarray:
@@ -64,6 +76,11 @@ class ArrayRef:
         return Derived(self, function, self.dtype if dtype is None else dtype, self.shape if shape is None else shape)
 
     @property
+    def held(self) -> bool:
+        """Whether the array is there already: loading it takes nothing."""
+        return isinstance(getattr(self, "_load", None), There)
+
+    @property
     def file(self) -> str | None:
         """The file in which the values are, if that is known."""
         return None
@@ -82,12 +99,6 @@ class ArrayRef:
 
     def __repr__(self) -> str:
         return f"ArrayRef({self.dtype}, {self.shape})"
-
-
-class Held(ArrayRef):
-    """An array that is there already: loading it takes nothing."""
-
-    __slots__ = ()
 
 
 class Derived(ArrayRef):

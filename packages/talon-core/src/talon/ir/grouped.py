@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from talon.ir.arrays import ArrayRef, Held
+from talon.ir.arrays import ArrayRef
 from talon.ir.errors import TalonError, TalonFormatError
 
 BETWEEN = "/"
@@ -174,7 +174,7 @@ def grouped(kinds: Collection[type[Grouped]], parts: Parts, where: tuple[str, st
     for kind in kinds:
         if parts.keys() == set(kind.names):
             ref = GroupRef(kind, parts, where)
-            there = all(isinstance(part, Held) for part in parts.values())
+            there = all(part.held for part in parts.values())
             value: Grouped | GroupRef = ref.load() if there else ref
             return value
     node, field = where

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from talon.ir.arrays import ArrayRef, Held
+from talon.ir.arrays import ArrayRef
 from talon.ir.csr import CSR
 from talon.ir.errors import TalonFormatError, TalonFrozenError, TalonTypeError, TalonValueError
 from talon.ir.grouped import Grouped, Parts, grouped, reference, stored_arrays
@@ -65,7 +65,7 @@ class Quantized(ArrayRef):
         super().__init__(np.float32, source.shape, self.values)
         self.source, self.bits, self.rule = source, bits, rule
         self.scale = scaled(scale, self.shape, rule)
-        if there or isinstance(source, Held):
+        if there or source.held:
             self.integers  # noqa: B018 - they are here, so they are looked at now
 
     @property
