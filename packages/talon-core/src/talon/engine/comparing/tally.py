@@ -72,7 +72,7 @@ class Tally:
         """Note in which step samples part, `wrong (n, B, *shape)` of spikes."""
         by_sample = wrong.reshape(*wrong.shape[:2], -1).any(axis=2)
         if not start:
-            self.parted = np.full(by_sample.shape[1], NEVER)
+            self.parted = np.full(wrong.shape[1], NEVER)
         now = np.where(by_sample.any(axis=0), start + by_sample.argmax(axis=0), NEVER)
         self.parted = np.minimum(self.parted, now)
 
