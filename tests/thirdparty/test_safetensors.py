@@ -22,7 +22,7 @@ from talon import ir
 from talon.testing.everything import everything
 ir.write("all.talon.safetensors", everything())
 ir.write("all.t1c", everything())
-print(ir.read("all.talon.safetensors").fingerprint() == everything().fingerprint(), ir.info("all.t1c").types["LIF"])
+print(ir.read("all.talon.safetensors").fingerprint() == everything().fingerprint(), "LIF" in ir.info("all.t1c").types)
 """
 KIT = """
 import sys
@@ -76,7 +76,7 @@ def test_its_own_tests_pass_there(installed: Any, tmp_path: Path) -> None:
 
 
 def test_files_are_converted_both_ways_without_loss(installed: Any) -> None:
-    assert installed.python(WRITE) == "True 1"
+    assert installed.python(WRITE) == "True True"
     assert installed.talon("convert", "all.t1c", "again.talon.safetensors")[0] == 0
     assert installed.talon("convert", "all.talon.safetensors", "again.t1c")[0] == 0
     for name in ("t1c", "talon.safetensors"):
