@@ -32,20 +32,22 @@
             }                                                                                                        \
         }                                                                                                            \
     }
-CELL_SPAN(float, NAME(cell_span))
+CELL_SPAN(float, NAME(cell_span_f32))
+CELL_SPAN(int16_t, NAME(cell_span_i16))
+CELL_SPAN(int32_t, NAME(cell_span_i32))
 
 static void NAME(cell)(const talon_cell *c) {
     for (ptrdiff_t row = 0; row < c->steps * c->batch; row++) {
         c->spikes[row] = 0;
-        NAME(cell_span)(c, row, 0, c->size, c->x + row * c->size);
+        NAME(cell_span_f32)(c, row, 0, c->size, c->x + row * c->size);
     }
 }
 
 /* The sums of outputs `from` on of a row, to the neurons that follow; 0 where none do. */
-static inline int NAME(feed)(const talon_after *after, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const float *sum) {
+static inline int NAME(feed_f32)(const talon_after *after, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const float *sum) {
     if (after->cell != NULL) {
         if (from == 0) after->cell->spikes[row] = 0;
-        NAME(cell_span)(after->cell, row, from, count, sum);
+        NAME(cell_span_f32)(after->cell, row, from, count, sum);
     } else if (after->neuron != NULL) {
         if (from == 0) after->neuron->spikes[row] = 0;
         NAME(neuron_span)(after->neuron, row, from, count, sum);
@@ -54,3 +56,15 @@ static inline int NAME(feed)(const talon_after *after, ptrdiff_t row, ptrdiff_t 
     }
     return 1;
 }
+
+/* Whole numbers, to integer neurons. */
+#define CELL_FEED(TYPE, SPAN, NAMED)                                                                                  \
+    static inline int NAMED(const talon_after *after, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const TYPE *sum) { \
+        if (after->cell == NULL) return 0;                                                                            \
+        if (from == 0) after->cell->spikes[row] = 0;                                                                  \
+        SPAN(after->cell, row, from, count, sum);                                                                     \
+        return 1;                                                                                                     \
+    }
+CELL_FEED(int16_t, NAME(cell_span_i16), NAME(feed_i8_i16))
+CELL_FEED(int32_t, NAME(cell_span_i32), NAME(feed_i8_i32))
+CELL_FEED(int32_t, NAME(cell_span_i32), NAME(feed_i16_i32))
