@@ -51,7 +51,6 @@ typedef struct {
 static const widths kinds[TALON_KINDS] = {
     {sizeof(float), sizeof(float), TALON_WIDE},
     {sizeof(int8_t), sizeof(int16_t), 2 * TALON_WIDE},
-    {sizeof(int8_t), sizeof(int32_t), TALON_WIDE},
     {sizeof(int16_t), sizeof(int32_t), TALON_WIDE},
 };
 

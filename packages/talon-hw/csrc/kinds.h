@@ -11,12 +11,6 @@
 #define LANES (2 * TALON_WIDE)
 #include "kind.h"
 
-#define KIND i8_i32
-#define WEIGHT int8_t
-#define SUM int32_t
-#define LANES TALON_WIDE
-#include "kind.h"
-
 #define KIND i16_i32
 #define WEIGHT int16_t
 #define SUM int32_t

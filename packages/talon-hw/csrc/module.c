@@ -327,8 +327,7 @@ static const constant constants[] = {
     {"SHIFT_1", TALON_SHIFT_1},   {"MULTIPLY", TALON_MULTIPLY}, {"FLOOR", TALON_FLOOR}, {"RTZ", TALON_RTZ},
     {"HALF_UP", TALON_HALF_UP},   {"SATURATE", TALON_SATURATE}, {"WRAP", TALON_WRAP},   {"TRAP", TALON_TRAP},
     {"HALF_EVEN", TALON_HALF_EVEN}, {"INPUT_FIRST", TALON_INPUT_FIRST}, {"EXACT", TALON_EXACT},
-    {"STRIP", TALON_STRIP},       {"F32", TALON_F32},           {"I8_I16", TALON_I8_I16}, {"I8_I32", TALON_I8_I32},
-    {"I16_I32", TALON_I16_I32},
+    {"STRIP", TALON_STRIP},       {"F32", TALON_F32},           {"I8_I16", TALON_I8_I16}, {"I16_I32", TALON_I16_I32},
     {NULL, 0},
 };
 

@@ -45,7 +45,7 @@ typedef struct {
 } talon_neuron;
 
 /* Types of weights and sums. Sums of whole numbers are exact, which Python has proved: for int16_t below 2^15. */
-enum { TALON_F32 = 0, TALON_I8_I16 = 1, TALON_I8_I32 = 2, TALON_I16_I32 = 3, TALON_KINDS = 4 };
+enum { TALON_F32 = 0, TALON_I8_I16 = 1, TALON_I16_I32 = 2, TALON_KINDS = 3 };
 
 /* Neurons that are worked on at once. */
 #define TALON_STRIP 256

@@ -34,7 +34,6 @@ class Whole(Layer):
 
 KINDS = (
     Kind("I8_I16", np.int8, np.int16, 2),
-    Kind("I8_I32", np.int8, np.int32),
     Kind("I16_I32", np.int16, np.int32),
     # Whole numbers, of which the sums are exact as long as they stay below 24 bits.
     F32,
