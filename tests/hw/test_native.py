@@ -343,17 +343,17 @@ def test_buffers_that_do_not_fit_are_refused() -> None:
     scratch = np.zeros(3 + module.WIDE, np.int32), np.zeros(3, np.uint64)
     one = np.ones(1, np.float32)
     neurons = (module.NEURON, 1, 2, 4, 0, 0, 0, y, y.copy(), None, counts, *[one] * 6)
-    right = (2, 3, 4, 0.5, x, w, None, y, counts, binary, *scratch, None)
+    right = (module.F32, 2, 3, 4, 0.5, x, w, None, y, counts, binary, *scratch, None)
     assert module.affine(*right) == module.EVENT
     assert module.affine(*right[:-1], neurons) == module.EVENT
     for place, value in (
-        (2, 5),
-        (0, -2),
-        (4, x[:, :2].copy()),
-        (6, np.zeros(3, np.float32)),
-        (8, counts.astype(np.int32)),
-        (10, np.zeros(3, np.int32)),
-        (12, (module.NEURON, 1, 3, *neurons[3:])),
+        (3, 5),
+        (1, -2),
+        (5, x[:, :2].copy()),
+        (7, np.zeros(3, np.float32)),
+        (9, counts.astype(np.int32)),
+        (11, np.zeros(3, np.int32)),
+        (13, (module.NEURON, 1, 3, *neurons[3:])),
     ):
         wrong = [*right]
         wrong[place] = value

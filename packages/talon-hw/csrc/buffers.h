@@ -43,6 +43,23 @@ static void *memory(buffers *held, PyObject *object, const char *name, Py_ssize_
 #define FLOATS_OR_NONE(object, name, items) memory(&held, object, name, items, sizeof(float), 0, 1)
 #define INTO(object, name, items, type) memory(&held, object, name, items, sizeof(type), 1, 0)
 
+/* Bytes of a weight and of a sum, and sums side by side, of a kind. */
+typedef struct {
+    Py_ssize_t weight, sum, lanes;
+} widths;
+
+static const widths kinds[TALON_KINDS] = {
+    {sizeof(float), sizeof(float), TALON_WIDE},
+    {sizeof(int8_t), sizeof(int16_t), 2 * TALON_WIDE},
+    {sizeof(int16_t), sizeof(int32_t), TALON_WIDE},
+};
+
+static int there_is(int number) {
+    if (number >= 0 && number < TALON_KINDS) return 1;
+    PyErr_Format(PyExc_ValueError, "there is no kind %d", number);
+    return 0;
+}
+
 static PyObject *done(buffers *held, int mode) {
     release(held);
     return PyErr_Occurred() ? NULL : PyLong_FromLong(mode);

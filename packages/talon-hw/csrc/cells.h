@@ -16,36 +16,92 @@
 #undef UCELL
 #undef CELL_BITS
 
+/* What most networks have, in one pass: sums that fit, shifted to the left; a membrane that decays by a product, takes
+   them, saturates and is reset at once. `p`: 1 where parameters repeat, else 0. */
+#define CELL_PASS(TYPE, NAMED)                                                                                          \
+    static inline __attribute__((always_inline)) void NAMED(const talon_cell *c, ptrdiff_t row, ptrdiff_t from,         \
+                                                            ptrdiff_t count, const TYPE *restrict sum, ptrdiff_t p,     \
+                                                            int rule, int rounding) {                                   \
+        const ptrdiff_t own = NAME(own_32)(c, from);                                                                    \
+        const int32_t *restrict factors = (const int32_t *)c->factor + own;                                             \
+        const int32_t *restrict thresholds = (const int32_t *)c->threshold + own;                                       \
+        const int32_t *restrict resets = (const int32_t *)c->reset + own;                                               \
+        const NAME(range_32) r = NAME(range_of_32)(c->membranes);                                                       \
+        const int32_t greater = (c->rule & TALON_GREATER) != 0, shift = c->shift, bits = c->decay_bits;                 \
+        int32_t *restrict v = (int32_t *)c->v + (row % c->batch) * c->size + from, bad = 0, spikes = 0;                 \
+        float *restrict y = c->y + row * c->size + from;                                                                \
+        for (ptrdiff_t j = 0; j < count; j++) {                                                                         \
+            const int32_t threshold = thresholds[j * p], reset = resets[j * p];                                         \
+            const int32_t x = (int32_t)((uint32_t)(int32_t)sum[j] << shift);                                            \
+            const int32_t now = NAME(quotient_32)(v[j] * factors[j * p], bits, rounding) + x;                           \
+            const int32_t u = NAME(kept_32)(now, r, TALON_SATURATE, &bad);                                              \
+            const int32_t fires = u >= threshold + greater;                                                             \
+            const int32_t less = NAME(kept_32)(u - threshold, r, TALON_SATURATE, &bad);                                 \
+            v[j] = fires ? (rule == TALON_SUBTRACT ? less : reset) : u;                                                 \
+            y[j] = fires ? 1.0f : 0.0f;                                                                                 \
+            spikes += fires;                                                                                            \
+        }                                                                                                               \
+        c->spikes[row] += spikes;                                                                                       \
+        if (c->trace != NULL) memcpy((int32_t *)c->trace + row * c->size + from, v, sizeof(int32_t) * (size_t)count);   \
+    }
+CELL_PASS(float, NAME(pass_f32))
+CELL_PASS(int16_t, NAME(pass_i16))
+CELL_PASS(int32_t, NAME(pass_i32))
+
+static inline int NAME(in_one_pass)(const talon_cell *c) {
+    return !c->wide && c->decay == TALON_MULTIPLY && c->sums.bits >= 32 && c->shift >= 0 &&
+           c->membranes.overflow == TALON_SATURATE && (c->rule & ~(TALON_GREATER | TALON_SUBTRACT)) == 0 &&
+           (c->decay_rounding == TALON_RTZ || c->decay_rounding == TALON_HALF_EVEN);
+}
+
+#define CELL_PASSES(PASS, RULE, ROUNDING)                             \
+    if (c->period != 0)                                               \
+        PASS(c, row, from, part, sum, 1, RULE, ROUNDING);             \
+    else                                                              \
+        PASS(c, row, from, part, sum, 0, RULE, ROUNDING);
+
 /* The neurons `from` to `from + count` of a row, whose inputs are `sum`, of any type. */
-#define CELL_SPAN(TYPE, NAMED)                                                                                       \
+#define CELL_SPAN(TYPE, PASS, NAMED)                                                                                 \
     static void NAMED(const talon_cell *c, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const TYPE *restrict sum) { \
-        for (; count > 0; from += TALON_STRIP, sum += TALON_STRIP, count -= TALON_STRIP) {                              \
-            const ptrdiff_t part = count < TALON_STRIP ? count : TALON_STRIP;                                          \
-            if (c->wide) {                                                                                           \
-                int64_t x[TALON_STRIP];                                                                               \
+        const int simple = NAME(in_one_pass)(c), subtracts = (c->rule & TALON_SUBTRACT) != 0;                        \
+        const int even = c->decay_rounding == TALON_HALF_EVEN;                                                       \
+        for (; count > 0; from += TALON_STRIP, sum += TALON_STRIP, count -= TALON_STRIP) {                           \
+            const ptrdiff_t part = count < TALON_STRIP ? count : TALON_STRIP;                                        \
+            if (simple && subtracts && even) {                                                                       \
+                CELL_PASSES(PASS, TALON_SUBTRACT, TALON_HALF_EVEN)                                                   \
+            } else if (simple && subtracts) {                                                                        \
+                CELL_PASSES(PASS, TALON_SUBTRACT, TALON_RTZ)                                                         \
+            } else if (simple && even) {                                                                             \
+                CELL_PASSES(PASS, 0, TALON_HALF_EVEN)                                                                \
+            } else if (simple) {                                                                                     \
+                CELL_PASSES(PASS, 0, TALON_RTZ)                                                                      \
+            } else if (c->wide) {                                                                                    \
+                int64_t x[TALON_STRIP];                                                                              \
                 for (ptrdiff_t j = 0; j < part; j++) x[j] = (int64_t)sum[j];                                         \
                 NAME(strip_64)(c, row, from, part, x);                                                               \
             } else {                                                                                                 \
-                int32_t x[TALON_STRIP];                                                                               \
+                int32_t x[TALON_STRIP];                                                                              \
                 for (ptrdiff_t j = 0; j < part; j++) x[j] = (int32_t)sum[j];                                         \
                 NAME(strip_32)(c, row, from, part, x);                                                               \
             }                                                                                                        \
         }                                                                                                            \
     }
-CELL_SPAN(float, NAME(cell_span))
+CELL_SPAN(float, NAME(pass_f32), NAME(cell_span_f32))
+CELL_SPAN(int16_t, NAME(pass_i16), NAME(cell_span_i16))
+CELL_SPAN(int32_t, NAME(pass_i32), NAME(cell_span_i32))
 
 static void NAME(cell)(const talon_cell *c) {
     for (ptrdiff_t row = 0; row < c->steps * c->batch; row++) {
         c->spikes[row] = 0;
-        NAME(cell_span)(c, row, 0, c->size, c->x + row * c->size);
+        NAME(cell_span_f32)(c, row, 0, c->size, c->x + row * c->size);
     }
 }
 
 /* The sums of outputs `from` on of a row, to the neurons that follow; 0 where none do. */
-static inline int NAME(feed)(const talon_after *after, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const float *sum) {
+static inline int NAME(feed_f32)(const talon_after *after, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const float *sum) {
     if (after->cell != NULL) {
         if (from == 0) after->cell->spikes[row] = 0;
-        NAME(cell_span)(after->cell, row, from, count, sum);
+        NAME(cell_span_f32)(after->cell, row, from, count, sum);
     } else if (after->neuron != NULL) {
         if (from == 0) after->neuron->spikes[row] = 0;
         NAME(neuron_span)(after->neuron, row, from, count, sum);
@@ -54,3 +110,14 @@ static inline int NAME(feed)(const talon_after *after, ptrdiff_t row, ptrdiff_t 
     }
     return 1;
 }
+
+/* Whole numbers, to integer neurons. */
+#define CELL_FEED(TYPE, SPAN, NAMED)                                                                                  \
+    static inline int NAMED(const talon_after *after, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const TYPE *sum) { \
+        if (after->cell == NULL) return 0;                                                                            \
+        if (from == 0) after->cell->spikes[row] = 0;                                                                  \
+        SPAN(after->cell, row, from, count, sum);                                                                     \
+        return 1;                                                                                                     \
+    }
+CELL_FEED(int16_t, NAME(cell_span_i16), NAME(feed_i8_i16))
+CELL_FEED(int32_t, NAME(cell_span_i32), NAME(feed_i16_i32))

@@ -54,7 +54,7 @@ static ptrdiff_t NAME(conv_active)(const talon_conv *c, ptrdiff_t row, int32_t *
 /* What hands one line of outputs on. */
 static void NAME(conv_line)(const talon_conv *c, ptrdiff_t row, ptrdiff_t oy, const float *sum) {
     const ptrdiff_t wide = c->osize[1] * c->groups * c->out;
-    if (!NAME(feed)(&c->after, row, oy * wide, wide, sum))
+    if (!NAME(feed_f32)(&c->after, row, oy * wide, wide, sum))
         memcpy(c->y + (row * c->osize[0] + oy) * wide, sum, sizeof(float) * (size_t)wide);
 }
 

@@ -10,7 +10,7 @@
 #include "neuron.h"
 #include "cells.h"
 
-#include "affine.h"
+#include "kinds.h"
 #include "sparse.h"
 #include "conv.h"
 #include "maps.h"
@@ -18,7 +18,7 @@
 
 const talon_kernels NAME(talon) = {
     .name = QUOTED(ISA),
-    .affine = NAME(affine),
+    .affine = {NAME(affine_f32), NAME(affine_i8_i16), NAME(affine_i16_i32)},
     .sparse = NAME(sparse),
     .conv = NAME(conv),
     .neuron = NAME(neuron),

@@ -8,16 +8,19 @@ static PyObject *affine(PyObject *self, PyObject *args) {
     PyObject *x, *weight, *bias, *y, *active, *binary, *index, *masks, *after;
     talon_affine c = {0};
     followers n = {0};
-    int mode = 0;
+    int mode = 0, number;
     Py_ssize_t rows, in, out;
-    if (!PyArg_ParseTuple(args, "nnndOOOOOOOOO", &rows, &in, &out, &c.crossover, &x, &weight, &bias, &y, &active, &binary,
-                          &index, &masks, &after))
+    if (!PyArg_ParseTuple(args, "innndOOOOOOOOO", &number, &rows, &in, &out, &c.crossover, &x, &weight, &bias, &y, &active, &binary,
+                          &index, &masks, &after) ||
+        !there_is(number))
         return NULL;
+    const widths k = kinds[number];
+    const Py_ssize_t wide = (out + k.lanes - 1) / k.lanes * k.lanes;
     buffers held = {.count = 0};
     c.rows = rows, c.in = in, c.out = out;
     c.x = FLOATS(x, "x", rows * in);
-    c.weight = FLOATS(weight, "weight", in * talon_widened(out));
-    c.bias = FLOATS_OR_NONE(bias, "bias", talon_widened(out));
+    c.weight = memory(&held, weight, "weight", in * wide, k.weight, 0, 0);
+    c.bias = memory(&held, bias, "bias", wide, k.sum, 0, 1);
     c.y = after == Py_None ? INTO(y, "y", rows * out, float) : NULL;
     c.active = INTO(active, "active", rows, int64_t);
     c.binary = INTO(binary, "binary", rows, uint8_t);
@@ -26,7 +29,7 @@ static PyObject *affine(PyObject *self, PyObject *args) {
     c.after = fed(&held, after, &n, rows, out);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
-        mode = kernels->affine(&c);
+        mode = kernels->affine[number](&c);
         Py_END_ALLOW_THREADS
         if (n.trapped) mode |= TALON_TRAPPED;
     }
@@ -286,7 +289,8 @@ static PyObject *isa(PyObject *self, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
-    {"affine", affine, METH_VARARGS, "rows, in, out, crossover, x, weight, bias, y, active, binary, index, masks, neurons"},
+    {"affine", affine, METH_VARARGS,
+     "kind, rows, in, out, crossover, x, weight, bias, y, active, binary, index, masks, neurons"},
     {"synapses", joined, METH_VARARGS, "in, out, count, ends, index, value: a sparse weight by inputs, checked"},
     {"sparse", sparse, METH_VARARGS, "rows, synapses, x, bias, y, synops, binary, index, sum, neurons"},
     {"conv", conv, METH_VARARGS,
@@ -323,7 +327,7 @@ static const constant constants[] = {
     {"SHIFT_1", TALON_SHIFT_1},   {"MULTIPLY", TALON_MULTIPLY}, {"FLOOR", TALON_FLOOR}, {"RTZ", TALON_RTZ},
     {"HALF_UP", TALON_HALF_UP},   {"SATURATE", TALON_SATURATE}, {"WRAP", TALON_WRAP},   {"TRAP", TALON_TRAP},
     {"HALF_EVEN", TALON_HALF_EVEN}, {"INPUT_FIRST", TALON_INPUT_FIRST}, {"EXACT", TALON_EXACT},
-    {"STRIP", TALON_STRIP},
+    {"STRIP", TALON_STRIP},       {"F32", TALON_F32},           {"I8_I16", TALON_I8_I16}, {"I16_I32", TALON_I16_I32},
     {NULL, 0},
 };
 

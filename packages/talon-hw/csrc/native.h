@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature or a constant changes; module.c tells Python, which refuses a library that was not rebuilt. */
-#define TALON_API 5
+#define TALON_API 6
 
 /* How a layer with weights goes through its inputs. Both add in the same order and agree to the bit. */
 enum { TALON_EVENT = 1, TALON_DENSE = 2 };
@@ -43,6 +43,9 @@ typedef struct {
     int rule;
     int64_t first; /* index of the first step: at 0 no reset is pending */
 } talon_neuron;
+
+/* Types of weights and sums. Sums of whole numbers are exact, which Python has proved: for int16_t below 2^15. */
+enum { TALON_F32 = 0, TALON_I8_I16 = 1, TALON_I16_I32 = 2, TALON_KINDS = 3 };
 
 /* Neurons that are worked on at once. */
 #define TALON_STRIP 256
@@ -81,8 +84,8 @@ typedef struct {
 typedef struct {
     ptrdiff_t rows, in, out;
     const float *x;      /* (rows, in) */
-    const float *weight; /* (in, wide): out and what fills it up to a multiple of TALON_WIDE */
-    const float *bias;   /* (wide) or NULL */
+    const void *weight; /* (in, wide): out and what fills it up to a multiple of the lanes of the kind */
+    const void *bias;   /* (wide), as sums, or NULL */
     float *y;            /* (rows, out); unused with neurons */
     int64_t *active;     /* (rows): inputs that are not zero */
     uint8_t *binary;     /* (rows): whether all inputs are 0 or 1 */
@@ -151,7 +154,7 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    int (*affine)(const talon_affine *);
+    int (*affine[TALON_KINDS])(const talon_affine *);
     int (*sparse)(const talon_sparse *);
     int (*conv)(const talon_conv *);
     void (*neuron)(const talon_neuron *);

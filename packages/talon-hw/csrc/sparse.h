@@ -40,7 +40,7 @@ static int NAME(sparse)(const talon_sparse *c) {
         }
         c->synops[row] = synops;
         c->binary[row] = !odd;
-        NAME(feed)(&c->after, row, 0, s->out, y);
+        NAME(feed_f32)(&c->after, row, 0, s->out, y);
     }
     return TALON_EVENT;
 }

@@ -1,4 +1,4 @@
-"""Layers of integers by the C library: whole numbers in float32, which are exact as long as no sum leaves 24 bits."""
+"""Layers of integers by the C library: narrow weights, and sums as wide as is proved to hold them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from talon.hw.integers.pieces import Weights
+from talon.hw.integers.stepwise import EXACT
 from talon.hw.native.affine import AffineOp
 from talon.hw.native.convolution import ConvolutionOp
-from talon.hw.native.layers import Layer
+from talon.hw.native.layers import F32, Kind, Layer
 from talon.hw.native.lowering import Site
 from talon.ir.csr import CSR
 
@@ -20,11 +21,36 @@ class Whole(Layer):
     piece: Weights
 
     def weight_at(self, t: int) -> np.ndarray:
-        return self.piece.weight_at(t).astype(np.float32)
+        return self.piece.weight_at(t).astype(self.types.weight)
 
     def bias_at(self, t: int) -> np.ndarray | None:
         bias = self.piece.bias_at(t)
-        return None if bias is None else bias.astype(np.float32)
+        return None if bias is None else bias.astype(self.types.sums)
+
+    @property
+    def how(self) -> str:  # type: ignore[override]
+        return f"{super().how}, {np.dtype(self.types.weight)} in {np.dtype(self.types.sums)}"
+
+
+KINDS = (
+    Kind("I8_I16", np.int8, np.int16, 2),
+    Kind("I16_I32", np.int16, np.int32),
+    # Whole numbers, of which the sums are exact as long as they stay below 24 bits.
+    F32,
+)
+"""From the fastest on."""
+
+
+def kinds_for(piece: Weights, entering: int) -> list[Kind]:
+    """Those that hold the weights and all sums of a layer, whose inputs are at most `entering` in size."""
+    weight = int(np.abs(piece.weight).max(initial=0))
+    most = max(piece.bound, entering)
+    return [kind for kind in KINDS if weight <= largest(kind.weight) and most <= largest(kind.sums)]
+
+
+def largest(dtype: Any) -> int:
+    """Up to this size every whole number is one of the type."""
+    return EXACT if dtype is np.float32 else int(np.iinfo(dtype).max)
 
 
 class WholeAffine(Whole, AffineOp):
@@ -35,15 +61,17 @@ class WholeConvolution(Whole, ConvolutionOp):
     kind = "integer convolution"
 
 
-def layer(site: Site, piece: Weights) -> Layer | None:
-    """None for a sparse weight, of which the plan has made a dense one."""
+def layer(site: Site, piece: Weights, entering: int) -> Layer | None:
+    """None where no kernel holds the numbers, and for a sparse weight, of which the plan has made a dense one."""
+    kinds = kinds_for(piece, entering)
     node: Any = site.unit.node
     op: WholeAffine | WholeConvolution
-    if "in" not in node.dims:
+    if "in" not in node.dims and F32 in kinds:
         op = WholeConvolution(site.unit, site.shapes, site.options)
-    elif isinstance(node.weight, CSR):
+    elif "in" not in node.dims or isinstance(node.weight, CSR) or not kinds:
         return None
     else:
         op = WholeAffine(site.unit, site.options)
+        op.types = kinds[0]
     op.piece = piece
     return op

@@ -46,10 +46,12 @@ class AffineOp(Layer):
 
     def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
         weight, bias = self.weights(t)
-        numbers = (cost[0].size, len(self.masks), self.outs, self.crossover)
+        number = getattr(library(), self.types.name)
+        numbers = (number, cost[0].size, len(self.masks), self.outs, self.crossover)
         used: int = library().affine(*numbers, x, weight, bias, y, *cost, self.index, self.masks, neurons)
         return used
 
     def laid_out(self, t: int) -> tuple[Any, ...]:
         """The weight as `(in, wide)` and the bias, filled up to the width at which the kernels work."""
-        return filled(self.weight_at(t).T), filled(self.bias_at(t))
+        lanes = self.types.lanes
+        return filled(self.weight_at(t).T, lanes), filled(self.bias_at(t), lanes)

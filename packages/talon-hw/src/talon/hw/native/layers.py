@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -16,10 +16,23 @@ from talon.hw.native.options import way
 from talon.ir import exact
 
 
+class Kind(NamedTuple):
+    """Types of weights and sums, by their name in the library. `lanes`: by how many times its width it works."""
+
+    name: str
+    weight: Any
+    sums: Any
+    lanes: int = 1
+
+
+F32 = Kind("F32", np.float32, np.float32)
+
+
 class Layer(Op):
     """An op whose node has `weight` and `bias`. `crossover`: below this share of active inputs it goes by events."""
 
     kind: ClassVar[str]
+    types: Kind = F32
     direct = True
 
     def __init__(self, unit: Unit, node: Any, crossover: float) -> None:
@@ -130,10 +143,10 @@ class Fused(Op):
         self.neuron.restore()
 
 
-def filled(values: Any) -> Any:
+def filled(values: Any, lanes: int = 1) -> Any:
     """An array with its last axis filled up with zeros to the width at which the kernels work; None stays None."""
     if values is None:
         return None
-    wide = library().WIDE
+    wide = library().WIDE * lanes
     lacking = -values.shape[-1] % wide
     return np.ascontiguousarray(np.pad(values, [*[(0, 0)] * (values.ndim - 1), (0, lacking)]))
