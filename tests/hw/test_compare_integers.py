@@ -20,13 +20,13 @@ SPIKES = (RNG.random((15, 6, 1, 8, 8)) < 0.4).astype(np.float32)
 def net(**how: str) -> ir.Graph:
     return ir.Graph.chain(
         input=ir.Input([1, 8, 8]),
-        conv=ir.Conv2d(RNG.standard_normal((6, 1, 3, 3)) * 0.4, RNG.standard_normal(6) * 0.1, padding=1),
+        conv=ir.Conv2d(RNG.standard_normal((6, 1, 3, 3)) * 0.8, RNG.standard_normal(6) * 0.1, padding=1),
         lif=ir.LIF(3.0, 2.0, 0.1, 1.0, **how),  # type: ignore[arg-type]
         ghost=ir.SGhostConv(
             RNG.standard_normal((4, 6, 3, 3)) * 0.3, None, RNG.standard_normal((4, 1, 3, 3)) * 0.5, None, neuron="if"
         ),
         flat=ir.Flatten(),
-        fc=ir.Affine(RNG.standard_normal((5, 512)) * 0.1, np.zeros(5)),
+        fc=ir.Affine(RNG.standard_normal((5, 512)) * 0.3, np.full(5, 0.3)),
         out=ir.LIF(4.0, 4.0, 0.0, 1.0, **how),  # type: ignore[arg-type]
         output=ir.Output([5]),
     )
@@ -35,6 +35,13 @@ def net(**how: str) -> ir.Graph:
 CELLS = ("lif", "ghost/primary_if", "ghost/cheap_if", "out")
 GRAPH = net()
 QUANTISED = hw.quantize(GRAPH, calibration=SPIKES, bits=4)
+
+
+@pytest.fixture(scope="module")
+def sent() -> list[dict[str, np.ndarray]]:
+    """The spikes of both networks by the paths of the float one; quantising joins them with dots."""
+    a, b = run(GRAPH, SPIKES, record="*.spikes"), run(QUANTISED, SPIKES, engine="integer", record="*.spikes")
+    return [a.spikes, {path: b.spikes[path.replace("/", ".")] for path in CELLS}]
 
 
 @pytest.fixture(scope="module")
@@ -51,29 +58,27 @@ def test_neurons_and_outputs_are_compared_and_layers_are_named(found: Comparison
     assert not found.only_b
 
 
-def test_rates_and_samples_are_those_of_two_runs(found: Comparison) -> None:
-    keys = [f"{path}.spikes" for path in CELLS]
-    a, b = run(GRAPH, SPIKES, record=keys), run(QUANTISED, SPIKES, engine="integer", record=keys)
+def test_rates_and_samples_are_those_of_two_runs(found: Comparison, sent: list[dict[str, np.ndarray]]) -> None:
+    a, b = sent
     for path in CELLS:
-        x, y, told = a.spikes[path], b.spikes[path], found.nodes[path]
+        x, y, told = a[path], b[path], found.nodes[path]
         assert told.rate_a == pytest.approx(x.mean())
         assert told.rate_b == pytest.approx(y.mean())
         assert told.rate_error == pytest.approx(np.abs(x.mean(axis=(0, 1)) - y.mean(axis=(0, 1))).mean())
         assert told.parted == (x != y).any(axis=(0, 2, *range(3, x.ndim))).sum() > 0
     first = found.first_spike
     assert first is not None
-    steps = [int((a.spikes[p] != b.spikes[p]).reshape(len(SPIKES), -1).any(axis=1).argmax()) for p in CELLS]
+    steps = [int((a[p] != b[p]).reshape(len(SPIKES), -1).any(axis=1).argmax()) for p in CELLS]
     assert first.step == min(steps)
     assert first.node == CELLS[int(np.argmin(steps))]
     assert (first.a, first.b) == tuple(
-        float(side.spikes[first.node][(first.step, first.batch, *first.element)]) for side in (a, b)
+        float(side[first.node][(first.step, first.batch, *first.element)]) for side in (a, b)
     )
 
 
-def test_samples_part_at_the_layer_whose_input_was_alike(found: Comparison) -> None:
-    keys = [f"{path}.spikes" for path in CELLS]
-    a, b = run(GRAPH, SPIKES, record=keys), run(QUANTISED, SPIKES, engine="integer", record=keys)
-    wrong = {path: (a.spikes[path] != b.spikes[path]).reshape(*SPIKES.shape[:2], -1).any(axis=2) for path in CELLS}
+def test_samples_part_at_the_layer_whose_input_was_alike(found: Comparison, sent: list[dict[str, np.ndarray]]) -> None:
+    a, b = sent
+    wrong = {path: (a[path] != b[path]).reshape(*SPIKES.shape[:2], -1).any(axis=2) for path in CELLS}
     since = {path: np.where(w.any(axis=0), w.argmax(axis=0), 99) for path, w in wrong.items()}
     before = {"lif": (), "ghost/primary_if": ("lif",), "ghost/cheap_if": ("ghost/primary_if",)}
     before["out"] = ("ghost/primary_if", "ghost/cheap_if")
@@ -145,20 +150,6 @@ def test_the_command(tmp_path: Path) -> None:
     assert "engine integer" in done.stdout
     assert "margin to the threshold" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert [
-        "neurons",
-        "rate",
-        "a",
-        "rate",
-        "b",
-        "rate",
-        "error",
-        "samples",
-        "apart",
-        "of",
-        "them",
-        "here",
-        "first",
-    ] in rows
+    assert ["samples", "apart", "of", "them", "here", "first"] in [row[-6:] for row in rows]
     data = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)["data"]["run"]
     assert {node["path"] for node in data["nodes"] if node["parted"]} == set(CELLS)

@@ -69,11 +69,21 @@ def compare(
     if labels is not None:
         called = two("labels", labels)
     values = loaded(a), loaded(b)
+    names = quantised.engines(values, engines)
     sides = [
-        side(value, label or letter, label, inputs, repeat, engine=name, dtype=kind, threads=threads, options=options)
-        for value, letter, label, name, kind, options in zip(
-            values, "ab", called, quantised.engines(values, engines), dtypes, both, strict=True
+        side(
+            value,
+            label or "ab"[place],
+            label,
+            inputs,
+            repeat,
+            engine=names[place],
+            called=quantised.called(values, place),
+            dtype=dtypes[place],
+            threads=threads,
+            options=both[place],
         )
+        for place, (value, label) in enumerate(zip(values, called, strict=True))
     ]
     rescaled = quantised.in_integers(values[0]) != quantised.in_integers(values[1])
     pairs = Pairs(sides[0], sides[1], what=what, tolerance=tolerance, rescaled=rescaled)

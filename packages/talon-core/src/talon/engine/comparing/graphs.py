@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from math import prod
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from talon.engine.choice import Streaming, check_options, choose
@@ -33,13 +34,23 @@ class Feed(NamedTuple):
 
 
 class GraphSide:
-    """A graph run by an engine; the state goes from chunk to chunk."""
+    """A graph run by an engine; the state goes from chunk to chunk. `called`: by the engine's path of a node, what it
+    is called here, where that is something else."""
 
-    def __init__(self, graph: Graph, label: str, inputs: Any, repeat: int | None, engine: str, **how: Any) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        label: str,
+        inputs: Any,
+        repeat: int | None,
+        engine: str,
+        called: Mapping[str, str] = MappingProxyType({}),
+        **how: Any,
+    ) -> None:
         self.drafted = draft(graph, inputs, repeat=repeat, **how)
         task = self.drafted.task
-        self.flat, self.paths, self.dtype, self.batch = task.graph, task.paths, task.dtype, task.batch
-        self.quantised = bool(graph.quantization_config)
+        self.flat, self.dtype, self.batch = task.graph, task.dtype, task.batch
+        self.paths = {name: called.get(path, path) for name, path in task.paths.items()}
         name, self.engine, _ = choose(engine, self.flat, task.dtype.name)
         check_options(name, self.engine, dict(task.options))
         self.label = f"{label}, engine {name}"
@@ -49,7 +60,12 @@ class GraphSide:
         self.state: State | None = None
         self.names = {self.paths[name]: name for name in self.flat.order()}
         self.sites = {path: self.site(path, name) for path, name in self.names.items()}
-        self.keys = tuple(key for site in self.sites.values() for key in asked(site))
+        # By the names of the engine, what the values are called here.
+        self.keys = {
+            task.paths[name] + key.removeprefix(path): key
+            for path, name in self.names.items()
+            for key in asked(self.sites[path])
+        }
 
     def site(self, path: str, name: str) -> Site:
         node = self.flat.nodes[name]
@@ -72,11 +88,11 @@ class GraphSide:
             inputs={name: array[start:stop] for name, array in self.drafted.task.inputs.items()},
             steps=stop - start,
             state=self.state,
-            record=self.keys,
+            record=tuple(self.keys),
         )
         result = self.execute(Draft(task, self.drafted.prepared, start == 0).ready(self.engine))
         self.state = result.state
-        return {**result.records, **given_back(self, result)}
+        return {**{self.keys[key]: array for key, array in result.records.items()}, **given_back(self, result)}
 
     @cached_property
     def feeds(self) -> dict[str, list[Feed]]:

@@ -34,7 +34,7 @@ class Comparison:
     spikes: frozenset[str] = frozenset()
     """The keys of quantities that are spikes."""
     scaled: tuple[str, ...] = ()
-    """Nodes of both sides that are not compared: quantising brought their sums into other units."""
+    """Nodes of both sides that are not compared: quantising brings what stands between neurons into other units."""
 
     @property
     def values(self) -> int:
@@ -133,7 +133,7 @@ class Comparison:
             if found:
                 yield f"  {label:<7} {listed(found)}"
         if self.scaled:
-            yield f"  scaled  {listed(self.scaled)}: in other units since one side was quantised, not compared"
+            yield f"  scaled  {listed(self.scaled)}: not compared, quantising brings them into other units"
         for key, (one, other) in list(self.unlike.items())[:NAMED]:
             yield f"  shapes  {key}: {one} against {other}, not compared"
 

@@ -28,7 +28,17 @@ def engines(values: tuple[Any, Any], asked: tuple[str, str]) -> tuple[str, str]:
     return one, other
 
 
+def called(values: tuple[Any, Any], place: int) -> Mapping[str, str]:
+    """What the nodes of a side are called in the comparison: quantising flattens, so that its nodes have the flat
+    names of the float network's."""
+    graph, other = values[place], values[1 - place]
+    if not in_integers(graph) or in_integers(other) or not isinstance(other, Graph):
+        return {}
+    paths = other.flatten().provenance
+    return {name: path for name, path in paths.items() if name in graph.nodes}
+
+
 def comparable(site: Site) -> bool:
-    """Quantising puts gains of neurons into the weights before them: those sums are in other units, while membranes,
-    spikes and what leaves the network mean the same."""
+    """Quantising puts gains of neurons into the weights before them: what stands between neurons is in other units,
+    while membranes, spikes and what leaves the network mean the same."""
     return site.spiking or site.exit
