@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 
 from talon import hw, ir
 from talon.engine import Result, run
+from talon.engine.task import make_task
 from talon.hw.native import library
+from talon.hw.native.engine import Sweeps
+from talon.hw.native.options import Options
 from talon.testing.graphs import feeds, graphs, random_graph
 
 pytestmark = pytest.mark.skipif(library.load()[0] is None, reason=f"no C library here: {library.load()[1]}")
@@ -450,9 +453,10 @@ def test_sweeps_are_used_again_from_a_fresh_state() -> None:
     for _ in range(3):
         same_result(program.run(x, record="*"), expected)
         same(program.run(x).outputs, expected.outputs)
+    sweeps = Sweeps(Options())
     for batch in range(1, 9):
-        program.run(some(2, batch, 6))
-    assert len(program._sweeps.idle) <= 4
+        sweeps.run(make_task(SPIKING, some(2, batch, 6)))
+    assert 0 < len(sweeps.idle) <= 4
 
 
 def test_programs_and_sessions_say_what_is_wrong() -> None:

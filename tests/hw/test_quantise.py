@@ -88,6 +88,23 @@ def test_a_run_goes_on_where_it_stopped() -> None:
         assert np.array_equal(last.state.nodes[name]["v"], values["v"])
 
 
+def test_programs_and_sessions_run_integers() -> None:
+    quantised = hw.quantize(net(), calibration=SPIKES)
+    whole = run(quantised, SPIKES, engine="integer")
+    program = hw.compile(quantised, engine="integer")
+    for threads in (1, 2):
+        assert np.array_equal(program.run(SPIKES, threads=threads).outputs["output"], whole.outputs["output"])
+    session = program.session(batch=3)
+    steps = [session.step(x)["output"] for x in SPIKES]
+    assert np.array_equal(np.stack(steps), whole.outputs["output"])
+    with pytest.raises(ir.TalonRunError, match="makes no programs"):
+        hw.compile(quantised, engine="reference")
+    with pytest.raises(ir.TalonRunError, match="cannot run here"):
+        hw.compile(net(), engine="integer")
+    with pytest.raises(ir.TalonRunError, match="no option"):
+        hw.compile(quantised, engine="integer", kernel="event")
+
+
 def plain(graph: ir.Graph, x: np.ndarray) -> np.ndarray:
     """Input, Affine, LIF, Output, in Python's own integers, one neuron after the other."""
     record = graph.quantization_config

@@ -25,6 +25,7 @@ from talon.hw.native.options import WAYS
 from talon.hw.native.options import Options as NativeOptions
 from talon.ir.errors import TalonError, TalonRunError
 from talon.ir.graph import Graph
+from talon.ir.primitive import Primitive
 
 ORACLE = "oracle"
 KERNELS = (*WAYS, ORACLE)
@@ -76,9 +77,11 @@ class IntegerEngine:
     def execute(self, task: Task) -> Result:
         return self.session(task.options)(task)
 
-    def session(self, options: Mapping[str, Any]) -> Callable[[Task], Result]:
+    def session(
+        self, options: Mapping[str, Any], own: Mapping[str, Primitive] | None = None
+    ) -> Callable[[Task], Result]:
         chosen = Options.of(options)
-        sweeps = IntegerSweeps(chosen.native())
+        sweeps = IntegerSweeps(chosen.native(), own)
 
         def execute(task: Task) -> Result:
             if chosen.by_library(task):

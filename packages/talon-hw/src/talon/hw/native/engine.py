@@ -43,8 +43,11 @@ class NativeEngine:
     def execute(self, task: Task) -> Result:
         return Sweeps(Options.of(task.options)).run(task)
 
-    def session(self, options: Mapping[str, Any]) -> Callable[[Task], Result]:
-        return Sweeps(Options.of(options)).run
+    def session(
+        self, options: Mapping[str, Any], own: Mapping[str, Primitive] | None = None
+    ) -> Callable[[Task], Result]:
+        """`own`: copies of the nodes that were cast already."""
+        return Sweeps(Options.of(options), own).run
 
     def working_bytes(self, task: Task, results: int) -> int:
         return working_bytes(Options.of(task.options), task, results)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from talon.engine.choice import check_options
 from talon.engine.result import Result
 from talon.engine.state import State
 from talon.engine.task import Task, make_task, prepare, refuse_unsound
 from talon.engine.wiring import cast
-from talon.hw.native.engine import NativeEngine, Sweeps
+from talon.hw.native.engine import NativeEngine
 from talon.hw.native.options import Options
 from talon.hw.native.sweep import Sweep
 from talon.ir.errors import TalonRunError, TalonTypeError
@@ -20,38 +21,59 @@ from talon.ir.graph import Graph
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from talon.hw.integers.engine import IntegerEngine
+
 FLOAT32 = np.dtype(np.float32)
 
 
-def compile(graph: Graph, **engine_options: Any) -> Program:
-    """A program of the native engine, in float32. The graph is checked, flattened and copied now; every Input must
-    declare its shape. `engine_options` as for `run`: `kernels`, `chunk`.
+def compile(graph: Graph, *, engine: str = "native", **engine_options: Any) -> Program:
+    """A program of the native engine, in float32, or with `engine="integer"` of a quantised graph. The graph is
+    checked, flattened and copied now; every Input must declare its shape. `engine_options` as for `run`.
 
     Raises `TalonGraphError` for a graph that cannot run and `TalonRunError` (T405) where the engine cannot run here.
     """
     if not isinstance(graph, Graph):
         raise TalonTypeError("T206", "compile takes a graph", expected="ir.Graph", found=type(graph).__name__)
-    return Program(graph, engine_options)
+    return Program(graph, engine, engine_options)
+
+
+def compiling(name: str) -> NativeEngine | IntegerEngine:
+    """The engine of a name that makes programs."""
+    from talon.hw.integers.engine import IntegerEngine
+
+    engines: dict[str, type[NativeEngine | IntegerEngine]] = {"native": NativeEngine, "integer": IntegerEngine}
+    if name not in engines:
+        raise TalonRunError(
+            "T405",
+            f"engine {name!r} makes no programs",
+            expected=" or ".join(map(repr, engines)),
+            found=repr(name),
+            help="run the graph with talon.engine.run",
+        )
+    return engines[name]()
 
 
 class Program:
     """A compiled graph. What it computes never changes, so that threads may share it; made by `talon.hw.compile`."""
 
-    def __init__(self, graph: Graph, engine_options: Mapping[str, Any]) -> None:
-        self._graph, self._options = graph, Options.of(engine_options)
+    def __init__(self, graph: Graph, engine: str, engine_options: Mapping[str, Any]) -> None:
+        self._graph, self._engine = graph, compiling(engine)
+        check_options(engine, self._engine, dict(engine_options))
         refuse_unsound(graph)
         # Which refuses an Input whose shape is open.
         self._prepared = prepare(graph, tuple(node.shape for node in graph.inputs.values() if node.shape is not None))
         flat = self._prepared.flat
-        if (reason := NativeEngine().refuses(flat, FLOAT32.name)) is not None:
+        if (reason := self._engine.refuses(flat, FLOAT32.name)) is not None:
             raise TalonRunError(
                 "T405",
-                "engine 'native' cannot run here",
+                f"engine {engine!r} cannot run here",
                 found=reason,
                 help="run the graph with talon.engine.run, or install talon-hw again where there is a C compiler",
             )
         self._own = {name: cast(node, flat.provenance[name], FLOAT32) for name, node in flat.nodes.items()}
-        self._sweeps = Sweeps(self._options, self._own)
+        self._execute = self._engine.session(engine_options, self._own)
+        self._options = Options.of(engine_options) if isinstance(self._engine, NativeEngine) else None
+        """Of the native engine, whose sessions keep all they have laid out."""
 
     def run(
         self,
@@ -65,14 +87,14 @@ class Program:
     ) -> Result:
         """As `talon.engine.run`, without checking and copying the graph again."""
         task = self._task(inputs, state=state, record=record, repeat=repeat, threads=threads, progress=progress)
-        return self._sweeps.run(task)
+        return self._execute(task)
 
     def session(self, batch: int = 1, state: State | None = None) -> Session:
         """What remembers the state of `batch` samples between calls."""
         return Session(self, batch, state)
 
     def _task(self, inputs: Any, **given: Any) -> Task:
-        return make_task(self._graph, inputs, engine=NativeEngine(), prepared=self._prepared, **given)
+        return make_task(self._graph, inputs, engine=self._engine, prepared=self._prepared, **given)
 
     def __repr__(self) -> str:
         return f"<Program of {len(self._prepared.flat.nodes)} nodes>"
@@ -105,6 +127,10 @@ class Session:
                 found=str(task.batch),
                 help=f"make a session for as many samples: program.session(batch={task.batch})",
             )
+        if program._options is None:
+            result = program._execute(task)
+            self._state = result.state
+            return result
         if self._sweep is None:
             self._sweep = Sweep(task, program._options, program._own)
             return self._sweep.run()
