@@ -18,7 +18,7 @@ NATIVE := packages/talon-hw/csrc
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wdouble-promotion -Werror
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -fno-wrapv -g -O1
 
-.PHONY: help demo test lint sanitize bench bench-files bench-engines docs golden fuzz interop train-digits train-fashion accuracy clean
+.PHONY: help demo test lint sanitize bench bench-files bench-engines docs golden fuzz interop train-digits train-fashion accuracy accuracy-whole clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -75,6 +75,9 @@ train-fashion: .envs/fashion/installed ## train the networks of the accuracy tab
 
 accuracy: .venv/installed ## trained networks in floats and in integers of 8, 6 and 4 bits, written to docs/accuracy.md
 	$(BIN)/python examples/accuracy.py
+
+accuracy-whole: .venv/installed ## the Fashion-MNIST networks on all test images; needs Debian's dataset-fashion-mnist
+	$(BIN)/python examples/fashion/whole.py
 
 clean: ## remove the environments and caches
 	rm -rf .venv .envs .mypy_cache .ruff_cache .hypothesis .benchmarks
