@@ -300,3 +300,23 @@ def test_the_command(tmp_path: Path) -> None:
     ran = CliRunner().invoke(cli, ["run", "q.t1c", "--input", "x.npy", "--engine", "integer", "--json"])
     assert ran.exit_code == 0
     assert '"engine": "integer"' in ran.output
+
+
+@pytest.mark.parametrize("folded", [True, False])
+def test_neurons_inside_others_are_quantised(folded: bool) -> None:
+    """Whether or not anything of the network was rewritten before."""
+    stem = [RNG.standard_normal(shape) * 0.5 for shape in ((4, 1, 3, 3), (3, 4, 3, 3), (3, 1, 3, 3))]
+    graph = ir.Graph.chain(
+        input=ir.Input([1, 12, 12]),
+        stem=ir.SGhostEncoderLite(stem[0], None, stem[1], None, stem[2], None, neuron="if"),
+        flat=ir.Flatten(),
+        fc=ir.Affine(RNG.standard_normal((5, 216)) * 0.2, None),
+        out=ir.LIF(2.0, 4.0 if folded else 2.0, 0.0, 1.0),
+        output=ir.Output([5]),
+    )
+    quantised = hw.quantize(graph, own(16), calibration=SPIKES)
+    layers = {layer.node: layer for layer in hw.quantization_report(graph, quantised, SPIKES).layers}
+    assert layers.keys() == {"stem.conv1_if", "stem.ghost.primary_if", "stem.ghost.cheap_if", "out"}
+    for layer in layers.values():
+        assert layer.rate_float > 0
+        assert layer.agreement > 0.98

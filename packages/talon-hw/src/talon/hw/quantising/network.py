@@ -70,7 +70,9 @@ def quantize(
     target = find_target(target)
     numeric = widths.arithmetic(target)
     legal = legalise(graph, target)
-    work = Work(legal.graph.flatten(), target, list(legal.ledger), "fold")
+    flat = legal.graph.flatten()
+    # What was inside others is called by its flat name from here on, in recordings too.
+    work = Work(Graph(flat.nodes, flat.edges, **flat.given()), target, list(legal.ledger), "fold")
     folding.dense(work)
     folding.gains(work, numeric)
     return Quantizer(work, numeric, Asked(bits, method, percentile, input_bits)).quantized(calibration, repeat)

@@ -100,14 +100,14 @@ def quantization_report(graph: Graph, quantised: Graph, inputs: Any, repeat: int
     """
     record = QuantRecord.of(quantised)
     flat = graph.flatten()
+    # Recorded by flat names, which are those of the quantised network.
+    flat = Graph(flat.nodes, flat.edges, **flat.given())
     cells = [name for name, node in quantised.nodes.items() if getattr(node, "spiking", False)]
-    paths = {name: quantised.provenance.get(name, name) for name in cells}
-    known = {flat.provenance.get(name, name) for name in flat.nodes}
-    if missing := [name for name in cells if paths[name] not in known and name not in flat.nodes]:
+    if missing := [name for name in cells if name not in flat.nodes]:
         raise TalonTargetError(
             "T506",
             "the two networks do not have the same neurons",
-            expected=", ".join(sorted(known)[:8]),
+            expected=", ".join(sorted(flat.nodes)[:8]),
             found=", ".join(missing[:8]),
             help="give the graph that was quantised",
         )
