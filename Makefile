@@ -18,7 +18,7 @@ NATIVE := packages/talon-hw/csrc
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wdouble-promotion -Werror
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -fno-wrapv -g -O1
 
-.PHONY: help demo test lint sanitize bench bench-files bench-engines docs golden fuzz interop train-digits train-fashion accuracy accuracy-whole clean
+.PHONY: help demo test lint sanitize bench bench-files bench-engines docs golden fuzz interop chips train-digits train-fashion accuracy accuracy-whole clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -66,6 +66,10 @@ fuzz: .venv/installed ## mutated files through the reader, with a fixed seed: CO
 
 interop: .envs/frameworks/installed ## record other frameworks' neurons again, for the tests to compare with
 	.envs/frameworks/bin/python tests/interchange/frameworks/record.py
+
+chips: .envs/loihi/installed .envs/xylo/installed ## record emulators of Loihi and Xylo again, for the tests to compare our integers with
+	.envs/loihi/bin/python tests/interchange/loihi/record.py
+	.envs/xylo/bin/python tests/interchange/xylo/record.py
 
 train-digits: .envs/digits/installed ## train the demo's network again, with torch in an environment of its own
 	.envs/digits/bin/python examples/digits/train.py
@@ -146,4 +150,11 @@ clean: ## remove the environments and caches
 	$(PYTHON) -m venv .envs/frameworks
 	.envs/frameworks/bin/python $(PIP) --requirement tests/interchange/frameworks/requirements.txt
 	.envs/frameworks/bin/python $(PIP) --no-deps --requirement tests/interchange/frameworks/frameworks.txt
+	touch $@
+
+# Emulators of chips; xylosim is compiled here.
+.envs/loihi/installed .envs/xylo/installed: .envs/%/installed: tests/interchange/%/requirements.txt
+	rm -rf .envs/$*
+	$(PYTHON) -m venv .envs/$*
+	.envs/$*/bin/python $(PIP) --requirement $<
 	touch $@
