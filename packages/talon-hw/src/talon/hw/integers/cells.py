@@ -66,6 +66,9 @@ class CellOp(MembraneOp):
 
     def begin(self) -> None:
         v = self.unit.state["v"]
+        if not self.unproved and not self.piece.start.any():
+            self.v = np.zeros((len(v), *self.form), self.word)
+            return
         if self.unproved and v.size and max(int(v.max()), -int(v.min())) > self.most:
             raise Unproved
         super().begin()
