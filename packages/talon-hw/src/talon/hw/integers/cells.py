@@ -18,7 +18,7 @@ WORDS = {np.int32: 31, np.int64: 63}
 
 
 class Unproved(Exception):
-    """What the C library cannot be trusted with, found while it ran: a number that traps, or a membrane out of range."""
+    """What the C library cannot be trusted with, found in a run: a number that traps, or a membrane out of range."""
 
 
 class CellOp(MembraneOp):
