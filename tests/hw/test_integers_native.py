@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from talon import hw, ir
-from talon.engine import Result, run
+from talon.engine import Result, run, stream
 from talon.hw.integers.arithmetic import DECAYS, ORDERS, OVERFLOWS, ROUNDINGS
+from talon.hw.integers.record import Encoding
 from talon.hw.native import library
 from tests.hw.test_native import SETS, WAYS, same, same_result
 
@@ -56,7 +58,6 @@ def agree(graph: ir.Graph, x: np.ndarray, sets: list[str] = SETS, **options: Any
         library.library().isa(isa)
         found = run(graph, x, engine="integer", **way, **options)
         same_result(found, expected)
-    assert any("native" in how for how in found.engine.nodes.values())
     return found
 
 
@@ -165,3 +166,187 @@ def test_any_rule(folder: Path, build: Any, seed: int, bits: int, arithmetic: di
     for path, values in whole.state.nodes.items():
         same(rest.state.nodes[path], values)
     same(rest.state.delays, whole.state.delays)
+
+
+KINDS = [
+    # Weights of so many bits, inputs, whether these carry numbers; by what the layer runs.
+    (8, 20, False, "int8 in int16"),
+    (8, 2000, False, "int16 in int32"),
+    (16, 20, False, "int16 in int32"),
+    (8, 40, True, "int16 in int32"),
+    (16, 300, True, "integers in numpy"),
+]
+
+
+@pytest.mark.parametrize(("bits", "inputs", "graded", "how"), KINDS)
+@pytest.mark.parametrize("rate", [0.05, 0.9])
+def test_sums_of_every_width(folder: Path, bits: int, inputs: int, graded: bool, how: str, rate: float) -> None:
+    graph = ir.Graph.chain(
+        input=ir.Input([inputs]),
+        fc=ir.Affine(np.abs(weights(70, inputs)), weights(70)),
+        lif=ir.LIF(3.0, 2.0, 0.0, 0.4, reset="subtract"),
+        out=ir.Output([70]),
+    )
+    x = spikes(6, 70, inputs, rate=rate)
+    if graded:
+        x = x * RNG.normal(0, 3, x.shape).astype(np.float32)
+    target = chip(folder, weights_bits=bits, accumulators_bits=32, membranes_bits=24, payload_bits=16)
+    quantised = hw.quantize(graph, target, calibration=x, method="max", input_bits=16 if bits == 16 else 8)
+    found = agree(quantised, x, record="*")
+    assert how in found.engine.nodes["fc"]
+    assert ("native" in found.engine.nodes["lif"]) == ("native" in found.engine.nodes["fc"])
+    assert found.outputs["out"].any()
+
+
+def wide(folder: Path, **arithmetic: Any) -> tuple[ir.Graph, np.ndarray]:
+    graph = loop(np.random.default_rng(3))
+    x = spikes(8, 4, 11)
+    return hw.quantize(graph, chip(folder, **arithmetic), calibration=x), x
+
+
+def test_a_register_that_traps_names_the_same_number(folder: Path) -> None:
+    for register in ("accumulators", "membranes"):
+        quantised, x = wide(folder, **{f"{register}_overflow": "trap", "accumulators_bits": 24})
+        agree(quantised, x)
+        said: list[str] = []
+        config = quantised.quantization_config
+        numeric = config["arithmetic"]
+        narrow = {**numeric, register: {"bits": 5, "overflow": "trap"}}
+        trapped = quantised.changed(quantization_config={**config, "arithmetic": narrow})
+        for kernels in ("oracle", "event", "dense"):
+            for threads in (1, 2):
+                with pytest.raises(ir.TalonRunError) as caught:
+                    run(trapped, x, engine="integer", engine_options={"kernels": kernels}, threads=threads)
+                assert caught.value.code == "T507"
+                said.append(str(caught.value))
+        assert len(set(said)) == 1
+
+
+def test_what_is_not_exact_goes_to_the_oracle(folder: Path) -> None:
+    quantised, x = wide(folder, accumulate="sequential_saturate", accumulators_bits=9)
+    found = agree(quantised, x)
+    assert found.engine.nodes["fc"] == "integers in numpy"
+    assert "native" in found.engine.nodes["lif"]
+    for options in ({"dtype": "float64"}, {"engine_options": ORACLE}):
+        assert set(run(quantised, x, engine="integer", **options).engine.nodes.values()) == {"integers in numpy"}
+
+
+def test_without_the_library_the_oracle_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quantised, x = wide(folder)
+    expected = run(quantised, x, engine="integer")
+    monkeypatch.setattr("talon.hw.integers.engine.load", lambda: (None, "no compiler"))
+    found = run(quantised, x, engine="integer")
+    same_result(found, expected)
+    assert set(found.engine.nodes.values()) == {"integers in numpy"}
+
+
+def test_a_state_that_no_run_has_made(folder: Path) -> None:
+    quantised, x = wide(folder)
+    state = run(quantised, x, engine="integer").state
+    state.nodes["lif"]["v"][0, 0] = 2**40
+    expected = run(quantised, x, engine="integer", state=state, engine_options=ORACLE)
+    same_result(run(quantised, x, engine="integer", state=state), expected)
+
+
+def test_nodes_on_the_host_read_what_the_integers_stand_for() -> None:
+    graph = ir.Graph(
+        {
+            "in": ir.Input([6]),
+            "fc": ir.Affine(weights(4, 6), weights(4)),
+            "lif": ir.LIF(3.0, 2.0, 0.0, 0.5),
+            "read": ir.Affine(weights(4, 4), weights(4)),
+            "relu": ir.ReLU(4),
+            "mean": ir.StepMean(),
+            "out": ir.Output([4]),
+        },
+        [
+            ("in", "fc"),
+            ("fc", "lif"),
+            ("lif", "read"),
+            ("read", "relu"),
+            ("relu", "mean"),
+            ("lif", "mean"),
+            ("mean", "out"),
+        ],
+    )
+    x = spikes(7, 4, 6)
+    found = agree(hw.quantize(graph, calibration=x), x, record="*")
+    assert found.engine.nodes["relu"].startswith("on the host")
+
+
+def test_a_stream_is_one_run(folder: Path) -> None:
+    quantised, x = wide(folder)
+    whole = run(quantised, x, engine="integer")
+    parts = list(stream(quantised, x, chunk=3, engine="integer"))
+    for name, output in whole.outputs.items():
+        assert np.array_equal(np.concatenate([part.outputs[name] for part in parts]), output)
+    same_result(replace(parts[-1], outputs={}, counts={}), replace(whole, outputs={}, counts={}))
+
+
+def test_inputs_are_encoded_as_the_oracle_does() -> None:
+    module = library.library()
+    numbers = [-300.0, -2.5, -1.5, -0.5, -0.3, -0.0, 0.0, 0.5, 0.7, 1.0, 1.5, 2.5, 7.0, 300.0]
+    x = np.array(numbers * 2000, np.float32)
+    for encoding in (Encoding(1.0, 0, 1), Encoding(1.0, -7, 7), Encoding(0.25, -128, 127), Encoding(0.3, -8, 7)):
+        expected = encoding.encode(x).astype(np.float32)
+        for isa in SETS:
+            module.isa(isa)
+            y = np.full_like(x, np.nan)
+            assert module.encode(x.size, encoding.scale, encoding.low, encoding.high, x, y) == 0
+            assert np.array_equal(y.view(np.int32), expected.view(np.int32))
+            whole = np.full_like(x, np.nan)
+            again = module.encode(x.size, 1.0, encoding.low, encoding.high, y, whole)
+            assert again == 1
+            assert np.isnan(whole).all()
+
+
+@pytest.mark.parametrize(("options", "found"), [({"kernels": "fast"}, "'fast'"), ({"chunk": 0}, "0")])
+def test_wrong_options(folder: Path, options: dict[str, Any], found: str) -> None:
+    quantised, x = wide(folder)
+    with pytest.raises(ir.TalonRunError) as caught:
+        run(quantised, x, engine="integer", engine_options=options)
+    assert caught.value.code == "T405"
+    assert found in str(caught.value)
+
+
+def test_neurons_that_there_are_not_are_refused() -> None:
+    c = library.library()
+    x, counts = np.zeros((2, 3), np.float32), np.zeros(2, np.int64)
+    v, one = np.zeros((1, 3), np.int32), np.ones(1, np.int32)
+    right: list[Any] = [
+        c.CELL,
+        2,
+        1,
+        3,
+        0,
+        0,
+        0,
+        0,
+        (c.SHIFT, 0, 0),
+        (0, 0),
+        (8, 0),
+        (16, 0),
+        x.copy(),
+        v,
+        None,
+        counts,
+    ]
+    right += [one, one, one]
+    assert c.neuron(x, tuple(right)) == 0
+    for place, value in (
+        (5, 3),
+        (6, 4),
+        (8, (4, 0, 0)),
+        (8, (c.MULTIPLY, 32, 0)),
+        (9, (40, 0)),
+        (9, (0, 4)),
+        (10, (65, 0)),
+        (11, (33, 0)),
+        (11, (8, 3)),
+        (13, v.astype(np.int64)),
+        (16, one * 32),
+    ):
+        wrong = [*right]
+        wrong[place] = value
+        with pytest.raises(ValueError, match=r"expected|no such"):
+            c.neuron(x, tuple(wrong))

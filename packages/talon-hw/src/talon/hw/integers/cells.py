@@ -18,7 +18,7 @@ WORDS = {np.int32: 31, np.int64: 63}
 
 
 class Unproved(Exception):
-    """What the C library cannot be trusted with, found while it ran: a number that traps, a membrane out of range."""
+    """What the C library cannot be trusted with, found in a run: a number that traps, or a membrane out of range."""
 
 
 class CellOp(MembraneOp):
@@ -66,6 +66,9 @@ class CellOp(MembraneOp):
 
     def begin(self) -> None:
         v = self.unit.state["v"]
+        if not self.unproved and not self.piece.start.any():
+            self.v = np.zeros((len(v), *self.form), self.word)
+            return
         if self.unproved and v.size and max(int(v.max()), -int(v.min())) > self.most:
             raise Unproved
         super().begin()

@@ -15,7 +15,7 @@ from talon.engine.task import Task
 from talon.engine.wiring import Source
 from talon.hw.integers import oracle
 from talon.hw.integers.cells import Unproved
-from talon.hw.integers.pieces import Cell, Weights
+from talon.hw.integers.pieces import Cell
 from talon.hw.integers.record import QuantRecord
 from talon.hw.integers.sweep import IntegerSweeps
 from talon.hw.integers.wiring import IntegerWiring
@@ -136,11 +136,7 @@ class Run(IntegerWiring, Stepper):
         if piece.host:
             entering = zip(unit.arguments, arguments, strict=True)
             return unit.step(t, tuple([self.scaled(sources[0][:2], x) for sources, x in entering]))
-        if isinstance(piece, Weights):
-            return (oracle.sums(piece, t, arguments[0], self.numeric),)
-        if isinstance(piece, Cell):
-            return (oracle.cell(piece, t, unit.state, arguments[0], self.numeric),)
-        return piece.values(t, *arguments)
+        return oracle.computed(piece, t, unit.state, arguments, self.numeric)
 
     def told(self, number: int, port: int) -> np.ndarray:
         return self.scaled((number, port), self.values[number][port])

@@ -29,7 +29,7 @@ class Whole(Layer):
 
     @property
     def how(self) -> str:  # type: ignore[override]
-        return f"{super().how}, {np.dtype(self.types.weight)} in {np.dtype(self.types.sums)}"
+        return f"{super().how}, {self.types.weight.__name__} in {self.types.sums.__name__}"
 
 
 KINDS = (

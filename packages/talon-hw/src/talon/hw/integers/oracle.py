@@ -5,9 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from talon.hw.integers.arithmetic import Arithmetic, Register, decayed, overflowed, shifted
-from talon.hw.integers.pieces import Cell, Weights
+from talon.hw.integers.pieces import Cell, Piece, Weights
 from talon.ir import exact
 from talon.ir.primitives.convolution import Convolution
+
+
+def computed(
+    piece: Piece, t: int, state: dict[str, np.ndarray], arguments: tuple[np.ndarray, ...], numeric: Arithmetic
+) -> tuple[np.ndarray, ...]:
+    """One step of a node."""
+    if isinstance(piece, Weights):
+        return (sums(piece, t, arguments[0], numeric),)
+    if isinstance(piece, Cell):
+        return (cell(piece, t, state, arguments[0], numeric),)
+    return piece.values(t, *arguments)
 
 
 def sums(piece: Weights, t: int, x: np.ndarray, numeric: Arithmetic) -> np.ndarray:

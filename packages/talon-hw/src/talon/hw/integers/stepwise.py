@@ -9,7 +9,7 @@ import numpy as np
 from talon.engine.wiring import Tallies, Unit
 from talon.hw.integers import oracle
 from talon.hw.integers.arithmetic import Arithmetic
-from talon.hw.integers.pieces import Cell, Piece, Weights
+from talon.hw.integers.pieces import Cell, Piece
 from talon.hw.native.ops import Arrays, Op, Quantities, Stepwise
 
 EXACT = 2**24
@@ -25,14 +25,6 @@ class OracleOp(Op):
         super().__init__(unit)
         self.piece, self.numeric = piece, numeric
 
-    def step(self, t: int, arguments: Arrays) -> Arrays:
-        piece = self.piece
-        if isinstance(piece, Weights):
-            return (oracle.sums(piece, t, arguments[0], self.numeric),)
-        if isinstance(piece, Cell):
-            return (oracle.cell(piece, t, self.unit.state, arguments[0], self.numeric),)
-        return piece.values(t, *arguments)
-
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         unit, steps = self.unit, len(arguments[0])
         types = [np.float32 if value.bound <= EXACT else np.int64 for value in self.piece.outs]
@@ -40,7 +32,7 @@ class OracleOp(Op):
         tallies = Tallies(steps, arguments[0].shape[1])
         for k in range(steps):
             own = tuple([argument[k] for argument in arguments])
-            result = self.step(t + k, own)
+            result = oracle.computed(self.piece, t + k, unit.state, own, self.numeric)
             for into, value in zip(outputs, result, strict=True):
                 into[k] = value
             for name, trace in traces.items():

@@ -31,6 +31,7 @@ class IntegerSweep(Sweep):
         self, task: Task, options: Options, own: Mapping[str, Primitive] | None = None, plan: Plan | None = None
     ) -> None:
         self.plan = plan
+        self.alike: dict[tuple[int, int], bool] = {}
         super().__init__(task, options, own)
 
     def wired(self, task: Task, own: Mapping[str, Primitive] | None) -> IntegerWiring:
@@ -67,9 +68,12 @@ class IntegerSweep(Sweep):
 
     def same(self, key: tuple[int, int]) -> bool:
         """Whether the numbers of a port stand for themselves."""
-        assert self.plan is not None
-        value = self.plan.values[key]
-        return not self.wiring.whole(key[0]) or (not value.summed and bool((value.unit == 1).all()))
+        if key not in self.alike:
+            assert self.plan is not None
+            value = self.plan.values[key]
+            own = not value.summed and bool((value.unit == 1).all())
+            self.alike[key] = own or not self.wiring.whole(key[0])
+        return self.alike[key]
 
     def plain(self, number: int) -> bool:
         return self.same((number, 0))
