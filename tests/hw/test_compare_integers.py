@@ -10,8 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from talon import hw, ir
+from talon.cli import demo
 from talon.cli.main import cli
 from talon.engine import Comparison, compare, run
+from talon.engine.task import make_task
+from talon.hw.integers.engine import IntegerEngine
 
 RNG = np.random.default_rng(8)
 SPIKES = (RNG.random((15, 6, 1, 8, 8)) < 0.4).astype(np.float32)
@@ -99,6 +102,29 @@ def test_margins_are_those_of_the_side_that_computed_them(how: dict[str, str]) -
         for spike, margin in ((one.a, one.margin_a), (one.b, one.margin_b)):
             assert margin is not None
             assert (margin >= 0) == (spike == 1), one
+
+
+def test_margins_tell_every_spike_of_the_integers() -> None:
+    told = run(QUANTISED, SPIKES, engine="integer", record="*")
+    task = make_task(QUANTISED, {"input": SPIKES})
+    for name, before in (("lif", "conv"), ("ghost.cheap_if", "ghost.cheap"), ("out", "fc")):
+        for step in range(len(SPIKES)):
+            state = {"v": told.records[f"{name}.v"][step - 1]} if step else None
+            found = IntegerEngine().margin(task, name, step, state, told.records[f"{before}.out"][step])
+            assert found is not None
+            assert np.array_equal(found >= 0, told.records[f"{name}.spikes"][step] == 1)
+
+
+def test_a_spike_at_the_threshold_itself_has_no_negative_margin() -> None:
+    """Floats stop a hair below it, and so would the numpy step on what the integers stand for."""
+    graph = ir.read(demo.model_path())
+    images = demo.drive(graph, demo.test_images()[0])
+    first = compare(graph, hw.quantize(graph, calibration=images, repeat=24), images, repeat=24).first_spike
+    assert first is not None
+    assert (first.a, first.b) == (0, 1)
+    assert first.margin_a is not None
+    assert first.margin_a < 0
+    assert first.margin_b == 0
 
 
 def test_errors_are_local_until_something_before_differs(found: Comparison) -> None:
