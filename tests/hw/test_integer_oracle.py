@@ -1,0 +1,293 @@
+"""The integer engine against a simulation in Python's own integers: spikes and membranes of every neuron and step."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from talon import hw, ir
+from talon.engine import run
+from tests.hw.plain_integers import Trapped, simulated
+
+RNG = np.random.default_rng(9)
+NUMBER = '{{ value = {}, unit = "bit", kind = "assumed", cite = "talon" }}'
+
+
+def chip(**changes: Any) -> hw.Target:
+    """The mesh with other arithmetic: `membranes_overflow="wrap"` is numeric.membranes.overflow."""
+    from talon.hw.catalogue import described
+
+    lines = ['inherits = "generic-mesh"', 'target.id = "chip"']
+    for key, value in changes.items():
+        written = NUMBER.format(value) if isinstance(value, int) else value if value[0] in "[u" else f'"{value}"'
+        lines.append(f"numeric.{key.replace('__', '.')} = {written}")
+    return described("\n".join(lines).encode(), "chip.toml")
+
+
+def normal(*shape: int, size: float = 1.0) -> np.ndarray:
+    return (RNG.standard_normal(shape) * size).astype(np.float32)
+
+
+def spikes(*shape: int, rate: float = 0.4) -> np.ndarray:
+    return (RNG.random(shape) < rate).astype(np.float32)
+
+
+def agree(graph: ir.Graph, inputs: dict[str, np.ndarray], fires: bool = True) -> None:
+    """All ways to run it give what the plain simulation gives, run at once and step by step."""
+    cells = [name for name, node in graph.nodes.items() if node.spiking]  # type: ignore[union-attr]
+    expected = simulated(graph, inputs)
+    for kernels in ("auto", "oracle"):
+        options = {"kernels": kernels}
+        keys = [f"{name}.spikes" for name in cells]
+        whole = run(graph, inputs, engine="integer", engine_options=options, record=keys)
+        for name in cells:
+            assert np.array_equal(whole.records[f"{name}.spikes"], expected[name]), (kernels, name)
+            assert not fires or expected[name].any(), f"{name} never fires"
+        state = None
+        for t in range(len(next(iter(inputs.values())))):
+            step = {name: array[t : t + 1] for name, array in inputs.items()}
+            state = run(graph, step, engine="integer", engine_options=options, state=state).state
+            for name in cells:
+                assert np.array_equal(state.nodes[name]["v"], expected[f"{name}.v"][t]), (kernels, name, t)
+
+
+def chain(*layers: ir.Node, shape: list[int], target: Any = "generic-mesh", **asked: Any) -> None:
+    """A chain quantised and compared."""
+    x = asked.pop("x", None)
+    x = spikes(10, 2, *shape) if x is None else x
+    graph = ir.Graph.chain(ir.Input(shape), *layers, ir.Output(None))
+    quantised = hw.quantize(graph, target, calibration=x, **asked)
+    (name,) = quantised.inputs
+    agree(quantised, {name: x})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"stride": 2, "padding": 1},
+        {"padding": "same", "dilation": (1, 2)},
+        {"groups": 2, "stride": (1, 2)},
+        {"groups": 4, "padding": (2, 0)},
+    ],
+    ids=str,
+)
+def test_convolutions(fields: dict[str, Any]) -> None:
+    weight = normal(8, 4 // int(fields.get("groups", 1)), 3, 3)
+    chain(ir.Conv2d(weight, normal(8, size=0.2), **fields), ir.LIF(3.0, 2.0, 0.0, 0.7), shape=[4, 6, 7])
+
+
+def test_other_layers() -> None:
+    chain(
+        ir.Conv1d(normal(4, 3, 3), normal(4), stride=2, padding=2),
+        ir.IF(1.0),
+        ir.Flatten(),
+        ir.SpikingAffine(normal(5, 24), weight_bits=4),
+        ir.LIF(2.0, 2.0, 0.0, 0.5),
+        shape=[3, 9],
+    )
+    chain(
+        ir.SConv(normal(4, 2, 3, 3), padding=1),
+        ir.IF(0.8),
+        ir.SDConv(normal(4, 1, 2, 2), normal(4)),
+        ir.IF(0.5, reset="subtract"),
+        shape=[2, 5, 5],
+    )
+    chain(ir.Affine(normal(6, 5)), ir.LIF(3.0, 3.0, 0.0, 0.5), shape=[4, 5])
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        ir.MaxPool2d(),
+        ir.MaxPool2d(3, stride=2, padding=1, dilation=1),
+        ir.MaxPool2d(2, stride=1, dilation=2),
+        ir.MaxPool2d(3, stride=2, ceil_mode=True),
+        ir.AvgPool2d(2),
+        ir.AvgPool2d(3, stride=2, padding=1),
+        ir.AvgPool2d((2, 3), stride=(2, 1)),
+    ],
+    ids=repr,
+)
+def test_pools(pool: ir.Node) -> None:
+    chain(ir.Conv2d(normal(4, 2, 3, 3), padding=1), ir.IF(0.8), pool, ir.Conv2d(normal(4, 4, 2, 2)),
+          ir.LIF(2.0, 2.0, 0.0, 0.5), shape=[2, 8, 8])  # fmt: skip
+    # Between a layer and its neuron sums are pooled.
+    chain(ir.Conv2d(normal(4, 2, 3, 3), padding=1), pool, ir.LIF(2.0, 2.0, 0.0, 0.3), shape=[2, 8, 8])
+
+
+@pytest.mark.parametrize("kind", ["LIF", "IF"])
+@pytest.mark.parametrize("reset", ["value", "subtract", "none"])
+@pytest.mark.parametrize("reset_delay", [0, 1])
+def test_every_reset(kind: str, reset: str, reset_delay: int) -> None:
+    fields: dict[str, Any] = {
+        "reset": reset, "reset_delay": reset_delay, "v_reset": normal(6, size=0.2), "v_init": normal(6),
+    }  # fmt: skip
+    cell = ir.LIF(3.0, 2.0, 0.1, 0.7, **fields) if kind == "LIF" else ir.IF(0.9, **fields)
+    for order in ('["decay", "input", "spike", "reset"]', '["input", "decay", "spike", "reset"]'):
+        chain(ir.Affine(normal(6, 8), normal(6, size=0.1)), cell, shape=[8], target=chip(order=order),
+              x=spikes(24, 2, 8))  # fmt: skip
+
+
+DECAYS = [
+    {"decay__rule": "shift", "decay__rounding": "floor"},
+    {"decay__rule": "shift", "decay__rounding": "half_even"},
+    {"decay__rule": "shift_at_least_1", "decay__rounding": "floor"},
+    {"decay__rule": "multiply", "decay__rounding": "half_up"},
+    {"decay__rule": "multiply", "decay__rounding": "half_even", "decay__bits": 6},
+]
+
+
+@pytest.mark.parametrize("changes", DECAYS, ids=str)
+@pytest.mark.parametrize("rounding", ["floor", "rtz", "half_even", "half_up"])
+def test_every_decay_and_rounding(changes: dict[str, Any], rounding: str) -> None:
+    target = chip(**changes, accumulators__rounding=rounding, membranes__bits=9)
+    cell = ir.LIF(np.array([1.0, 2.0, 3.0, 4.0, 9.0, 30.0]), 4.0, 0.0, 0.6)
+    chain(ir.Affine(normal(6, 8)), cell, shape=[8], target=target, x=spikes(24, 2, 8))
+
+
+@pytest.mark.parametrize("overflow", ["saturate", "wrap"])
+@pytest.mark.parametrize("accumulate", ["exact", "sequential_saturate"])
+def test_sums_that_leave_their_registers(overflow: str, accumulate: str) -> None:
+    """Calibrated on almost nothing, run on much."""
+    target = chip(accumulate=accumulate, accumulators__bits=10, accumulators__overflow=overflow,
+                  membranes__bits=10, membranes__overflow=overflow)  # fmt: skip
+    quiet = np.zeros((2, 1, 40), np.float32)
+    quiet[:, :, 0] = 1
+    loud = spikes(16, 2, 40, rate=0.8)
+    for layer, shape in (
+        (ir.Affine(normal(6, 40)), [40]),
+        (ir.Conv1d(normal(6, 4, 3), normal(6), padding=1), [4, 10]),
+    ):
+        graph = ir.Graph.chain(input=ir.Input(shape), layer=layer, cell=ir.LIF(4.0, 4.0, 0.0, 1.0), out=ir.Output(None))
+        quantised = hw.quantize(graph, target, calibration=quiet.reshape(2, 1, *shape))
+        agree(quantised, {"input": loud.reshape(16, 2, *shape)})
+
+
+def test_traps() -> None:
+    target = chip(accumulators__bits=10, accumulators__overflow="trap")
+    graph = ir.Graph.chain(input=ir.Input([40]), layer=ir.Affine(np.ones((3, 40), np.float32)), cell=ir.IF(1.0),
+                           out=ir.Output([3]))  # fmt: skip
+    quiet = np.zeros((2, 1, 40), np.float32)
+    quiet[:, :, 0] = 1
+    quantised = hw.quantize(graph, target, calibration=quiet, method="max")
+    agree(quantised, {"input": quiet})
+    loud = np.ones((4, 1, 40), np.float32)
+    with pytest.raises(Trapped):
+        simulated(quantised, {"input": loud})
+    for kernels in ("auto", "oracle"):
+        with pytest.raises(ir.TalonRunError, match="traps") as caught:
+            run(quantised, loud, engine="integer", engine_options={"kernels": kernels})
+        assert caught.value.code == "T507"
+
+
+def test_recurrence_delays_and_skips() -> None:
+    graph = ir.Graph(
+        {
+            "in": ir.Input([5]),
+            "fc": ir.Affine(normal(4, 5), normal(4, size=0.1)),
+            "a": ir.LIF(3.0, 2.0, 0.0, 0.5),
+            "back": ir.Affine(normal(4, 4) * 3),
+            "fc2": ir.Affine(normal(4, 4)),
+            "add": ir.Skip("residual"),
+            "b": ir.IF(0.7, reset="subtract", reset_delay=1),
+            "join": ir.Concat(3),
+            "fc3": ir.Affine(normal(3, 12)),
+            "c": ir.LIF(2.0, 1.5, 0.0, 0.4),
+            "out": ir.Output([3]),
+        },
+        [
+            ("in", "fc"), ("fc", "a"), ("a", "back"), ir.Edge("back", "a", delay=1), ("a", "fc2"),
+            ("fc2", "add"), ir.Edge("fc", "add", delay=2), ("add", "b"), ("a", "join"), ir.Edge("b", "join", delay=3),
+            ("b", "join"), ("join", "fc3"), ("fc3", "c"), ("c", "out"),
+        ],
+        allow_cycles=True,
+    )  # fmt: skip
+    x = spikes(20, 2, 5)
+    agree(hw.quantize(graph, calibration=x), {"in": x})
+
+
+def test_weights_by_step() -> None:
+    chain(ir.Affine(normal(3, 5, 6), normal(2, 5, size=0.2)), ir.IF(0.7), shape=[6])
+    chain(ir.Conv2d(normal(2, 4, 2, 3, 3), normal(3, 4)), ir.IF(0.7), shape=[2, 5, 5])
+
+
+@pytest.mark.parametrize("low", [0.0, -1.0])
+@pytest.mark.parametrize("bits", [3, 8])
+def test_inputs_that_are_numbers(low: float, bits: int) -> None:
+    x = RNG.uniform(low, 1, (12, 2, 6)).astype(np.float32)
+    chain(ir.Affine(normal(5, 6)), ir.LIF(3.0, 2.0, 0.0, 0.4), shape=[6], x=x, input_bits=bits)
+    chain(ir.MaxPool2d(), ir.Conv2d(normal(4, 2, 2, 2)), ir.IF(0.7), shape=[2, 6, 6],
+          x=RNG.uniform(low, 1, (12, 2, 2, 6, 6)).astype(np.float32), input_bits=bits)  # fmt: skip
+
+
+SIZES = st.integers(1, 6)
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> tuple[ir.Graph, np.ndarray, hw.Target, dict[str, Any]]:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    size = [draw(SIZES) for _ in range(draw(st.integers(2, 4)))]
+    nodes: dict[str, ir.Node] = {"in": ir.Input([size[0]])}
+    edges: list[Any] = []
+    last = "in"
+    for k, (before, after) in enumerate(pairwise(size)):
+        gain = draw(st.sampled_from([0.01, 1.0, 50.0]))
+        weight = (rng.standard_normal((after, before)) * gain).astype(np.float32)
+        bias = rng.standard_normal(after).astype(np.float32) * gain if draw(st.booleans()) else None
+        nodes[f"w{k}"] = ir.Affine(weight, bias)
+        fields: dict[str, Any] = {
+            "reset": draw(st.sampled_from(["value", "subtract", "none"])),
+            "reset_delay": draw(st.integers(0, 1)),
+            "v_reset": draw(st.sampled_from([0.0, -0.5])),
+            "v_init": draw(st.sampled_from([0.0, 0.3])),
+        }
+        threshold = rng.uniform(0.2, 2, after).astype(np.float32) * gain
+        leaky = draw(st.booleans())
+        nodes[f"n{k}"] = (
+            ir.LIF(rng.uniform(1, 20, after), rng.uniform(0.5, 9, after), rng.normal(0, 0.2), threshold, **fields)
+            if leaky
+            else ir.IF(threshold, r=draw(st.sampled_from([1.0, 0.3])), **fields)
+        )
+        edges += [(last, f"w{k}"), ir.Edge(f"w{k}", f"n{k}", delay=draw(st.integers(0, 2)))]
+        if draw(st.booleans()):
+            nodes[f"r{k}"] = ir.Affine((rng.standard_normal((after, after)) * gain).astype(np.float32))
+            edges += [(f"n{k}", f"r{k}"), ir.Edge(f"r{k}", f"n{k}", delay=draw(st.integers(1, 2)))]
+        last = f"n{k}"
+    nodes["out"] = ir.Output(None)
+    edges.append((last, "out"))
+    graph = ir.Graph(nodes, edges, allow_cycles=True)
+    x = (rng.random((4, 1, size[0])) < 0.5).astype(np.float32)
+    changes: dict[str, Any] = draw(st.sampled_from([{}, *DECAYS]))
+    target = chip(
+        **changes,
+        accumulators__overflow=draw(st.sampled_from(["saturate", "wrap"])),
+        membranes__overflow=draw(st.sampled_from(["saturate", "wrap"])),
+        membranes__bits=draw(st.sampled_from([8, 12, 16, 24])),
+        weights__scale=draw(st.sampled_from(["pow2", "float"])),
+        accumulate=draw(st.sampled_from(["exact", "sequential_saturate"])),
+    )
+    asked = {"bits": draw(st.sampled_from([None, 2, 5])), "method": draw(st.sampled_from(["mse", "max", "percentile"]))}
+    return graph, x, target, asked
+
+
+@given(networks())
+@settings(max_examples=60, deadline=None)
+def test_small_networks(tmp_path_factory: pytest.TempPathFactory, drawn: Any) -> None:
+    graph, x, target, asked = drawn
+    quantised = hw.quantize(graph, target, calibration=x, **asked)
+    agree(quantised, {"in": x}, fires=False)
+    path = tmp_path_factory.mktemp("small") / "net.t1c"
+    ir.write(path, quantised)
+    read = ir.read(path)
+    assert read.same_as(quantised)
+    whole = run(read, x, engine="integer")
+    first = run(quantised, x[:2], engine="integer")
+    last = run(read, x[2:], engine="integer", state=first.state)
+    joined = np.concatenate([first.outputs["out"], last.outputs["out"]])
+    assert np.array_equal(joined, whole.outputs["out"])
