@@ -1,0 +1,74 @@
+"""Parameters as integers in known units: weights, biases, thresholds, resets and first membranes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from talon.hw.integers.arithmetic import Arithmetic
+from talon.hw.quantising.scales import narrow, rounded
+from talon.ir.primitives.neurons import spread
+from talon.ir.quantized import Quantized
+
+
+class Field(NamedTuple):
+    """A field as it becomes, and what the ledger says of it."""
+
+    name: str
+    value: Quantized
+    after: str
+    why: str
+
+
+def rule_of(scale: np.ndarray, rule: str) -> str:
+    return "pow2" if rule == "pow2" and (np.frexp(scale)[0] == 0.5).all() else "float"
+
+
+def layer_fields(
+    node: Any, unit: np.ndarray, before: np.ndarray, bits: int, numeric: Arithmetic, rule: str
+) -> Iterator[Field]:
+    """Weight and bias of a layer whose sums have this unit. `before`: what 1 stands for in its inputs."""
+    weight = node.weight
+    axes = weight.ndim - (1 if node.per_step("weight") else 0)
+    per_out = unit.astype(np.float64).reshape(-1, *(1,) * (axes - 1))
+    if (before == before[0]).all():
+        scale = per_out / before[0]
+    elif "in" in node.dims:
+        scale = per_out / before
+    else:
+        each = np.repeat(before.reshape(node.group_count, -1), node.dims["out"] // node.group_count, axis=0)
+        scale = per_out / each.reshape(*each.shape, *(1,) * (axes - 2))
+    scale = scale.astype(np.float32)
+    integers, cut = rounded(weight, scale, 2 ** (bits - 1) - 1)
+    yield Field(
+        "weight",
+        Quantized(narrow(integers, bits), scale, bits, rule_of(scale, rule)),
+        f"{bits} bits, scale {scale.min():.4g} to {scale.max():.4g}",
+        f"{cut} weights are cut" if cut else "weights are rounded",
+    )
+    if node.bias is not None:
+        wide = min(numeric.accumulators.bits, 32)
+        values, lost = rounded(node.bias, unit, 2 ** (wide - 1) - 1)
+        quantised = Quantized(values.astype(np.int32), unit, wide, rule_of(unit, rule))
+        yield Field("bias", quantised, f"{wide} bits", f"{lost} values are cut" if lost else "values are rounded")
+
+
+def neuron_fields(node: Any, unit: np.ndarray, rank: int, numeric: Arithmetic, rule: str) -> Iterator[Field]:
+    """Threshold, reset and first membrane of a neuron whose membranes have this unit. `rank`: of a sample."""
+    bits = min(numeric.membranes.bits, 32)
+    scale = spread(unit, rank)
+    for key in ("v_threshold", "v_reset", "v_init"):
+        value = getattr(node, key)
+        if key != "v_threshold" and (value == 0).all():
+            continue
+        along = spread(value, rank)
+        full = np.broadcast_to(along, np.broadcast_shapes(along.shape, scale.shape))
+        own = scale
+        if full.ndim and full.size == full.shape[0]:
+            # One value per channel has a form of its own.
+            full, own = full.reshape(-1), scale.reshape(-1) if scale.ndim else scale
+        integers, cut = rounded(full, own, 2 ** (bits - 1) - 1)
+        quantised = Quantized(integers.astype(np.int32), own.astype(np.float32), bits, rule_of(own, rule))
+        yield Field(key, quantised, f"{bits} bits", f"{cut} values are cut" if cut else "values are rounded")
