@@ -38,7 +38,9 @@ static inline __attribute__((always_inline)) CELL CELL_NAME(quotient)(CELL x, CE
 
 /* Where the parameters of neurons from `from` on begin. */
 static inline ptrdiff_t CELL_NAME(own)(const talon_cell *c, ptrdiff_t from) {
-    return c->period == 0 ? 0 : c->period < c->size ? from % c->period : from;
+    if (c->period == 0 || c->period == c->size) return c->period == 0 ? 0 : from;
+    /* A division of 32 bits is a fraction of one of 64. */
+    return c->size <= INT32_MAX ? (ptrdiff_t)((uint32_t)from % (uint32_t)c->period) : from % c->period;
 }
 
 static inline __attribute__((always_inline)) void CELL_NAME(decay_row)(CELL *restrict u, const CELL *restrict factors,

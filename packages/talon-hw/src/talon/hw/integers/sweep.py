@@ -64,7 +64,14 @@ class IntegerSweep(Sweep):
 
     def told(self, number: int, port: int, array: np.ndarray) -> np.ndarray:
         key = number, port
-        return array if self.same(key) else self.wiring.scaled(key, self.whole_numbers(key, array))
+        if self.same(key):
+            return array
+        assert self.plan is not None
+        value = self.plan.values[key]
+        if value.bound <= self.wiring.numeric.accumulators.high:
+            # Whole numbers that no register cuts need not become integers on the way.
+            return self.wiring.times_unit(value, array)
+        return self.wiring.scaled(key, self.whole_numbers(key, array))
 
     def same(self, key: tuple[int, int]) -> bool:
         """Whether the numbers of a port stand for themselves."""
