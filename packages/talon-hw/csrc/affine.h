@@ -5,7 +5,7 @@
 #define AFFINE_COLUMNS 1024
 /* Rows and outputs whose accumulators stay in the first cache while the inputs pass: a weight is read once for them. */
 #define AFFINE_BLOCK 64
-#define AFFINE_TILE (4 * LANES)
+#define AFFINE_TILE (8 * LANES)
 /* Fewer rows than this are not worth the block. */
 #define AFFINE_FEW 4
 /* Rows and outputs whose accumulators stay in registers. */
