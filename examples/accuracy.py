@@ -18,6 +18,8 @@ import numpy as np
 
 from talon import hw, ir
 from talon.cli import demo
+from talon.engine import compare
+from talon.engine.comparing.outcome import RATES
 from talon.hw.accuracy import HEAD, WidthRow
 from talon.hw.demo import CALIBRATION
 
@@ -50,6 +52,11 @@ class Case:
     def rows(self) -> list[WidthRow]:
         how: Any = {"calibration": self.calibration, "repeat": self.steps, "bits": WIDTHS, "target": TARGET}
         return list(hw.by_width(self.graph, self.inputs, self.labels, **how))
+
+    def layers(self) -> list[tuple[str, ...]]:
+        """Where the spikes of 8 bits part from those of floats, a row for each layer."""
+        quantised = hw.quantize(self.graph, TARGET, calibration=self.calibration, repeat=self.steps, bits=WIDTHS[0])
+        return compare(self.graph, quantised, self.inputs, repeat=self.steps, what="spikes").rates()
 
 
 def digits() -> Case:
@@ -90,6 +97,12 @@ def section(case: Case, rows: list[WidthRow]) -> str:
             *(f"| {' | '.join(row.cells())} |" for row in rows),
             "",
             *([] if case.whole is None else of_the_whole(case.whole)),
+            f"{WIDTHS[0]} bits layer by layer (a: float32, b: integers), on the images of the first table:",
+            "",
+            f"| {' | '.join(RATES)} |",
+            "|---|" + "---:|" * (len(RATES) - 1),
+            *(f"| {' | '.join(row)} |" for row in case.layers()),
+            "",
         ]
     )
 
