@@ -1,4 +1,4 @@
-"""What arrives where in a network that is being quantised: the layers whose sums reach a node, and what 1 stands for."""
+"""What arrives where in a network that is being quantised: layers whose sums reach a node, and what 1 stands for."""
 
 from __future__ import annotations
 
