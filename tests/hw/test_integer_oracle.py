@@ -291,3 +291,39 @@ def test_small_networks(tmp_path_factory: pytest.TempPathFactory, drawn: Any) ->
     last = run(read, x[2:], engine="integer", state=first.state)
     joined = np.concatenate([first.outputs["out"], last.outputs["out"]])
     assert np.array_equal(joined, whole.outputs["out"])
+
+
+def test_gains_go_through_pools() -> None:
+    """The factor of a neuron is that of layers before a pool."""
+    cell = ir.LIF(np.array([2.0, 3.0, 4.0, 9.0]), 5.0, 0.1, 0.5)
+    for pool in (ir.MaxPool2d(), ir.AvgPool2d(2)):
+        x = spikes(10, 2, 2, 8, 8)
+        graph = ir.Graph.chain(
+            input=ir.Input([2, 8, 8]), conv=ir.Conv2d(normal(4, 2, 3, 3)), pool=pool, cell=cell, out=ir.Output(None)
+        )
+        quantised = hw.quantize(graph, chip(weights__bits=16, membranes__bits=24), calibration=x)
+        agree(quantised, {"input": x})
+        assert list(quantised.nodes) == list(graph.nodes)
+        a, b = run(graph, x).outputs["out"], run(quantised, x, engine="integer").outputs["out"]
+        assert np.mean(a != b) < 0.01
+
+
+def test_spikes_that_are_added_to_sums_get_a_layer() -> None:
+    """Of a residual block: the spikes of the first neuron are added to the sums of the second layer."""
+    nodes = {
+        "in": ir.Input([2, 6, 6]),
+        "c1": ir.Conv2d(normal(4, 2, 3, 3), padding=1),
+        "n1": ir.IF(1.0),
+        "c2": ir.Conv2d(normal(4, 4, 3, 3), padding=1),
+        "add": ir.Skip("residual"),
+        "n2": ir.LIF(3.0, 2.0, 0.0, 1.0),
+        "out": ir.Output([4, 6, 6]),
+    }
+    pairs = ["in c1", "c1 n1", "n1 c2", "c2 add", "n1 add", "add n2", "n2 out"]
+    graph = ir.Graph(nodes, [(pair.split()[0], pair.split()[1]) for pair in pairs])
+    x = spikes(10, 2, 2, 6, 6)
+    quantised = hw.quantize(graph, chip(weights__bits=16, membranes__bits=24), calibration=x)
+    agree(quantised, {"in": x})
+    a, b = run(graph, x).outputs["out"], run(quantised, x, engine="integer").outputs["out"]
+    assert np.mean(a != b) < 0.01
+    assert any("add_gain" in line["after"] for line in quantised.quantization_config["origin"]["ledger"])

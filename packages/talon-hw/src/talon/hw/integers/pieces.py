@@ -165,6 +165,11 @@ class Moved(Piece):
         units = [np.broadcast_to(v.unit, s)[None] for v, s in zip(site.entering, shapes, strict=True)]
         bound, summed = max(value.bound for value in site.entering), any(value.summed for value in site.entering)
         found = self.step(0, *[unit.astype(np.float64) for unit in units])
+        least = self.step(0, *[-unit.astype(np.float64) for unit in units])
+        if any((a != -b).any() for a, b in zip(found, least, strict=True)):
+            raise site.refuse(
+                "it compares values of different units", "one unit in every window", "several", "pool before you join"
+            )
         self.outs = [Value(np.asarray(unit[0], np.float32), bound, summed) for unit in found]
 
     def step(self, t: int, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -192,8 +197,15 @@ class Summed(Piece):
                 "leave out padding and ceil_mode, or use count_include_pad=True",
             )
         self.divisor = int(divisors[0])
-        (unit,) = Moved(site).outs
-        self.outs = [Value(unit.unit / np.float32(self.divisor), entering.bound * self.divisor, entering.summed)]
+        # A border of zeros is 0 in every unit.
+        windows = self.node.windows(np.broadcast_to(entering.unit, site.shapes[0])[None].astype(np.float64), np.nan)
+        unit, least = np.nanmax(windows, axis=0)[0], np.nanmin(windows, axis=0)[0]
+        if (unit != least).any():
+            raise site.refuse(
+                "it adds values of different units", "one unit in every window", "several", "pool before you join"
+            )
+        unit = (unit / self.divisor).astype(np.float32)
+        self.outs = [Value(unit, entering.bound * self.divisor, entering.summed)]
 
     def values(self, t: int, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         (x,) = inputs

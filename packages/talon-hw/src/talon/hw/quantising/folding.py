@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from talon.hw.integers.arithmetic import Arithmetic, factor_of, tau_of
+from talon.hw.integers.pieces import PIECES, Weights
 from talon.hw.rewrites.pass_ import Work, scaled
 from talon.ir.csr import CSR
 from talon.ir.edges import Edge
@@ -22,8 +23,6 @@ from talon.ir.primitives.convolution import SDConv
 from talon.ir.primitives.linear import Affine
 
 FOLDED = "weights are multiplied and rounded before they are summed"
-
-
 DENSE = 1 << 26
 """Elements of a sparse weight that is made dense."""
 
@@ -81,8 +80,6 @@ def wanted(work: Work, name: str, node: Any, numeric: Arithmetic) -> tuple[np.nd
 
 def into_weights(work: Work, name: str, gain: np.ndarray, leak: np.ndarray) -> None:
     """Multiply the layers that feed a neuron; the first one takes what is added."""
-    shape = work.graph.shapes[f"{name}:out"]
-    before = work.sums_into(name, late=True)
     if gain.ndim > 1 or leak.ndim > 1:
         raise TalonTargetError(
             "T506",
@@ -92,8 +89,9 @@ def into_weights(work: Work, name: str, gain: np.ndarray, leak: np.ndarray) -> N
             found=f"gain of shape {gain.shape}, leak of shape {leak.shape}",
             help="give the parameters per channel",
         )
-    if before is None or not all(map(work.channels_first, before)):
-        before = [relay(work, name, shape)]
+    before = feeding(work, name, gain, leak)
+    if before is None:
+        before = [relay(work, name, work.into(name))]
     for place, source in enumerate(before):
         node: Any = work.graph.nodes[source]
         fields = scaled(node, gain)
@@ -102,12 +100,91 @@ def into_weights(work: Work, name: str, gain: np.ndarray, leak: np.ndarray) -> N
         work.change(source, FOLDED, **fields)
 
 
-def relay(work: Work, name: str, shape: tuple[int, ...] | None) -> str:
-    """A layer of weights 1 before a neuron that others feed too, or that no layer feeds; returns its name."""
-    if shape is None or len(shape) not in (1, 3):
+def feeding(work: Work, name: str, gain: np.ndarray, leak: np.ndarray) -> list[str] | None:
+    """The layers whose sums a neuron reads, directly or through pools, and nothing else reads; None where others feed
+    it. A layer that others read too is taken twice."""
+    found: list[str] = []
+    waiting = [name]
+    while waiting:
+        reader = waiting.pop(0)
+        for edge in work.into(reader):
+            source, node = edge.src_node, work.graph.nodes[edge.src_node]
+            several = len(work.out_of(source)) > 1
+            if PIECES.get(node.type_name) is Weights:
+                if gain.size > 1 or leak.size > 1:
+                    if not work.channels_first(source):
+                        return None
+                found.append(own_copy(work, source, reader) if several else source)
+            elif passes(node, gain, leak) and not several:
+                waiting.append(source)
+            else:
+                return None
+    return list(dict.fromkeys(found))
+
+
+def passes(node: Any, gain: np.ndarray, leak: np.ndarray) -> bool:
+    """Whether what is done to the inputs of a node is done to its outputs: a gain, and what is added."""
+    if node.type_name == "MaxPool2d":
+        return bool((gain > 0).all())
+    if node.type_name == "AvgPool2d":
+        return bool((leak == 0).all()) or node.padding == (0, 0)
+    return node.type_name == "Skip" and bool(node.identity)
+
+
+def own_copy(work: Work, source: str, reader: str) -> str:
+    """A layer once more, for one of its readers."""
+    graph = work.graph
+    new = free(f"{source}_{reader}", graph.nodes)
+    edges = [
+        item
+        for e in graph.edges
+        for item in (
+            [e, Edge(e.src, new, delay=e.delay)]
+            if e.dst_node == source
+            else [Edge(new, e.dst, delay=e.delay)]
+            if e.src_node == source and e.dst_node == reader
+            else [e]
+        )
+    ]
+    nodes = {
+        key: value
+        for item in graph.nodes.items()
+        for key, value in (item, *([(new, item[1])] if item[0] == source else []))
+    }
+    work.log(source, "node", "read by several nodes", f"{new!r} for {reader!r} alone")
+    work.graph = Graph(nodes, edges, **graph.given())
+    return new
+
+
+def meetings(work: Work) -> None:
+    """Where spikes or numbers of an Input are added to the sums of layers, give them a layer of weights 1, so that all
+    that is added can have one unit."""
+    for name, node in work.nodes():
+        edges = work.into(name)
+        if len(edges) < 2 or node.ports().inputs[0].ordered:
+            continue
+        bare = [edge for edge in edges if not carries_sums(work, edge.src_node)]
+        if bare and len(bare) < len(edges):
+            relay(work, name, bare)
+
+
+def carries_sums(work: Work, name: str, gone: frozenset[str] = frozenset()) -> bool:
+    node: Any = work.graph.nodes[name]
+    if PIECES.get(node.type_name) is Weights:
+        return True
+    if node.spiking or name in gone:
+        return False
+    return any(carries_sums(work, edge.src_node, gone | {name}) for edge in work.into(name))
+
+
+def relay(work: Work, name: str, taken: list[Edge]) -> str:
+    """A layer of weights 1 on edges into a node; returns its name."""
+    graph = work.graph
+    shape = graph.shapes[f"{name}:out"]
+    if shape is None or len(shape) not in (1, 3) or any(carries_sums(work, edge.src_node) for edge in taken):
         raise TalonTargetError(
             "T506",
-            "nothing before the neuron can take its gain",
+            "nothing before the node can take its gain, or bring what is added to one unit",
             node=name,
             expected="layers with weights that feed it alone",
             found=f"other nodes, and samples of shape {shape}",
@@ -119,9 +196,8 @@ def relay(work: Work, name: str, shape: tuple[int, ...] | None) -> str:
         if len(shape) == 3
         else Affine(np.eye(channels, dtype=np.float32))
     )
-    graph = work.graph
     new = free(f"{name}_gain", graph.nodes)
-    edges = [Edge(e.src, new if e.dst_node == name else e.dst, delay=e.delay) for e in graph.edges]
+    edges = [Edge(e.src, new, delay=e.delay) if e in taken else e for e in graph.edges]
     nodes = {
         key: value
         for item in graph.nodes.items()

@@ -76,6 +76,7 @@ def quantize(
     # What was inside others is called by its flat name from here on, in recordings too.
     work = Work(Graph(flat.nodes, flat.edges, **flat.given()), target, list(legal.ledger), "fold")
     folding.dense(work)
+    folding.meetings(work)
     folding.gains(work, numeric)
     return Quantizer(work, numeric, Asked(bits, method, percentile, input_bits)).quantized(calibration, repeat)
 
