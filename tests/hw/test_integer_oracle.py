@@ -12,21 +12,10 @@ from hypothesis import strategies as st
 
 from talon import hw, ir
 from talon.engine import run
+from tests.hw.chips import chip
 from tests.hw.plain_integers import Trapped, simulated
 
 RNG = np.random.default_rng(9)
-NUMBER = '{{ value = {}, unit = "bit", kind = "assumed", cite = "talon" }}'
-
-
-def chip(**changes: Any) -> hw.Target:
-    """The mesh with other arithmetic: `membranes_overflow="wrap"` is numeric.membranes.overflow."""
-    from talon.hw.catalogue import described
-
-    lines = ['inherits = "generic-mesh"', 'target.id = "chip"']
-    for key, value in changes.items():
-        written = NUMBER.format(value) if isinstance(value, int) else value if value[0] in "[u" else f'"{value}"'
-        lines.append(f"numeric.{key.replace('__', '.')} = {written}")
-    return described("\n".join(lines).encode(), "chip.toml")
 
 
 def normal(*shape: int, size: float = 1.0) -> np.ndarray:

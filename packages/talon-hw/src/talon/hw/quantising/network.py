@@ -147,6 +147,7 @@ class Quantizer:
         members, numeric, choose = group.members, self.numeric, CHOICES[self.asked.method]
         unit: np.ndarray = np.zeros(1)
         for name in members:
+            widths.require_spike_mode(self.work.graph.nodes[name], name, self.work.target)
             self.bits[name] = widths.weight_bits(self.work.graph.nodes[name], name, self.asked.bits, self.work.target)
             most = 2 ** (self.bits[name] - 1) - 1
             unit = np.maximum(unit, choose(self.rows(name), most, self.asked.percentile, self.rule))

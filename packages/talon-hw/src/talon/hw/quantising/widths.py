@@ -117,3 +117,26 @@ def own_bits(node: Any, path: str) -> int | None:
             )
         return int(found[1])
     return None
+
+
+def require_spike_mode(node: Any, path: str, target: Target) -> None:
+    """Raise `TalonTargetError` (T506) where a node wants more of spikes than that they are there, and the target's
+    carry nothing or it does not run such nodes."""
+    mode = node.spike_mode if "spike_mode" in node.fields else "binary"
+    if mode == "binary":
+        return
+    taken = (target.ops or {}).get(node.type_name, {}).get("spike_mode")
+    if taken is not None and mode not in taken:
+        found = f"only {taken} in ops.{node.type_name} of the target"
+    elif not target.numeric["payload"]["bits"].value:
+        found = "nothing in numeric.payload of the target"
+    else:
+        return
+    raise TalonTargetError(
+        "T506",
+        f'spike_mode "{mode}" needs spikes that carry numbers, which those of {target.id} do not',
+        node=path,
+        expected="a payload that has bits, and a target that runs the mode",
+        found=found,
+        help='use spike_mode="binary", or another target',
+    )
