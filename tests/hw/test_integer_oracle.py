@@ -315,4 +315,4 @@ def test_spikes_that_are_added_to_sums_get_a_layer() -> None:
     agree(quantised, {"in": x})
     a, b = run(graph, x).outputs["out"], run(quantised, x, engine="integer").outputs["out"]
     assert np.mean(a != b) < 0.01
-    assert any("add_gain" in line["after"] for line in quantised.quantization_config["origin"]["ledger"])
+    assert any("add_gain" in line["after"] for line in hw.quantization_ledger(quantised))

@@ -177,7 +177,7 @@ def test_sparse_weights_become_dense_with_a_line_in_the_ledger() -> None:
     ]
     dense, sparse = (hw.quantize(graph, calibration=x) for graph in graphs)
     assert sparse.nodes["fc"].same_as(dense.nodes["fc"])
-    assert any("CSR" in line["before"] for line in sparse.quantization_config["origin"]["ledger"])
+    assert any("CSR" in line["before"] for line in hw.quantization_ledger(sparse))
 
 
 def test_what_it_refuses() -> None:
@@ -320,3 +320,68 @@ def test_neurons_inside_others_are_quantised(folded: bool) -> None:
     for layer in layers.values():
         assert layer.rate_float > 0
         assert layer.agreement > 0.98
+
+
+def test_the_ledger_is_whole_and_small(tmp_path: Path) -> None:
+    layers = [node for _ in range(30) for node in (ir.Affine(RNG.standard_normal((4, 4))), ir.LIF(3.0, 2.0, 0.1, 0.5))]
+    graph = ir.Graph.chain(ir.Input([4]), *layers, ir.Output([4]))
+    x = (RNG.random((4, 1, 4)) < 0.5).astype(np.float32)
+    quantised = hw.quantize(graph, calibration=x)
+    ledger = hw.quantization_ledger(quantised)
+    changed = {(line["node"], line["field"]) for line in ledger}
+    for name, node in quantised.nodes.items():
+        for key in getattr(node, "quant", {}):
+            assert (name, key) in changed
+    assert all(set(line) >= {"pass", "node", "field", "before", "after", "exact"} for line in ledger)
+    assert all("why" in line for line in ledger if not line["exact"])
+    without = quantised.quantization_config["origin"] | {"ledger": np.zeros(0, np.uint8)}
+    bare = quantised.changed(quantization_config=quantised.quantization_config | {"origin": without})
+    for name, graph in {"q": quantised, "bare": bare}.items():
+        ir.write(tmp_path / f"{name}.t1c", graph)
+    assert hw.quantization_ledger(ir.read(tmp_path / "q.t1c")) == ledger
+    sizes = [(tmp_path / f"{name}.t1c").stat().st_size for name in ("q", "bare")]
+    # 30 bytes a line; their text has more than 100.
+    assert sizes[0] - sizes[1] < 30 * len(ledger)
+    with pytest.raises(ir.TalonFormatError, match="ledger"):
+        hw.quantization_ledger(bare)
+
+
+def test_what_is_quantised_is_not_rewritten_again() -> None:
+    quantised = hw.quantize(net(), calibration=SPIKES)
+    for again in (
+        lambda: hw.legalise(quantised, "generic-mesh"),
+        lambda: hw.quantize(quantised, calibration=SPIKES, bits=4),
+    ):
+        with pytest.raises(ir.TalonTargetError, match="quantised already") as caught:
+            again()
+        assert (caught.value.code, caught.value.diagnostic.node) == ("T506", "c1")
+    # A check rewrites nothing.
+    assert not hw.check(quantised, "generic-mesh").errors
+
+
+def test_batch_norm_r_and_leak_are_folded() -> None:
+    """With 16 bits the network whose parameters went into weights is all but the float one."""
+    channels = 4
+    norm = ir.BatchNorm2d(
+        channels, RNG.uniform(0.5, 2, channels), RNG.normal(0, 0.3, channels), RNG.normal(0, 0.5, channels),
+        RNG.uniform(0.5, 2, channels),
+    )  # fmt: skip
+    graph = ir.Graph.chain(
+        input=ir.Input([2, 6, 6]),
+        conv=ir.Conv2d(RNG.standard_normal((channels, 2, 3, 3)), RNG.standard_normal(channels), padding=1),
+        norm=norm,
+        lif=ir.LIF(np.array([1.5, 2.0, 4.0, 9.0]), np.array([1.0, 2.0, 3.0, 4.0]), 0.2, 0.6),
+        out=ir.Output([channels, 6, 6]),
+    )
+    x = (RNG.random((12, 2, 2, 6, 6)) < 0.4).astype(np.float32)
+    quantised = hw.quantize(graph, own(16), calibration=x)
+    assert "norm" not in quantised.nodes
+    lif: Any = quantised.nodes["lif"]
+    assert np.array_equal(lif.r, lif.tau)
+    assert (lif.v_leak == 0).all()
+    assert np.allclose(1 / lif.tau, 1 / np.array([1.5, 2.0, 4.0, 9.0]), atol=1 / 8192)
+    a, b = run(graph, x).outputs["out"], run(quantised, x, engine="integer").outputs["out"]
+    assert a.any()
+    assert np.mean(a != b) < 0.01
+    folded = {(line["pass"], line["node"], line["field"]) for line in hw.quantization_ledger(quantised)}
+    assert {("fold", "lif", "r"), ("fold", "lif", "v_leak"), ("fold", "conv", "weight")} <= folded

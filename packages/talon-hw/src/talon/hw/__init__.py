@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from talon.hw.native.program import compile as compile
     from talon.hw.pricing import Energy as Energy
     from talon.hw.pricing import energy as energy
+    from talon.hw.quantising.lines import quantization_ledger as quantization_ledger
     from talon.hw.quantising.network import quantize as quantize
     from talon.hw.quantising.report import QuantReport as QuantReport
     from talon.hw.quantising.report import quantization_report as quantization_report
@@ -53,6 +54,7 @@ else:
             "Finding": "talon.hw.report:Finding",
             "FitReport": "talon.hw.report:FitReport",
             "QuantReport": "talon.hw.quantising.report:QuantReport",
+            "quantization_ledger": "talon.hw.quantising.lines:quantization_ledger",
             "quantization_report": "talon.hw.quantising.report:quantization_report",
             "quantize": "talon.hw.quantising.network:quantize",
             "compile": "talon.hw.native.program:compile",

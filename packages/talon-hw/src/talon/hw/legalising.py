@@ -12,6 +12,7 @@ from talon.hw.ledger import Rewrite
 from talon.hw.report import FitReport
 from talon.hw.rewrites import PASSES
 from talon.hw.rewrites.pass_ import Work
+from talon.ir.errors import TalonTargetError
 from talon.ir.graph import Graph
 from talon.ir.primitive import Composite
 
@@ -34,9 +35,13 @@ def legalise(graph: Graph, target: Target | str | os.PathLike[str]) -> Legalised
     """Rewrite what `target` cannot take as far as that is possible; where nothing needs it the graph is given back.
 
     Composites and nested graphs are opened. What is left in `report.errors` has no rewrite here: it needs another
-    network, or another target. Raises what `check` raises.
+    network, or another target.
+
+    Raises what `check` raises, and `TalonTargetError` (T506) for a graph that is
+    quantised already: rewrites are of floats.
     """
     target = find_target(target)
+    refuse_integers(graph)
     check(graph, target)  # what does not hold together is told before anything is changed
     work = Work(graph.flatten(), target, opened(graph))
     flat = len(work.ledger)
@@ -46,6 +51,20 @@ def legalise(graph: Graph, target: Target | str | os.PathLike[str]) -> Legalised
     if len(work.ledger) == flat:
         return Legalised(graph, (), check(graph, target))
     return Legalised(work.graph, tuple(work.ledger), check(work.graph, target))
+
+
+def refuse_integers(graph: Graph) -> None:
+    """Raise `TalonTargetError` (T506) for a graph that holds integers, naming the first node that does."""
+    for name, node in graph.flatten().nodes.items():
+        if fields := getattr(node, "quant", None):
+            raise TalonTargetError(
+                "T506",
+                "the network is quantised already, and its integers would become floats",
+                node=name,
+                expected="a network of floats",
+                found=f"integers in {', '.join(fields)}",
+                help="take the float network: hw.quantize rewrites what the target cannot take before it quantises",
+            )
 
 
 def opened(graph: Graph) -> list[Rewrite]:

@@ -43,7 +43,7 @@ class QuantRecord:
     shifts: Mapping[str, int] = field(default_factory=dict)
     """Node path of a neuron -> how far its input is shifted to the left into the membrane; below 0, to the right."""
     origin: Mapping[str, Any] = field(default_factory=dict)
-    """Target, calibration, method and ledger, for people and reports; nothing computes with it."""
+    """Target, calibration, method and packed ledger, for people and reports; nothing computes with it."""
 
     def as_config(self) -> dict[str, Any]:
         """Plain values for `Graph.quantization_config`."""

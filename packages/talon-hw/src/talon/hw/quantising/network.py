@@ -15,12 +15,12 @@ from talon.hw.description import Target
 from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.pieces import PIECES, Cell, Weights
 from talon.hw.integers.record import Encoding, QuantRecord
-from talon.hw.ledger import Rewrite
 from talon.hw.legalising import legalise
 from talon.hw.quantising import folding, widths
 from talon.hw.quantising.arriving import Arriving, Port, ScaleGroup
 from talon.hw.quantising.calibration import Calibration, calibrate
 from talon.hw.quantising.encodings import encoding
+from talon.hw.quantising.lines import packed
 from talon.hw.quantising.parameters import Field, layer_fields, neuron_fields
 from talon.hw.quantising.scales import CHOICES, METHODS, of_the_rule
 from talon.hw.rewrites.pass_ import Work
@@ -59,7 +59,7 @@ def quantize(
     where the target carries numbers.
 
     What does not fit integers is rewritten first, as `legalise` does, and gains of neurons go into the weights before
-    them; the ledger of all that is in `quantization_config["origin"]["ledger"]`.
+    them; `quantization_ledger` gives a line for every change.
 
     Raises `TalonTargetError` (T506) for what cannot be quantised, naming the node, and what `run` raises.
     """
@@ -236,12 +236,7 @@ class Quantizer:
             "calibration": found.digest,
             "method": self.asked.method,
             "bits": {name: self.bits[name] for name in self.layers},
-            "ledger": [told(rewrite) for rewrite in self.work.ledger],
+            "ledger": packed(self.work.ledger),
         }
         encodings: dict[str, Encoding] = dict(self.inputs)
         return QuantRecord(self.numeric, encodings, self.units, own, self.shifts, origin)
-
-
-def told(rewrite: Rewrite) -> dict[str, Any]:
-    """A line of the ledger without what it does not say."""
-    return {key: value for key, value in rewrite.as_dict().items() if value is not None}

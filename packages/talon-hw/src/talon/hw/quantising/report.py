@@ -16,6 +16,7 @@ from talon.hw.integers.engine import Run
 from talon.hw.integers.plan import Proof
 from talon.hw.integers.record import QuantRecord
 from talon.hw.quantising.calibration import STEPS
+from talon.hw.quantising.lines import quantization_ledger
 from talon.ir.errors import TalonTargetError
 from talon.ir.graph import Graph
 from talon.ir.primitives.neurons import spread
@@ -133,7 +134,7 @@ def quantization_report(graph: Graph, quantised: Graph, inputs: Any, repeat: int
     proofs = Run(make_task(quantised, {n: np.ascontiguousarray(v[:1]) for n, v in arrays.items()})).plan
     assert proofs is not None
     layers = tuple(told(name, tally) for name, tally in tallies.items())
-    return QuantReport(layers, tuple(proofs.proofs), tuple(record.origin.get("ledger", ())))
+    return QuantReport(layers, tuple(proofs.proofs), quantization_ledger(quantised))
 
 
 def limit(quantised: Graph, name: str, record: QuantRecord) -> Any:
