@@ -51,7 +51,7 @@ def content(data):
     version, form, writer, listed = map(header.get, ("index", "format", "writer", "columns"))
     must([*map(type, (version, form, writer, listed))] == [int, str, str, list] and len(listed) <= 64, "the header")
     must(version == 1 and re.fullmatch(r"0*1(\.[0-9]{1,9}){0,3}", form), "the file is of another version")  # 8
-    must(form != "1.0" or len(header) == 4, "the header has another key")
+    must(len(writer.encode().decode()) <= 255 and (form != "1.0" or len(header) == 4), "the writer, or another key")
     for name, dtype, at, count in listed:
         allowed = RULES[name][:1] if name in RULES else DTYPES[1:-1] if form != "1.0" else []
         must(name not in columns and dtype in allowed, f"column {name!r} is unknown, doubled, or of another dtype")
@@ -145,5 +145,5 @@ def untagged(form, depth=0):  # 6.2
 
 if __name__ == "__main__":
     header, nodes, edges = read(sys.argv[1])
-    print(f"format {header['format']} by {header['writer']}: {len(nodes) - 1} nodes, {len(edges)} edges")
+    print(f"format {header['format']} by {header['writer']!r}: {len(nodes) - 1} nodes, {len(edges)} edges")
     print(*(f"{node.path or '(graph)'}: {node.type} {' '.join(node.arrays)}" for node in nodes), sep="\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,11 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from talon import ir
+from talon.cli.exits import Exit
+from talon.cli.main import cli
 from talon.ir.arrays import ArrayRef
 from talon.ir.document import NodeRecord, to_document
 from talon.storage.hdf5.backend import Hdf5Backend
@@ -101,3 +106,52 @@ def test_a_lie_is_one_error(tmp_path: Path, lie: str, way: str, lazy: bool) -> N
         ir.read(path, lazy=lazy).validate()
     assert caught.value.code in ("T201", "T202", "T204", "T205", "T303", "T304")
     assert "fc" in str(caught.value)
+
+
+WAYS: dict[str, Callable[[Path], object]] = {
+    "read at once": lambda path: ir.read(path, lazy=False),
+    "loaded": lambda path: ir.read(path).load(),
+    "touched": lambda path: ir.read(path).node("sub/fc").weight,  # type: ignore[attr-defined]
+    "integers": lambda path: ir.read(path).node("sub/fc").quant["weight"].integers,
+    "copied": lambda path: copy.deepcopy(ir.read(path)),
+    "pickled": lambda path: pickle.dumps(ir.read(path)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("suffix", [".t1c", ".zarr.zip"])
+def test_integers_beyond_their_bits_are_named_whatever_asks_for_them(
+    tmp_path: Path, way: str, sparse: bool, suffix: str
+) -> None:
+    path = too_wide(tmp_path / f"net{suffix}", sparse)
+    with pytest.raises(ir.TalonFormatError) as caught:
+        WAYS[way](path)
+    told = caught.value.diagnostic
+    assert (told.code, told.node, told.file) == ("T303", "sub/fc", str(path))
+    assert "'weight'" in told.message
+    assert (told.expected, told.found) == ("-7 to 7", "-128")
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_show_ends_as_for_other_damaged_files(tmp_path: Path, sparse: bool) -> None:
+    path = too_wide(tmp_path / "net.t1c", sparse)
+    result = CliRunner().invoke(cli, ["show", str(path), "sub/fc"])
+    assert result.exit_code == Exit.UNREADABLE
+    assert all(word in result.output for word in ("T303", str(path), "'weight'", "sub/fc"))
+
+
+def too_wide(path: Path, sparse: bool) -> Path:
+    """A file with an integer of 8 bits where 4 are said."""
+    integers: Any = np.eye(300, dtype=np.int8)
+    weight = ir.Quantized(ir.CSR.from_dense(integers) if sparse else integers, 0.5, 4)
+    inner = ir.Graph.chain(input=ir.Input([300]), fc=ir.Affine(weight), output=ir.Output([300]))
+    graph = ir.Graph.chain(input=ir.Input([300]), sub=inner, output=ir.Output([300]))
+    document = to_document(graph, lambda cls: ("talon-core", "0.1.0"), "somebody")
+    arrays = next(found for found in document.nodes if found.path == "sub/fc").arrays
+    name = "weight/data" if sparse else "weight"
+    values = arrays[name].load().copy()
+    values.flat[-1] = -128
+    arrays[name] = ArrayRef.of(values)
+    (Hdf5Backend() if path.suffix == ".t1c" else ZarrBackend()).write(document, path, None)
+    return path

@@ -201,6 +201,9 @@ LIES: list[tuple[str, Change, str, str]] = [
     ("index true", mark(index=True), "T303", "another form"),
     ("index from the future", mark(index=2), "T307", "index 2"),
     ("format from the future", mark(format="2.0"), "T307", "2.0"),
+    ("a writer of several lines", mark(writer="x\n  size         1 bytes"), "T303", "printed"),
+    ("a writer of half a character", mark(writer="\ud800"), "T303", "printed"),
+    ("a writer of 300 characters", mark(writer="w" * 300), "T303", "too long"),
     ("another writer", mark(writer="somebody"), "T303", "root tells of"),
     ("another hash", mark(sha256="0" * 64), "T303", "root tells of"),
     # zarr 2

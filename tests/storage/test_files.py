@@ -193,6 +193,7 @@ DAMAGE: list[tuple[str, Any, str, list[str]]] = [
     ("external link", lambda f: f.__setitem__("graph/nodes/fc/extra", h5py.ExternalLink("x", "/y")), "T303", ["link"]),
     ("compound", put("graph/nodes/fc/extra", np.zeros(3, "i4,f4")), "T303", ["fc.extra"]),
     ("a long writer", put("talon/writer", "w" * 70_000), "T303", ["writer", "70000"]),
+    ("a writer that clears the screen", put("talon/writer", "\x1b[2J\u202egnp.exe\n"), "T303", ["printed", "\\x1b"]),
     ("newer schema", put("talon/providers", '{"Affine": ["talon-core", "9.0", 2]}'), "T307", ["schema 2", "upgrade"]),
 ]
 

@@ -109,6 +109,10 @@ class GroupRef(ArrayRef):
             ) from error
 
     @property
+    def held(self) -> bool:
+        return all(ref.held for ref in self.parts.values())
+
+    @property
     def file(self) -> str | None:
         return next((ref.file for ref in self.parts.values() if ref.file is not None), None)
 
@@ -174,8 +178,7 @@ def grouped(kinds: Collection[type[Grouped]], parts: Parts, where: tuple[str, st
     for kind in kinds:
         if parts.keys() == set(kind.names):
             ref = GroupRef(kind, parts, where)
-            there = all(part.held for part in parts.values())
-            value: Grouped | GroupRef = ref.load() if there else ref
+            value: Grouped | GroupRef = ref.load() if ref.held else ref
             return value
     node, field = where
     raise TalonFormatError(

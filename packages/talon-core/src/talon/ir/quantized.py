@@ -41,17 +41,20 @@ class Quantized(ArrayRef):
     `bits`: 2 to 32, the width that a target stores. `rule`: `"pow2"` where every scale is a power of two, or `"float"`.
 
     Immutable. Raises `TalonTypeError` (T204) and `TalonValueError` (T201, T202) for anything else; integers of a file
-    are looked at when they are loaded.
+    are looked at when they are loaded, and are damage (T303) where they need more bits. `where`: their node and field.
     """
 
-    __slots__ = ("bits", "rule", "scale", "source")
+    __slots__ = ("bits", "rule", "scale", "source", "where")
 
     bits: int
     rule: str
     scale: np.ndarray
     source: ArrayRef
+    where: tuple[str, str] | None
 
-    def __init__(self, integers: Any, scale: Any, bits: int, rule: str = "float") -> None:
+    def __init__(
+        self, integers: Any, scale: Any, bits: int, rule: str = "float", *, where: tuple[str, str] | None = None
+    ) -> None:
         there = not isinstance(integers, ArrayRef)
         source = reference(integers if isinstance(integers, (ArrayRef, Grouped)) else np.asarray(integers))
         if source.dtype.name not in INTEGERS:
@@ -63,7 +66,7 @@ class Quantized(ArrayRef):
         if not isinstance(rule, str) or rule not in RULES:
             raise TalonValueError("T202", "rule is a word", expected=" or ".join(map(repr, RULES)), found=brief(rule))
         super().__init__(np.float32, source.shape, self.values)
-        self.source, self.bits, self.rule = source, bits, rule
+        self.source, self.bits, self.rule, self.where = source, bits, rule, where
         self.scale = scaled(scale, self.shape, rule)
         if there or source.held:
             self.integers  # noqa: B018 - they are here, so they are looked at now
@@ -80,10 +83,12 @@ class Quantized(ArrayRef):
         items = found.parts()[found.values] if isinstance(found, Grouped) else found
         most = self.most
         if items.size and (int(items.max()) > most or int(items.min()) < -most):
-            worst = max(int(items.max()), int(items.min()), key=abs)
-            raise TalonValueError(
-                "T202", f"an integer needs more than {self.bits} bits", expected=f"{-most} to {most}", found=str(worst)
-            )
+            worst = str(max(int(items.max()), int(items.min()), key=abs))
+            what, expected = f"an integer needs more than {self.bits} bits", f"{-most} to {most}"
+            if self.where is None:
+                raise TalonValueError("T202", what, expected=expected, found=worst)
+            node, field = self.where
+            raise damaged(node, expected, worst, f"{field!r} is damaged: {what}").at(file=self.file)
         return found
 
     @property
@@ -104,7 +109,11 @@ class Quantized(ArrayRef):
 
     def detached_all(self) -> Quantized:
         """The same, in no need of the file it came from."""
-        return Quantized(reference(own(self.source.detached())), self.scale, self.bits, self.rule)
+        integers = reference(own(self.source.detached()))
+        try:
+            return Quantized(integers, self.scale, self.bits, self.rule, where=self.where)
+        except TalonFormatError as error:
+            raise error.at(file=self.file) from None
 
     def part(self, index: Any) -> Quantized:
         """A slice of it."""
@@ -238,16 +247,18 @@ def from_records(
         if math.prod(scale.shape) > math.prod(integers.shape):
             raise damaged(node, f"a scale of {key!r} that is no larger than its integers", f"shape {scale.shape}")
         try:
-            found[key] = Quantized(integers, scale.load(), record["bits"], record["rule"])
+            found[key] = Quantized(integers, scale.load(), record["bits"], record["rule"], where=(node, key))
         except (TalonTypeError, TalonValueError) as error:
             raise error.at(node=node or None) from None
     return plain, found
 
 
-def damaged(node: str, expected: str, found: str) -> TalonFormatError:
+def damaged(
+    node: str, expected: str, found: str, what: str = "the record of quantised fields is damaged"
+) -> TalonFormatError:
     return TalonFormatError(
         "T303",
-        "the record of quantised fields is damaged",
+        what,
         node=node or None,
         expected=expected,
         found=found,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,12 @@ from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import MAX_DEPTH, as_scalar
 from talon.storage.backend import Progress
 from talon.storage.hdf5.guard import inspect
-from talon.storage.hdf5.limits import LONGEST_NAME
 from talon.storage.hdf5.refusal import refused
 from talon.storage.hdf5.superblock import refuse_lost_index
 from talon.storage.hdf5.values import from_tree
 from talon.storage.hdf5.writing import DATASETS
 from talon.storage.index.layout import INLINE
+from talon.storage.index.packing import refuse_writer
 from talon.storage.source import ATTEMPTS, OpenFile, Stamp, never_stays
 from talon.storage.tagged import DEEPEST_JSON, strict_json, untagged
 
@@ -127,9 +127,7 @@ class Reader:
         found = self.text(self.ours["format"], "talon/format")
         check_format(found)
         writer = self.text(self.ours["writer"], "talon/writer")
-        if len(writer) > LONGEST_NAME:
-            what = "the name of its writer is too long"
-            raise refused(what, ("talon", "writer"), f"at most {LONGEST_NAME}", len(writer))
+        refuse_writer(writer, partial(refused, path=("talon", "writer")))
         return found, writer, False
 
     def document(self, lazy: bool, progress: Progress | None) -> Document:

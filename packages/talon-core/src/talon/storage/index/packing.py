@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from talon.ir.document import FORMAT, check_format
 from talon.ir.errors import TalonFormatError, pip_line
 from talon.storage.index.checking import damaged
-from talon.storage.index.layout import COLUMNS, MOST_COLUMNS, MOST_HEADER_BYTES, VERSION, aligned
+from talon.storage.index.layout import COLUMNS, LONGEST_WORD, MOST_COLUMNS, MOST_HEADER_BYTES, VERSION, aligned
 from talon.storage.tagged import strict_json
 
 _LENGTH = 8
@@ -57,6 +57,7 @@ def header_of(index: bytes) -> Header:
     if not (type(version) is int and isinstance(form, str) and isinstance(writer, str) and isinstance(columns, list)):
         raise damaged("its header is of another form", ", ".join(sorted(_KEYS)), f"{sorted(said)!r:.80}")
     refuse_other_formats(version, form)
+    refuse_writer(writer)
     if said.keys() != _KEYS and form == FORMAT:
         raise damaged("its header is of another form", ", ".join(sorted(_KEYS)), f"{sorted(said)!r:.80}")
     if len(columns) > MOST_COLUMNS:
@@ -85,6 +86,16 @@ def refuse_other_formats(version: int, form: str) -> None:
             found=f"format {form} with index {version}",
             help=pip_line("talon-core", upgrade=True),
         )
+
+
+def refuse_writer(writer: str, complaint: Callable[..., TalonFormatError] = damaged) -> None:
+    """Raise for the name of a writer that cannot be shown to people; the rules are those for words (T303)."""
+    if not writer.isprintable():
+        what = "its writer has characters that cannot be printed"
+        raise complaint(what, expected="printable characters", found=f"{writer!a:.80}")
+    if len(writer) > LONGEST_WORD:
+        what = "the name of its writer is too long"
+        raise complaint(what, expected=f"at most {LONGEST_WORD} characters", found=len(writer))
 
 
 def unpack(index: bytes, header: Header) -> dict[str, np.ndarray]:

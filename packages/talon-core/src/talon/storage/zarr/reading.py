@@ -14,7 +14,7 @@ from talon.storage.index.arrays import StoredArray
 from talon.storage.index.checking import Tables, checked, misplaced
 from talon.storage.index.layout import COLUMNS, DTYPES
 from talon.storage.index.opening import one_error
-from talon.storage.index.packing import Header, refuse_other_formats
+from talon.storage.index.packing import Header, refuse_other_formats, refuse_writer
 from talon.storage.source import Source
 from talon.storage.tagged import strict_json
 from talon.storage.zarr import layout
@@ -72,6 +72,7 @@ def header_of(root: layout.Json) -> layout.Json:
     if not (type(said.get("index")) is int and isinstance(form, str) and isinstance(writer, str)):
         raise damaged(f"its attribute {layout.MARK!r} is of another form", ", ".join(sorted(_KEYS)), f"{said!r:.80}")
     refuse_other_formats(said["index"], form)
+    refuse_writer(writer)
     if not isinstance(said.get("sha256"), str) or (said.keys() != _KEYS and form == FORMAT):
         raise damaged(f"its attribute {layout.MARK!r} is of another form", ", ".join(sorted(_KEYS)), f"{said!r:.80}")
     return said
