@@ -55,6 +55,11 @@ def crowded(root: Path) -> None:
         (root / "arrays" / f"x{number}").touch()
 
 
+def nested(levels: int) -> str:
+    return '{"a":' + "[" * levels + "]" * levels + "}"
+
+
+OTHER = '{"zarr_format":3,"node_type":"group","attributes":{}}'
 FOLDERS: list[tuple[str, Callable[[Path], None], str, str]] = [
     ("the root a link", linked("zarr.json", "moved"), "T303", "found a link"),
     ("the root a link to itself", linked("zarr.json", "zarr.json"), "T303", "found a link"),
@@ -62,7 +67,11 @@ FOLDERS: list[tuple[str, Callable[[Path], None], str, str]] = [
     ("the root a folder", lambda root: instead(root, os.mkdir), "T303", "'zarr.json' is no file"),
     ("the root empty", lambda root: instead(root, Path.touch), "T303", "'zarr.json' is empty"),
     ("no root", lambda root: instead(root, lambda path: None), "T303", "lacks 'zarr.json'"),
-    ("a root of nothing", lambda root: (root / "zarr.json").write_bytes(b"{"), "T302", "holds 'arrays', 'columns'"),
+    ("a root of nothing", lambda root: (root / "zarr.json").write_bytes(b"{"), "T303", "no strict JSON"),
+    ("a root of another", lambda root: (root / "zarr.json").write_text(OTHER), "T302", "holds 'arrays', 'columns'"),
+    ("a root too large", lambda root: (root / "zarr.json").write_text(" " * (5 << 20) + OTHER), "T303", "too large"),
+    ("a root too deep", lambda root: (root / "zarr.json").write_text(nested(40)), "T303", "deeper than 32"),
+    ("a root far too deep", lambda root: (root / "zarr.json").write_text(nested(100_000)), "T303", "no strict JSON"),
     ("litter", lambda root: (root / ".DS_Store").touch(), "T303", "remove it"),
     ("litter among columns", lambda root: (root / "columns/Thumbs.db").touch(), "T303", "remove it"),
     ("litter in an array", lambda root: (root / OWN / "._c").touch(), "T303", "remove it"),

@@ -29,6 +29,7 @@ def found(other: ir.Graph) -> list[str]:
     there, back = ir.diff(NET, other), ir.diff(other, NET)
     turned = {(c.kind, c.node, c.name, c.b, c.a, c.differing, c.largest) for c in back.changes}
     assert turned == {(c.kind, c.node, c.name, c.a, c.b, c.differing, c.largest) for c in there.changes}
+    assert there
     assert not there.equal
     return [str(change) for change in there.changes]
 
@@ -123,6 +124,7 @@ def test_equal_graphs() -> None:
     shuffled = ir.Graph(dict(reversed(NODES.items())), EDGES, metadata={"task": "test", "size": np.arange(3)})
     same = ir.diff(NET, shuffled)
     assert same.equal
+    assert not same
     assert str(same) == "equal"
     loop = ir.Graph(
         {"in": ir.Input([1]), "acc": ir.Skip(), "out": ir.Output([1])},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -78,3 +79,16 @@ def test_the_tree_says_it_too(tmp_path: Path) -> None:
         file["graph/nodes/fc/weight/data"][0] = 42
     found = ir.read(path).nodes["fc"].weight  # type: ignore[attr-defined]
     assert found.toarray()[LARGE.rows[0], LARGE.indices[0]] == 42
+
+
+def test_parts_of_which_the_file_does_not_say_what_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "n.t1c"
+    ir.write(path, net(ir.CSR.from_dense(np.eye(4, dtype="f4"))))
+    with h5py.File(path, "r+") as file:
+        del file["talon"]
+    for call in (ir.read, ir.info):
+        with pytest.raises(ir.TalonFormatError) as caught:
+            call(path)
+        assert (caught.value.code, caught.value.diagnostic.node) == ("T303", "fc")
+        assert "'weight' is in parts" in str(caught.value)
+        assert "'indices'" in str(caught.value)

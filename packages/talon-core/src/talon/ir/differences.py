@@ -60,13 +60,17 @@ EDGES = ("edge", "delay", "order")
 
 @dataclass(frozen=True, repr=False)
 class Diff:
-    """The differences of two graphs, in the order of `a`'s nodes. Empty exactly where fingerprints are equal."""
+    """The differences of two graphs, in the order of `a`'s nodes. Empty, and false, exactly where fingerprints are
+    equal."""
 
     changes: tuple[Change, ...]
 
     @property
     def equal(self) -> bool:
         return not self.changes
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
 
     def summary(self) -> str:
         """How many differences of each kind, in words."""

@@ -230,6 +230,17 @@ def refuse_strays(members: Mapping[str, Any], edges: Mapping[str, Any]) -> None:
             raise TalonFormatError("T303", "the file has nodes or edges inside something that is no graph", node=path)
 
 
+def unsaid_parts(record: NodeRecord, key: str, parts: Mapping[str, Any]) -> TalonFormatError:
+    return TalonFormatError(
+        "T303",
+        f"the field {key!r} is in parts, and the file does not say that they are a value",
+        node=record.path or None,
+        expected="an array, or parts that /talon/arrays lists",
+        found=", ".join(sorted(map(repr, parts)))[:200] or "no parts",
+        help="get the file as talon wrote it; without /talon no field in parts can be read",
+    )
+
+
 def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
     """The record's values by field name, of the schema of the class. A field that the class does not know is an error:
     nothing is dropped."""
@@ -254,6 +265,8 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
         if isinstance(value, Parts):
             value = grouped(declared.kinds if isinstance(declared, ArrayField) else (), value, (record.path, name))
         elif declared.is_array:
+            if isinstance(value, Mapping):
+                raise unsaid_parts(record, key, value)
             # There is nothing to be lazy about in a single number.
             if isinstance(value, ArrayRef) and not value.shape and not isinstance(value, Quantized):
                 value = value.load()

@@ -33,7 +33,7 @@ class ZarrBackend:
         from talon.storage.zarr import archive, layout
 
         if path.is_dir():
-            return self.begun(path) or self.marked(path)
+            return self.marked(path) or self.begun(path)
         mark = f'"{layout.MARK}"'.encode()
         return archive.begins_like_ours(head) or (
             head.startswith(archive.SIGNATURE) and mark in archive.root_of(path, layout.METADATA)
@@ -41,13 +41,29 @@ class ZarrBackend:
 
     def begun(self, folder: Path) -> bool:
         """Whether a folder looks like a store whose root cannot say whose it is: it is a link, no file, empty, not to
-        be read, or not there beside what talon puts there. Reading it then tells which."""
+        be read, or, beside what talon puts there, missing or nothing that a root can be. Reading it then tells which.
+        """
         from talon.storage.zarr import layout
 
         root = folder / layout.METADATA
+        beside = all((folder / name).is_dir() for name in (layout.COLUMNS, layout.ARRAYS))
         if not os.path.lexists(root):
-            return all((folder / name).is_dir() for name in (layout.COLUMNS, layout.ARRAYS))
-        return root.is_symlink() or not root.is_file() or not root.stat().st_size or not os.access(root, os.R_OK)
+            return beside
+        if root.is_symlink() or not root.is_file() or not root.stat().st_size or not os.access(root, os.R_OK):
+            return True
+        return beside and not self.sensible(root)
+
+    def sensible(self, root: Path) -> bool:
+        """Whether a file can be the root of some zarr store: strict JSON that is not too large or too deep."""
+        from talon.storage.tagged import strict_json
+        from talon.storage.zarr import layout
+
+        with root.open("rb") as file:
+            text = file.read(layout.MOST_ROOT_BYTES + 1)
+        try:
+            return len(text) <= layout.MOST_ROOT_BYTES and bool(strict_json(text, layout.METADATA))
+        except TalonFormatError:
+            return False
 
     def marked(self, folder: Path) -> bool:
         """Whether the root of a folder says that it is ours."""
