@@ -385,3 +385,27 @@ def test_batch_norm_r_and_leak_are_folded() -> None:
     assert np.mean(a != b) < 0.01
     folded = {(line["pass"], line["node"], line["field"]) for line in hw.quantization_ledger(quantised)}
     assert {("fold", "lif", "r"), ("fold", "lif", "v_leak"), ("fold", "conv", "weight")} <= folded
+
+
+def test_refusals_name_the_node() -> None:
+    def conv(inputs: int, outputs: int) -> ir.Conv2d:
+        return ir.Conv2d(RNG.standard_normal((outputs, inputs, 3, 3)), None)
+
+    def chained(**layers: ir.Node) -> ir.Graph:
+        return ir.Graph.chain(input=ir.Input([1, 12, 12]), **layers, output=ir.Output(None))
+
+    uneven = ir.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
+    own_places = np.ones((2, 10, 10), np.float32) + np.arange(200).reshape(2, 10, 10) / 100
+    refused = {
+        "second": chained(first=conv(1, 2), second=conv(2, 2), cell=ir.IF(1.0)),
+        "pool": chained(first=conv(1, 2), one=ir.IF(1.0), pool=uneven, second=conv(2, 2), two=ir.IF(1.0)),
+        "cell": chained(first=conv(1, 2), cell=ir.LIF(4.0, own_places, 0.0, 1.0)),
+        "up": chained(
+            first=conv(1, 2), one=ir.IF(1.0), up=ir.Upsample(2, mode="bilinear"), second=conv(2, 2), two=ir.IF(1.0)
+        ),
+    }
+    for node, graph in refused.items():
+        with pytest.raises(ir.TalonTargetError) as caught:
+            hw.quantize(graph, calibration=SPIKES)
+        assert (caught.value.code, caught.value.diagnostic.node) == ("T506", node)
+        assert caught.value.diagnostic.help

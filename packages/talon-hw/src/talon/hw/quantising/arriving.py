@@ -12,7 +12,7 @@ import numpy as np
 from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.pieces import PIECES, Cell, Piece, Site, Summed, Value, Weights
 from talon.hw.integers.record import Encoding, QuantRecord
-from talon.ir.errors import TalonTargetError
+from talon.ir.errors import TalonRunError, TalonTargetError
 from talon.ir.fields import Shape
 from talon.ir.graph import Graph
 
@@ -140,7 +140,7 @@ class Arriving:
             along = unit if "in" in node.dims else unit.reshape(-1, *(1,) * (rank - 1))
             return Value(along, 1, summed=True)
         if port.node not in self.known:
-            piece: Piece | None = None if kind is None or kind is Weights else kind(self.site(port.node))
+            piece: Piece | None = None if kind is None or kind is Weights else self.piece(port.node)
             if piece is None or piece.host:
                 raise TalonTargetError(
                     "T506",
@@ -152,6 +152,17 @@ class Arriving:
                 )
             self.known[port.node] = piece.outs
         return self.known[port.node][port.number]
+
+    def piece(self, name: str) -> Piece:
+        """A node as integers compute it; what the engine would refuse is refused here, before it is written."""
+        try:
+            found: Piece = self.kind(name)(self.site(name))
+        except TalonRunError as error:
+            said = error.diagnostic
+            raise TalonTargetError(
+                "T506", said.message, node=name, expected=said.expected, found=said.found, help=said.help
+            ) from error
+        return found
 
     def entering(self, name: str) -> Iterator[Value]:
         """What is known of every argument of a node. Raises `TalonTargetError` (T506) where what is added differs in
