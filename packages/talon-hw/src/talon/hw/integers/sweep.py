@@ -68,9 +68,9 @@ class IntegerSweep(Sweep):
             return array
         assert self.plan is not None
         value = self.plan.values[key]
-        if value.bound <= self.wiring.numeric.accumulators.high:
-            # Whole numbers that no register cuts need not become integers on the way.
-            return self.wiring.times_unit(value, array)
+        if value.bound <= min(EXACT, self.wiring.numeric.accumulators.high):
+            # Both are exact in float32, and the product is rounded once, as the oracle rounds it.
+            return np.asarray(array * value.unit)
         return self.wiring.scaled(key, self.whole_numbers(key, array))
 
     def same(self, key: tuple[int, int]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from talon.engine.task import Task
 from talon.engine.wiring import Unit, Wiring
 from talon.hw.integers.arithmetic import overflowed
-from talon.hw.integers.pieces import Cell, Value
+from talon.hw.integers.pieces import Cell
 from talon.hw.integers.plan import Plan, read
 from talon.hw.integers.record import QuantRecord
 
@@ -58,9 +58,6 @@ class IntegerWiring(Wiring):
         value = self.plan.values[key]
         if value.summed:
             x = overflowed(x, self.numeric.accumulators)
-        return self.times_unit(value, x)
-
-    def times_unit(self, value: Value, x: np.ndarray) -> np.ndarray:
         return np.asarray(x * value.unit.astype(np.float64)).astype(self.task.dtype)
 
     def delays(self) -> dict[str, np.ndarray]:
