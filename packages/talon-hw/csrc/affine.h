@@ -100,25 +100,21 @@ static void KIND_NAME(affine_masked)(const talon_affine *c, ptrdiff_t row, ptrdi
 /* A few rows and outputs whose accumulators stay in registers. */
 static inline __attribute__((always_inline)) void KIND_NAME(affine_block)(const talon_affine *c, ptrdiff_t row, ptrdiff_t from,
                                                                      ptrdiff_t width, int rows, int wides) {
-    SUMS total[AFFINE_ROWS][AFFINE_WIDES];
-    for (int k = 0; k < wides; k++) {
-        SUMS start = {0};
-        if (c->bias != NULL) start = SUMS_AT((const SUM *)c->bias + from + k * LANES) + start;
-        for (int r = 0; r < rows; r++) total[r][k] = start;
-    }
+    /* Arrays rather than wide vectors: where those take several registers, gcc would keep them in memory. */
+    SUM total[AFFINE_ROWS][AFFINE_WIDES * LANES];
+    for (int r = 0; r < rows; r++)
+        for (int o = 0; o < wides * LANES; o++)
+            total[r][o] = (SUM)(c->bias == NULL ? 0 : ((const SUM *)c->bias)[from + o] + 0);
     const float *x = c->x + row * c->in;
     for (ptrdiff_t i = 0; i < c->in; i++) {
-        const WEIGHT *w = (const WEIGHT *)c->weight + i * width + from;
-        for (int r = 0; r < rows; r++)
-            for (int k = 0; k < wides; k++)
-                total[r][k] += (SUM)x[r * c->in + i] * WEIGHTS(w + k * LANES);
+        const WEIGHT *restrict w = (const WEIGHT *)c->weight + i * width + from;
+        for (int r = 0; r < rows; r++) {
+            const SUM value = (SUM)x[r * c->in + i];
+            for (int o = 0; o < wides * LANES; o++) total[r][o] = (SUM)(total[r][o] + value * (SUM)w[o]);
+        }
     }
     const ptrdiff_t count = c->out - from < wides * LANES ? c->out - from : wides * LANES;
-    for (int r = 0; r < rows; r++) {
-        SUM sum[AFFINE_WIDES * LANES];
-        for (int k = 0; k < wides; k++) SUMS_TO(sum + k * LANES, total[r][k]);
-        KIND_NAME(affine_done)(c, row + r, from, count, sum);
-    }
+    for (int r = 0; r < rows; r++) KIND_NAME(affine_done)(c, row + r, from, count, total[r]);
 }
 
 /* Weights are gone through once for a few rows. Outputs inside, so that neurons see their steps in order. */
