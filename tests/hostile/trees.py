@@ -273,7 +273,7 @@ IN_FILE: dict[str, tuple[Change, str]] = {
     "no shape": (null, "T303"),
     "committed type": (committed, "T303"),
     "attribute flood": (flood, "T303"),
-    "a group for an array": (lambda f: (f.__delitem__(WEIGHT), f.create_group(WEIGHT)), "T204"),
+    "a group for an array": (lambda f: (f.__delitem__(WEIGHT), f.create_group(WEIGHT)), "T303"),
     "an array for a group": (lambda f: (f.__delitem__("graph/edges"), f.__setitem__("graph/edges", 1)), "T303"),
     "no edges": (lambda f: f.__delitem__("graph/edges"), "T303"),
     "no graph": (lambda f: f.__delitem__("graph"), "T302"),
