@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contests import PRODUCTS
+from talking import EndedError, Talking
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -25,20 +24,14 @@ SAMPLE = 0.03
 """Seconds that a turn takes at least, by running more often, so that the clock is fine enough."""
 
 
-class EndedError(Exception):
-    """A process is gone; what it said is in the log."""
-
-
-class Worker:
+class Worker(Talking):
     """The process of a product, for the whole run."""
 
     def __init__(self, product: str, log: Any) -> None:
         self.product = product
         module, environment = PRODUCTS[product]
         python = sys.executable if environment == ".venv" else ROOT / environment / "bin" / "python"
-        words = [python, "-E", HERE / f"{module}.py"]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
-        self.process = subprocess.Popen(words, text=True, env=os.environ | PATIENT, **pipes)
+        super().__init__([python, "-E", HERE / f"{module}.py"], log, product, os.environ | PATIENT)
 
     def __enter__(self) -> Worker:
         said = self.answer()
@@ -46,30 +39,12 @@ class Worker:
         self.ways: list[str] = said["ways"]
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            with contextlib.suppress(BrokenPipeError):
-                assert pipe is not None
-                pipe.close()
-
     def ask(self, **words: Any) -> dict[str, Any]:
-        assert self.process.stdin is not None
         try:
-            self.process.stdin.write(json.dumps(words) + "\n")
-            self.process.stdin.flush()
+            self.say(json.dumps(words))
         except BrokenPipeError as error:
             raise EndedError(f"{self.product} is gone") from error
         return self.answer()
-
-    def answer(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise EndedError(f"{self.product} ended with status {self.process.wait()}")
-        found: dict[str, Any] = json.loads(line)
-        return found
 
 
 @dataclass

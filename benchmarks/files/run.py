@@ -7,19 +7,18 @@ machine does besides hits all of them alike, so ratios of medians can be compare
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import shutil
 import statistics
-import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).parents[1]))
 from contests import ENVIRONMENTS, OURS, T1C, ZARR, Candidate, Contest, contests
 from report import page
+from talking import EndedError, Talking
 
 from talon.storage.backend import backends
 
@@ -43,11 +42,7 @@ class Result:
         return statistics.median(self.seconds)
 
 
-class EndedError(Exception):
-    """A candidate's process is gone; what it said is in the log."""
-
-
-class Worker:
+class Worker(Talking):
     """The process of a candidate."""
 
     def __init__(self, candidate: Candidate, workload: str, folder: Path, log: Any) -> None:
@@ -55,8 +50,7 @@ class Worker:
         environment = ENVIRONMENTS[candidate.module]
         python = sys.executable if environment == OURS else ROOT / environment / "bin" / "python"
         script = HERE / f"{candidate.module}.py"
-        words = [python, "-E", script, candidate.action, workload, candidate.suffix, folder]
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+        super().__init__([python, "-E", script, candidate.action, workload, candidate.suffix, folder], log)
 
     def __enter__(self) -> Worker:
         try:
@@ -65,27 +59,9 @@ class Worker:
             self.result.failure = str(error)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            with contextlib.suppress(BrokenPipeError):
-                assert pipe is not None
-                pipe.close()
-
-    def answer(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise EndedError(f"ended with status {self.process.wait()}")
-        found: dict[str, Any] = json.loads(line)
-        return found
-
     def turn(self, counts: bool) -> None:
-        assert self.process.stdin is not None
         try:
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
+            self.say("")
             found = self.answer()
         except (EndedError, BrokenPipeError) as error:
             self.result.failure = self.result.failure or str(error)

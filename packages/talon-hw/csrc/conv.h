@@ -89,14 +89,14 @@ static void NAME(conv_patches)(const talon_conv *c, ptrdiff_t row, const int32_t
     const NAME(divider) by = NAME(divide_by)(in, c->size[1] * in);
     int64_t cost = 0;
     int32_t e = 0;
-    for (ptrdiff_t l = 0; l < ky - 1; l++) NAME(begin)(c->scratch + l * places * out, c->bias, places, out);
+    for (ptrdiff_t l = 0; l < ky - 1; l++) NAME(begin_f32)(c->scratch + l * places * out, c->bias, places, out);
     float *ring[TALON_PATCH];
     for (ptrdiff_t iy = 0; iy < c->size[0] + ky - 1; iy++) {
         for (ptrdiff_t a = 0; a < ky; a++) ring[a] = c->scratch + (iy + a) % ky * places * out;
         if (iy < c->size[0]) {
             const float *restrict x = c->x + (row * c->size[0] + iy) * c->size[1] * in;
             const int64_t *fan = c->fan + iy * c->size[1];
-            NAME(begin)(ring[ky - 1], c->bias, places, out);
+            NAME(begin_f32)(ring[ky - 1], c->bias, places, out);
             for (; e < ends[iy]; e++) {
                 const int32_t event = events[e], ix = NAME(divided)(event, by);
                 cost += fan[ix];
@@ -117,7 +117,7 @@ static void NAME(conv_taps)(const talon_conv *c, ptrdiff_t row, const int32_t *r
     const NAME(divider) by = NAME(divide_by)(in, c->size[1] * in);
     int64_t cost = 0;
     int32_t e = 0;
-    NAME(begin)(c->scratch, c->bias, c->osize[0] * c->osize[1], outs);
+    NAME(begin_f32)(c->scratch, c->bias, c->osize[0] * c->osize[1], outs);
     for (ptrdiff_t iy = 0; iy < c->size[0]; iy++) {
         const float *restrict x = c->x + (row * c->size[0] + iy) * c->size[1] * in;
         const int64_t *fan = c->fan + iy * c->size[1];

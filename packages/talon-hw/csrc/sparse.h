@@ -31,7 +31,7 @@ static int NAME(sparse)(const talon_sparse *c) {
         int odd = 0;
         const ptrdiff_t events = NAME(active)(x, s->in, c->index, &odd);
         int64_t synops = 0;
-        NAME(begin)(y, c->bias, 1, s->out);
+        NAME(begin_f32)(y, c->bias, 1, s->out);
         for (ptrdiff_t e = 0; e < events; e++) {
             const int32_t input = c->index[e], next = c->index[e + 1 < events ? e + 1 : e];
             const int64_t from = s->ends[input], count = s->ends[input + 1] - from;

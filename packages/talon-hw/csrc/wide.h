@@ -38,16 +38,6 @@ static inline void NAME(add_run)(float *restrict y, float x, const float *restri
     }
 }
 
-/* Repeats a pattern, or zeros without one: where accumulators start. */
-static inline void NAME(begin)(float *restrict y, const float *bias, ptrdiff_t places, ptrdiff_t channels) {
-    if (bias == NULL) {
-        memset(y, 0, sizeof(float) * (size_t)(places * channels));
-        return;
-    }
-    for (ptrdiff_t p = 0; p < places; p++)
-        for (ptrdiff_t o = 0; o < channels; o++) y[p * channels + o] = bias[o] + 0.0f;
-}
-
 /* The places of the values that are not zero, ascending; how many. `index` has room for count + TALON_WIDE. `other` is
    set where a value is neither 0 nor 1. */
 static inline ptrdiff_t NAME(active)(const float *restrict x, ptrdiff_t count, int32_t *restrict index, int *other) {

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from talon.ir.arrays import ArrayRef
 from talon.ir.errors import TalonError
 from talon.ir.fields import ArrayField, Shape
 from talon.ir.grouped import Grouped
 from talon.ir.node import Node
-from talon.ir.quantized import Quantized
 
 if TYPE_CHECKING:
     from talon.ir.graph import Graph
@@ -83,12 +81,3 @@ class Composite(Node):
 
     def infer(self, *inputs: Shape | None) -> Any:
         return self.decompose().infer(*inputs)
-
-
-def part(value: np.ndarray | ArrayRef, index: Any, shape: tuple[int, ...]) -> np.ndarray | ArrayRef:
-    """A slice of an array field for a decomposition; a lazy one stays lazy, a quantised one quantised."""
-    if isinstance(value, Quantized):
-        return value.part(index)
-    if isinstance(value, ArrayRef):
-        return ArrayRef(value.dtype, shape, lambda: np.asarray(value.load()[index]))
-    return np.asarray(value[index])

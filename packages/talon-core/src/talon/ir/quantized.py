@@ -115,11 +115,6 @@ class Quantized(ArrayRef):
         except TalonFormatError as error:
             raise error.at(file=self.file) from None
 
-    def part(self, index: Any) -> Quantized:
-        """A slice of it."""
-        scale = np.broadcast_to(self.scale, self.shape)[index]
-        return Quantized(self.integers[index], scale, self.bits, self.rule)
-
     def same_as(self, other: object) -> bool:
         """Equality of integers, scales and what is said of them."""
         return (

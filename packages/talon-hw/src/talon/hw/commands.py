@@ -11,7 +11,7 @@ from talon.cli.command import group as command_group
 from talon.cli.exits import Exit
 from talon.cli.output import Output
 from talon.hw.demo import demo
-from talon.hw.names import DEFAULT, refuse_same, target_names
+from talon.hw.names import TARGET, refuse_same, target_names
 from talon.hw.quantising.command import quantize
 
 if TYPE_CHECKING:
@@ -76,14 +76,7 @@ def show(out: Output, name: str) -> None:
 
 @command("check")
 @click.argument("file", type=PATH)
-@click.option(
-    "--target",
-    "name",
-    default=DEFAULT,
-    show_default=True,
-    help="A target, or a .toml of your own.",
-    shell_complete=beginning(target_names),
-)
+@TARGET
 @click.option("--fix", is_flag=True, help="Rewrite what the target cannot take, as far as that is possible; needs -o.")
 @click.option("-o", "--output", type=PATH, help="With --fix: where the new network goes. FILE stays as it is.")
 @click.option("--force", is_flag=True, help="Replace the new file if it exists.")

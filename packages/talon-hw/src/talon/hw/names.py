@@ -1,4 +1,5 @@
-"""What the commands of the group share: the default target, names for shells, and files that must not be replaced."""
+"""What the commands of the group share: the option for a target, names for shells, and files that must not be
+replaced."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import os
 
 import click
 
+from talon.cli.command import beginning
 from talon.ir.errors import TalonFileError
 
 DEFAULT = "generic-mesh"
@@ -16,6 +18,16 @@ def target_names(ctx: click.Context) -> list[str]:
     from talon import hw
 
     return hw.targets()
+
+
+TARGET = click.option(
+    "--target",
+    "name",
+    default=DEFAULT,
+    show_default=True,
+    help="A target, or a .toml of your own.",
+    shell_complete=beginning(target_names),
+)
 
 
 def refuse_same(file: str, output: str) -> None:

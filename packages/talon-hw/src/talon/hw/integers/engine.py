@@ -21,9 +21,9 @@ from talon.hw.integers.sweep import IntegerSweeps
 from talon.hw.integers.wiring import IntegerWiring
 from talon.hw.native.engine import working_bytes
 from talon.hw.native.library import load
-from talon.hw.native.options import WAYS
+from talon.hw.native.options import WAYS, check_kernels
 from talon.hw.native.options import Options as NativeOptions
-from talon.ir.errors import TalonError, TalonRunError
+from talon.ir.errors import TalonError
 from talon.ir.graph import Graph
 from talon.ir.primitive import Primitive
 
@@ -41,14 +41,7 @@ class Options:
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Options:
         found = cls(**given)
-        if found.kernels not in KERNELS:
-            raise TalonRunError(
-                "T405",
-                "kernels is a word",
-                expected=" or ".join(map(repr, KERNELS)),
-                found=repr(found.kernels),
-                help="leave it out for the fastest",
-            )
+        check_kernels(found.kernels, KERNELS, "leave it out for the fastest")
         found.native()
         return found
 

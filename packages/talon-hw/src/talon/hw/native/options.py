@@ -17,6 +17,18 @@ NAMES = {"EVENT": "by events", "DENSE": "dense"}
 """The ways through a layer, by their bits in the library."""
 
 
+def check_kernels(word: str, known: Collection[str], help: str) -> None:
+    """Refuse a word for `kernels` that an engine does not know; `help`: what to do."""
+    if word not in known:
+        raise TalonRunError(
+            "T405",
+            "kernels is a word",
+            expected=" or ".join(map(repr, known)),
+            found=repr(word),
+            help=help,
+        )
+
+
 @dataclass(frozen=True)
 class Options:
     """`kernels`: "auto", "event" or "dense". `chunk`: how many steps are gone through layer by layer, None for as many
@@ -29,14 +41,8 @@ class Options:
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Options:
         found = cls(**given)
-        if found.kernels not in WAYS:
-            raise TalonRunError(
-                "T405",
-                "kernels is a word",
-                expected=" or ".join(map(repr, WAYS)),
-                found=repr(found.kernels),
-                help="leave it out, so that every layer chooses by the share of its inputs that are active",
-            )
+        help = "leave it out, so that every layer chooses by the share of its inputs that are active"
+        check_kernels(found.kernels, WAYS, help)
         chunk = found.chunk
         if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1):
             raise TalonRunError(

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import click
 
-from talon.cli.command import PATH, TRUSTED, beginning, command
+from talon.cli.command import PATH, TRUSTED, command
 from talon.cli.output import Output
 from talon.cli.run import load_arrays
-from talon.hw.names import DEFAULT, refuse_same, target_names
+from talon.hw.names import TARGET, refuse_same
 from talon.ir.errors import TalonFileError
 
 
 @command("quantize")
 @click.argument("file", type=PATH)
-@click.option(
-    "--target",
-    "name",
-    default=DEFAULT,
-    show_default=True,
-    help="A target, or a .toml of your own.",
-    shell_complete=beginning(target_names),
-)
+@TARGET
 @click.option(
     "--calibration", "source", type=PATH, required=True, help="A representative input: .npy, or .npz by Input."
 )
