@@ -1,0 +1,73 @@
+"""Place: which position every core takes, so that packets travel few hops."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from talon.hw.mapping.annealing import anneal
+from talon.hw.mapping.topology import hops
+
+EXACT = 400_000
+"""So many placements at most are all tried; nine cores on nine positions are 362,880."""
+ROOM = 2
+"""Positions that are looked at, times the cores: others are further from the middle."""
+LEAST = 36
+"""Positions that are looked at in any case."""
+
+
+def hop_cost(traffic: np.ndarray, distances: np.ndarray, placed: np.ndarray) -> float:
+    """Packets times the hops they travel."""
+    return float((traffic * distances[np.ix_(placed, placed)]).sum())
+
+
+def place(
+    traffic: np.ndarray, positions: np.ndarray | None = None, seed: int = 0, distances: np.ndarray | None = None
+) -> np.ndarray:
+    """An index into the positions for every core, each another, with few hops in sum.
+
+    `traffic` (K, K): packets from core to core. `positions` (P, 2): rows and columns of an open mesh; any other topology
+    is given by `distances` (P, P), hops from position to position the same both ways, which count where both are given.
+    """
+    if distances is None and positions is None:
+        raise ValueError("place: expected positions or distances")
+    apart = np.asarray(hops(positions) if distances is None else distances, np.float64)  # type: ignore[arg-type]
+    flow = np.array(traffic, np.float64)
+    if flow.ndim != 2 or flow.shape[0] != flow.shape[1]:
+        raise ValueError(f"traffic: expected a row and a column for every core, found shape {flow.shape}")
+    if not np.array_equal(apart, apart.T):
+        raise ValueError("distances: expected as many hops from a position to another as back")
+    cores, room = len(flow), len(apart)
+    if cores > room:
+        raise ValueError(f"place: {cores} cores do not go on {room} positions")
+    if cores == 0:
+        return np.zeros(0, np.int64)
+    np.fill_diagonal(flow, 0)  # what stays in a core does not travel
+    near = middle(apart, max(LEAST, ROOM * cores))
+    apart = np.ascontiguousarray(apart[np.ix_(near, near)])
+    found = best_of_all(flow, apart) if math.perm(len(near), cores) <= EXACT else anneal(flow, apart, seed)
+    return near[found]
+
+
+def middle(distances: np.ndarray, count: int) -> np.ndarray:
+    """The positions nearest to the one in the middle, in their order."""
+    if len(distances) <= count:
+        return np.arange(len(distances))
+    centre = int(distances.sum(axis=1).argmin())
+    return np.sort(np.argsort(distances[centre], kind="stable")[:count])
+
+
+def best_of_all(flow: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """The placement of least cost, found by trying all; the first of them where several cost the same."""
+    cores, room = len(flow), len(distances)
+    tried = np.zeros((1, 0), np.int16)
+    for _ in range(cores):
+        free = np.ones((len(tried), room), bool)
+        np.put_along_axis(free, tried.astype(np.intp), False, axis=1)
+        row, position = np.nonzero(free)
+        tried = np.column_stack([tried[row], position.astype(np.int16)])
+    cost = np.zeros(len(tried))
+    for a, b in np.argwhere(flow):
+        cost += flow[a, b] * distances[tried[:, a], tried[:, b]]
+    return tried[int(cost.argmin())].astype(np.int64)
