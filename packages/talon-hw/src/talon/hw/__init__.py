@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from talon.hw.accuracy import by_width as by_width
     from talon.hw.catalogue import target as target
     from talon.hw.catalogue import targets as targets
+    from talon.hw.deploying.build import Build as Build
+    from talon.hw.deploying.deploy import deploy as deploy
+    from talon.hw.deploying.result import BuildResult as BuildResult
     from talon.hw.description import Target as Target
     from talon.hw.fit import check as check
     from talon.hw.ledger import Rewrite as Rewrite
@@ -44,6 +47,9 @@ else:
             "target": "talon.hw.catalogue:target",
             "targets": "talon.hw.catalogue:targets",
             "check": "talon.hw.fit:check",
+            "deploy": "talon.hw.deploying.deploy:deploy",
+            "Build": "talon.hw.deploying.build:Build",
+            "BuildResult": "talon.hw.deploying.result:BuildResult",
             "energy": "talon.hw.pricing:energy",
             "Energy": "talon.hw.pricing:Energy",
             "by_width": "talon.hw.accuracy:by_width",

@@ -26,7 +26,11 @@ def check(graph: Graph, target: Target | str | os.PathLike[str]) -> FitReport:
     chip (Inputs, and primitives that no core can hold) takes no core. Raises `TalonGraphError` when shapes do not meet
     or stay open, `TalonTargetError` for a cycle that holds nothing (T504), and what `talon.hw.target` raises.
     """
-    placed = place(graph, find_target(target))
+    return report_of(place(graph, find_target(target)))
+
+
+def report_of(placed: Placed) -> FitReport:
+    """The report of a graph whose tiles have their cores."""
     total = totals(placed)
     found = [
         *illegal(placed.wiring, placed.target),

@@ -15,21 +15,26 @@ from typing import Any
 import numpy as np
 
 from talon.hw.families import FAMILIES, Need, one_to_one
-from talon.hw.wiring import PASSIVE, Wires, Wiring
+from talon.hw.wiring import PASSIVE, Wires, Wiring, delay_of, unit_of
 from talon.ir.fields import PerNeuronField, Shape
 
 
 @dataclass(frozen=True)
 class Feeder:
-    """One source of a layer: which inputs its units read, and the units behind those inputs."""
+    """One source of a layer: which inputs its units read, and the units behind those inputs.
 
+    `node`: the number of the node whose operation it is. `delay`: how many steps late its result is taken.
+    """
+
+    node: int
     need: Need
     wires: Wires
+    delay: int = 0
 
     @cached_property
     def distinct(self) -> bool:
         """Whether every input is one unit, and no two inputs are the same."""
-        return bool(self.wires.min() >= 0) and len(np.unique(self.wires)) == self.wires.size
+        return bool(self.wires.min() >= 0) and len(np.unique(unit_of(self.wires))) == self.wires.size
 
 
 @dataclass(frozen=True)
@@ -93,17 +98,18 @@ def fed_by(wiring: Wiring, number: int) -> Feeder:
     if number in wiring.folded:
         need = replace(need, biases=max(need.biases, 1))
     wires = wiring.arriving(number)[0]
-    return Feeder(replace(need, taps=flattened(wiring, wires)) if need.taps == 1 else need, wires)
+    return Feeder(number, replace(need, taps=flattened(wiring, wires)) if need.taps == 1 else need, wires)
 
 
 def flattened(wiring: Wiring, wires: Wires) -> int:
     """The places of one channel where the inputs are a whole map, flattened: as a kernel over it; else 1."""
     if len(wires) > 1 or wires.ndim > 2 or wires.min(initial=0) < 0:
         return 1
-    source = int(wiring.owner[wires[0, 0]])
+    read = unit_of(wires)
+    source = int(wiring.owner[read[0, 0]])
     units = wiring.wires[source, 0]
     shape = wiring.outputs[source][0]
-    same = len(shape) > 1 and np.array_equal(units.ravel(), wires.ravel())
+    same = len(shape) > 1 and np.array_equal(units.ravel(), read.ravel())
     return math.prod(shape[1:]) if same else 1
 
 
@@ -114,8 +120,7 @@ def lonely(wiring: Wiring) -> np.ndarray:
         if role in PASSIVE and type(wiring.nodes[number]).__name__ != "Output":
             continue
         for wires in wiring.arriving(number):
-            units = wires[wires >= 0]
-            np.add.at(read, units, 1)
+            np.add.at(read, unit_of(wires[wires >= 0]), 1)
     return np.asarray(read == 1)
 
 
@@ -124,32 +129,36 @@ def populations(wiring: Wiring, number: int, alone: np.ndarray) -> list[Layer]:
     node, (arriving,) = wiring.nodes[number], wiring.arriving(number)
     shape, own = wiring.outputs[number][0], wiring.units[number].ravel()
     flat = arriving.reshape(len(arriving), -1)
+    read, late = unit_of(flat), delay_of(flat)
     stored = per_unit(node, shape)
     spiking = type(node).__name__ != "StepMean"
-    groups: dict[bytes, list[int]] = {}
+    groups: dict[bytes, list[tuple[int, int]]] = {}
     seats: dict[bytes, np.ndarray] = {}
-    for source in np.unique(wiring.owner[flat[flat >= 0]]).tolist():
+    for source in np.unique(wiring.owner[read[read >= 0]]).tolist():
         if wiring.roles[source] != "sum" or not alone[wiring.units[source]].all():
             continue
-        seat = places(flat, wiring.units[source])
-        if seat is not None:
-            groups.setdefault(seat.tobytes(), []).append(source)
+        seat = places(read, wiring.units[source])
+        # One sum is as late everywhere: what passes it on has one delay for all that it passes on.
+        delays = np.unique(late[np.isin(read, wiring.units[source])])
+        if seat is not None and len(delays) == 1:
+            groups.setdefault(seat.tobytes(), []).append((source, int(delays[0])))
             seats[seat.tobytes()] = seat
     if not covers(seats.values(), own.size) or not alike(wiring, groups.values()):
-        feeder = Feeder(one_to_one(node, shape, shape), arriving)
+        feeder = Feeder(number, one_to_one(node, shape, shape), arriving)
         return [Layer((number,), shape, 0, (feeder,), wiring.units[number], spiking, stored)]
     made = []
     for key, sources in groups.items():
-        feeders = [fed_by(wiring, source) for source in sources]
-        form = wiring.outputs[sources[0]][0]
+        feeders = [replace(fed_by(wiring, source), delay=delay) for source, delay in sources]
+        form = wiring.outputs[sources[0][0]][0]
         direct = flat[:, seats[key]].reshape(-1, *form)
-        inside = np.concatenate([wiring.units[s].ravel() for s in sources])
-        direct = np.where(np.isin(direct, inside), -1, direct)
+        inside = np.concatenate([wiring.units[source].ravel() for source, _ in sources])
+        direct = np.where(np.isin(unit_of(direct), inside), -1, direct)
         if (direct >= 0).any():
-            feeders.append(Feeder(one_to_one(node, form, form), direct))
+            feeders.append(Feeder(number, one_to_one(node, form, form), direct))
         axis = feeders[0].need.channel_axis
         sends = own[seats[key]].reshape(form)
-        made.append(Layer((*sources, number), form, axis, tuple(feeders), sends, spiking, stored))
+        members = (*(source for source, _ in sources), number)
+        made.append(Layer(members, form, axis, tuple(feeders), sends, spiking, stored))
     return made
 
 
@@ -173,10 +182,10 @@ def covers(seats: Iterable[np.ndarray], size: int) -> bool:
     return bool((taken == 1).all())
 
 
-def alike(wiring: Wiring, groups: Iterable[list[int]]) -> bool:
+def alike(wiring: Wiring, groups: Iterable[list[tuple[int, int]]]) -> bool:
     """Whether the sums that meet in a group have the same axes, so that they can be cut in the same places."""
     for group in groups:
-        axes = {(wiring.outputs[n][0], fed_by(wiring, n).need.channel_axis) for n in group}
+        axes = {(wiring.outputs[n][0], fed_by(wiring, n).need.channel_axis) for n, _ in group}
         if len(axes) > 1:
             return False
     return True

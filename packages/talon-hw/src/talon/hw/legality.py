@@ -32,7 +32,7 @@ def illegal(wiring: Wiring, target: Target) -> Iterator[Finding]:
     """Nodes without a place on this target, or that its arithmetic does not compute (T504). Identities need none."""
     for number, node in enumerate(wiring.nodes):
         path = wiring.path(number)
-        if node.identity:
+        if node.identity or number in wiring.hosted:
             continue
         found = refused(wiring, number, target)
         if found is not None:

@@ -110,17 +110,7 @@ def pack(tiles: Sequence[Tile], target: Target, units: Units) -> list[Packed]:
     cores: list[Packed] = []
     last: dict[int, list[int]] = {}
     for n, tile in enumerate(tiles):
-        alone = Packed(
-            tile.kind,
-            (n,),
-            frozenset({tile.layer}),
-            tile.neurons,
-            tile.stored,
-            tile.words,
-            tile.inputs,
-            tile.sends,
-            edges[n],
-        )
+        alone = gathered(tiles, (n,), edges)
         of_kind = last.setdefault(tile.kind, [])
         for place in of_kind[-OPEN:]:
             both = together(cores[place], alone, target.cores[tile.kind], units)
@@ -131,6 +121,22 @@ def pack(tiles: Sequence[Tile], target: Target, units: Units) -> list[Packed]:
             of_kind.append(len(cores))
             cores.append(alone)
     return cores
+
+
+def gathered(tiles: Sequence[Tile], numbers: Sequence[int], edges: Sequence[int]) -> Packed:
+    """Some of the tiles on one core, whatever it has."""
+    own = [tiles[n] for n in numbers]
+    return Packed(
+        own[0].kind,
+        tuple(numbers),
+        frozenset(tile.layer for tile in own),
+        sum(tile.neurons for tile in own),
+        {kind: sum(tile.stored[kind] for tile in own) for kind in own[0].stored},
+        tuple(summed(column) for column in zip(*(tile.words for tile in own), strict=True)),
+        np.unique(np.concatenate([tile.inputs for tile in own])),
+        np.concatenate([tile.sends for tile in own]),
+        sum(edges[n] for n in numbers),
+    )
 
 
 def together(one: Packed, other: Packed, core: Core, units: Units) -> Packed | None:

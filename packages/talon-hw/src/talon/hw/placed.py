@@ -71,9 +71,10 @@ class Placed:
         return not layer.spiking and not picks and self.fan_outs[number] > 0
 
 
-def place(graph: Graph, target: Target) -> Placed:
-    """Cut the layers of a graph into tiles, and put the tiles on cores."""
-    wiring = trace(graph.flatten(), pooling=target.noc["pooling"] is True)
+def place(graph: Graph, target: Target, host: frozenset[str] = frozenset()) -> Placed:
+    """Cut the layers of a graph into tiles, and put the tiles on cores. `host`: nodes that stay outside the chip, by
+    the names of the flat graph."""
+    wiring = trace(graph.flatten(), target.noc["pooling"] is True, host)
     layers = layers_of(wiring)
     units = units_of(wiring, layers)
     tiled = cut(layers, target, units)

@@ -20,6 +20,7 @@ from talon.hw.layers import Layer
 from talon.hw.quantities import Quantity
 from talon.hw.report import Use
 from talon.hw.units import Units
+from talon.hw.wiring import unit_of
 from talon.ir.fields import Shape
 
 
@@ -73,7 +74,7 @@ def heard(layer: Layer, box: Box) -> np.ndarray:
     parts = []
     for feeder in layer.feeders:
         index = np.ix_(np.arange(len(feeder.wires)), *feeder.need.reads(box))
-        parts.append(feeder.wires[index].ravel())
+        parts.append(unit_of(feeder.wires[index]).ravel())
     every = np.concatenate(parts)
     if len(parts) == 1 and layer.feeders[0].distinct:
         return every

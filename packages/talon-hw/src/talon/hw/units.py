@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from talon.hw.layers import Layer
-from talon.hw.wiring import Wiring
+from talon.hw.wiring import Wiring, unit_of
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ def units_of(wiring: Wiring, layers: Sequence[Layer]) -> Units:
     for number, node in enumerate(wiring.nodes):
         if type(node).__name__ == "Output":
             for wires in wiring.arriving(number):
-                leaving[np.unique(wires[wires >= 0])] += 1
+                leaving[np.unique(unit_of(wires[wires >= 0]))] += 1
     held = np.array([role is not None for role in wiring.roles], bool)
     fan_out = np.zeros(wiring.count, np.int64)
     for layer in layers:
         for feeder in layer.feeders:
             readers = feeder.need.fan_out()
-            for row in feeder.wires:
+            for row in unit_of(feeder.wires):
                 np.add.at(fan_out, row[row >= 0], np.broadcast_to(readers, row.shape)[row >= 0])
     return Units(leaving, ~held[wiring.owner], fan_out)

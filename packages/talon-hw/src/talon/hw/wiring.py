@@ -1,8 +1,10 @@
 """Who is connected with whom: every value that travels is traced back to the units that send it.
 
 A unit is what a core holds: a neuron, a sum, or a pooled value. Units are numbered through the whole graph. The wires
-of a value are an array `(alternatives, *shape)` of unit numbers: the units whose values are summed there, -1 for none.
-Structure (Concat, Flatten, ChannelSplit ...) is traced by letting the primitives' own `step` move the numbers.
+of a value are an array `(alternatives, *shape)`: the units whose values are summed there, -1 for none. Each is the
+number of a unit, and in its upper bits how many steps late and how often its value is taken: `unit_of`, `delay_of`,
+`times_of`. Structure (Concat, Flatten, ChannelSplit ...) is traced by letting the primitives' own `step` move the
+numbers.
 """
 
 from __future__ import annotations
@@ -24,27 +26,58 @@ from talon.ir.order import Link
 Wires = np.ndarray
 PASSIVE = ("wire", "fold")
 """The roles that hold nothing and only pass on who sends."""
+LATE, TIMES = 34, 48
+"""From these bits on stand how late a value is, and how often it is taken beyond the first time."""
+MOST = (1 << 14) - 1
+"""Of both; what is more stays there, and is refused where it would be run."""
+
+
+def unit_of(wires: Wires) -> np.ndarray:
+    """The numbers of the units alone; -1 stays."""
+    return np.where(wires < 0, wires, wires & ((1 << LATE) - 1))
+
+
+def delay_of(wires: Wires) -> np.ndarray:
+    """How many steps late each value is; 0 where there is none."""
+    return np.where(wires < 0, 0, (wires >> LATE) & MOST)
+
+
+def times_of(wires: Wires) -> np.ndarray:
+    """How often each value is taken; 0 where there is none."""
+    return np.where(wires < 0, 0, (wires >> TIMES) + 1)
+
+
+def delayed(wires: Wires, steps: int) -> Wires:
+    """The same values, so many steps later."""
+    if not steps:
+        return wires
+    more = np.minimum(delay_of(wires) + steps, MOST) - delay_of(wires)
+    return np.where(wires < 0, wires, wires + (more << LATE))
 
 
 class Wiring:
     """A flat graph with its shapes, its units and the wires of every value.
 
-    `roles`: by node number; None for what stays outside the chip, Inputs and what no core can hold. `units`: by node
-    number, the numbers of its units in the shape of its output. `wires`: by node number and output port. `owner`: by
-    unit, its node number. `folded`: nodes into whose weights a batch norm goes.
+    `roles`: by node number; None for what stays outside the chip: Inputs, what no core can hold, and the host's, which
+    are `hosted`. `incoming`: the links into a node, `delays` how late each delivers. `units`: by node number, the
+    numbers of its units in the shape of its output. `wires`: by node number and output port. `owner`: by unit, its
+    node number. `folded`: nodes into whose weights a batch norm goes.
     """
 
-    def __init__(self, graph: Graph, inferred: Inferred, pooling: bool) -> None:
+    def __init__(self, graph: Graph, inferred: Inferred, pooling: bool, host: frozenset[str] = frozenset()) -> None:
         self.graph = graph
         self.paths = list(graph.provenance.values())
+        self.hosted = frozenset(number for number, name in enumerate(graph.nodes) if name in host)
         self.nodes: list[Any] = list(graph.nodes.values())
-        self.roles = [role_of(node, pooling) for node in self.nodes]
+        self.roles = [None if name in host else role_of(node, pooling) for name, node in graph.nodes.items()]
         self.inputs = [[s for s in known if s is not None] for known in inferred.inputs]
         self.outputs = [[s for s in known if s is not None] for known in inferred.outputs]
         self.incoming: list[list[Link]] = [[] for _ in self.nodes]
         self.outgoing: list[list[Link]] = [[] for _ in self.nodes]
-        for link in graph.links:
+        self.delays: list[list[int]] = [[] for _ in self.nodes]
+        for link, delay in zip(graph.links, graph.delays(), strict=True):
             self.incoming[link.dst].append(link)
+            self.delays[link.dst].append(delay)
             self.outgoing[link.src].append(link)
         self.units: dict[int, np.ndarray] = {}
         self.wires: dict[tuple[int, int], Wires] = {}
@@ -74,7 +107,11 @@ class Wiring:
         """The wires into a node, one for each argument of its `step`: edges into one port are summed."""
         each: list[Wires] = []
         for place, port in enumerate(self.nodes[number].ports().inputs):
-            found = [self.wires[k.src, k.src_port] for k in self.incoming[number] if k.dst_port == place]
+            found = [
+                delayed(self.wires[link.src, link.src_port], late)
+                for link, late in zip(self.incoming[number], self.delays[number], strict=True)
+                if link.dst_port == place
+            ]
             each += found if port.ordered else [summed(found)] if found else []
         return each
 
@@ -88,13 +125,18 @@ def role_of(node: Any, pooling: bool) -> Role | None:
 
 
 def summed(values: list[Wires]) -> Wires:
-    """The wires of a sum: all alternatives, equal ones once (so a unit read at several delays counts once)."""
+    """The wires of a sum: all alternatives, and equal ones once, taken so many times."""
     if len(values) == 1:
         return values[0]
     rows: dict[bytes, np.ndarray] = {}
     for value in values:
         for row in value:
-            rows.setdefault(row.tobytes(), row)
+            key = np.where(row < 0, row, row & ((1 << TIMES) - 1)).tobytes()
+            if key in rows:
+                known = rows[key]
+                more = np.minimum(times_of(known) + times_of(row), MOST + 1) - times_of(known)
+                row = np.where(known < 0, known, known + (more << TIMES))
+            rows[key] = row
     return np.stack(list(rows.values()))
 
 
@@ -104,8 +146,8 @@ def padded(values: list[Wires]) -> list[Wires]:
     return [np.concatenate([v, np.full((most - len(v), *v.shape[1:]), -1, v.dtype)]) for v in values]
 
 
-def trace(graph: Graph, pooling: bool = False) -> Wiring:
-    """The wiring of a flat graph. `pooling`: whether the target's links pool.
+def trace(graph: Graph, pooling: bool = False, host: frozenset[str] = frozenset()) -> Wiring:
+    """The wiring of a flat graph. `pooling`: whether the target's links pool; `host`: nodes that stay outside the chip.
 
     Raises `TalonGraphError` where edges are missing or shapes do not meet (T1xx)."""
     inferred = infer_shapes(graph)
@@ -114,13 +156,13 @@ def trace(graph: Graph, pooling: bool = False) -> Wiring:
         where = graph.provenance.get(problem.node or "", problem.node)
         error.diagnostic = replace(problem, node=where)
         raise error
-    wiring = Wiring(graph, inferred, pooling)
+    wiring = Wiring(graph, inferred, pooling, host)
     for number in passive_order(wiring):
         arguments = padded(wiring.arriving(number))
         node = wiring.nodes[number]
         if wiring.roles[number] == "fold":
             result = arguments[0]
-            wiring.folded.update(wiring.owner[result[result >= 0]].tolist())
+            wiring.folded.update(wiring.owner[unit_of(result[result >= 0])].tolist())
         elif (pooled := FAMILIES[type(node).__name__].pooled) is not None:
             result = pooled(node, arguments[0])
         else:

@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
-from talon.hw.integers.arithmetic import Arithmetic, Register, decayed, overflowed, shifted
+from talon.hw.integers.arithmetic import Arithmetic, Decay, Register, decayed, overflowed, shifted
 from talon.hw.integers.pieces import Cell, Piece, Weights
 from talon.ir import exact
 from talon.ir.primitives.convolution import Convolution
+
+
+class Firing(Protocol):
+    """When neurons fire and what that does to them, as their node says it."""
+
+    @property
+    def reset(self) -> str: ...
+    @property
+    def comparator(self) -> str: ...
+    def is_late(self) -> bool: ...
+
+
+class Neurons(Protocol):
+    """What the rule of a step reads of neurons: a whole node's, or those of one core."""
+
+    @property
+    def node(self) -> Firing: ...
+    @property
+    def threshold(self) -> np.ndarray: ...
+    @property
+    def reset(self) -> np.ndarray: ...
+    @property
+    def factor(self) -> np.ndarray: ...
+    @property
+    def decay(self) -> Decay | None: ...
+    @property
+    def shift(self) -> int: ...
+    @property
+    def input_bits(self) -> int: ...
 
 
 def computed(
@@ -56,7 +87,7 @@ def saturated_sums(piece: Weights, t: int, x: np.ndarray, register: Register) ->
     return total
 
 
-def tested(piece: Cell, t: int, v: np.ndarray, x: np.ndarray, numeric: Arithmetic) -> np.ndarray:
+def tested(piece: Neurons, t: int, v: np.ndarray, x: np.ndarray, numeric: Arithmetic) -> np.ndarray:
     """The membrane that the spike test of a step finds, from that before the step and the sum that enters."""
     node, membranes = piece.node, numeric.membranes
     x = overflowed(x, Register(piece.input_bits, numeric.accumulators.overflow))
@@ -74,7 +105,7 @@ def tested(piece: Cell, t: int, v: np.ndarray, x: np.ndarray, numeric: Arithmeti
     return v
 
 
-def cell(piece: Cell, t: int, state: dict[str, np.ndarray], x: np.ndarray, numeric: Arithmetic) -> np.ndarray:
+def cell(piece: Neurons, t: int, state: dict[str, np.ndarray], x: np.ndarray, numeric: Arithmetic) -> np.ndarray:
     """One step of a neuron: as its float step, in integers."""
     node, membranes, late = piece.node, numeric.membranes, piece.node.is_late()
     v = tested(piece, t, state["v"].astype(np.int64), x, numeric)
@@ -87,5 +118,5 @@ def cell(piece: Cell, t: int, state: dict[str, np.ndarray], x: np.ndarray, numer
     return spikes.astype(np.int64)
 
 
-def fires(v: np.ndarray, piece: Cell) -> np.ndarray:
+def fires(v: np.ndarray, piece: Neurons) -> np.ndarray:
     return np.asarray(v >= piece.threshold if piece.node.comparator == "ge" else v > piece.threshold)

@@ -76,7 +76,9 @@ class Placement:
         taken = np.flatnonzero(self.holder >= 0)
         who = self.holder[taken]
         # The two fields each take the other core for still where it was.
-        change[taken] += self.field[who, here] - self.field[who, taken] + 2 * self.both[i, who] * self.distances[here, taken]
+        change[taken] += (
+            self.field[who, here] - self.field[who, taken] + 2 * self.both[i, who] * self.distances[here, taken]
+        )
         return change
 
     def swap(self, i: int, there: int) -> None:

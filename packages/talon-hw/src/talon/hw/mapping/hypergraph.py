@@ -35,9 +35,9 @@ class Hypergraph:
             raise ValueError("sources, weights and units: expected one for every net, and one more offset")
         if self.offsets[0] != 0 or self.offsets[-1] != len(self.pins) or (np.diff(self.offsets) < 0).any():
             raise ValueError("offsets: expected to rise from 0 to the number of pins")
-        if nets and not (-1 <= self.sources.min() and self.sources.max() < vertices):
+        if nets and not (self.sources.min() >= -1 and self.sources.max() < vertices):
             raise ValueError(f"sources: expected vertices below {vertices}, or -1")
-        if len(self.pins) and not (0 <= self.pins.min() and self.pins.max() < vertices):
+        if len(self.pins) and not (self.pins.min() >= 0 and self.pins.max() < vertices):
             raise ValueError(f"pins: expected vertices below {vertices}")
         if (self.resources < 0).any() or (self.weights < 0).any() or (self.units < 0).any():
             raise ValueError("resources, weights and units: expected none below 0")

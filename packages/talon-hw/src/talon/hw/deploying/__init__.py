@@ -1,0 +1,1 @@
+"""From a quantised graph to the programs of cores, which run alone: `deploy`, `Build`, the `.talonhw` artifact."""

@@ -1,0 +1,211 @@
+"""A build: a network on the cores of a target, which runs by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from talon.engine.inputs import batches, cast
+from talon.engine.running import run as run_graph
+from talon.engine.state import State
+from talon.hw.deploying.programs import Chip
+from talon.hw.deploying.result import BuildResult
+from talon.hw.deploying.running import Running
+from talon.hw.report import CoreUse
+from talon.ir.errors import TalonRunError, suggest
+from talon.ir.graph import Graph
+from talon.ir.primitives.boundary import Input
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+FLOAT32 = np.dtype(np.float32)
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One sample whose answer is known: the encoded values of every Input, `(T, *shape)`, and those of every readout
+    that leaves the chip."""
+
+    inputs: Mapping[str, np.ndarray]
+    readouts: tuple[np.ndarray, ...]
+
+    @property
+    def steps(self) -> int:
+        return next((len(array) for array in self.inputs.values()), 0)
+
+
+@dataclass(frozen=True, repr=False)
+class Build:
+    """Programs of cores, and what was known when they were made. Made by `hw.deploy` and `hw.load`.
+
+    `target`: its id and hash; `graph`: fingerprint of the quantised graph; `calibration`: hash of the input that set
+    its scales; `host`: what the host computes after the chip; `ledger`: the rewrites, a line each; `uses`: of every
+    core; `golden`: a sample to test a chip with; `versions`: of what made it; `seed`: of the mapping.
+    """
+
+    chip: Chip
+    target: str
+    target_hash: str
+    graph: str
+    calibration: str | None
+    seed: int
+    host: Graph | None = None
+    golden: Golden | None = None
+    ledger: tuple[Mapping[str, Any], ...] = ()
+    uses: tuple[CoreUse, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def inputs(self) -> Graph:
+        """The Inputs alone, to check arrays with."""
+        return Graph({name: Input(port.shape) for name, port in self.chip.inputs.items()}, [])
+
+    @property
+    def cores(self) -> int:
+        return len(self.chip.axons)
+
+    def run(
+        self,
+        inputs: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        repeat: int | None = None,
+        record: str | Iterable[str] = (),
+        progress: Callable[[int, int], None] | None = None,
+    ) -> BuildResult:
+        """Run the cores, packet by packet, over inputs `(T, B, *shape)` as `talon.engine.run` takes them, or with
+        `repeat=T` `(B, *shape)`. The same bits as `engine="integer"` of the graph.
+
+        `record`: keys or patterns `path.quantity`, of `v`, `out` and `spikes`. Raises `TalonRunError` (T401, T402,
+        T404, T406), and T507 where a number traps.
+        """
+        arrays, steps, batch = batches(self.inputs, inputs, repeat)
+        arrays = {name: cast(name, array, FLOAT32) for name, array in arrays.items()}
+        recorder = Recorder(self.chip, record, steps, batch)
+        running = Running(self.chip, steps, batch)
+        told = {r.name: np.empty((steps, batch, *r.shape), FLOAT32) for r in self.chip.readouts}
+        for t in range(steps):
+            values = running.step(
+                t, {name: port.encoding.encode(arrays[name][t]) for name, port in self.chip.inputs.items()}
+            )
+            for r in self.chip.readouts:
+                told[r.name][t] = running.read(r) * r.unit.astype(np.float64)
+            recorder.take(t, running, values)
+            if progress is not None:
+                progress(t + 1, steps)
+        outputs = {r.name: told[r.name] for r in self.chip.readouts if not r.to_host}
+        if self.host is not None:
+            given = {r.name: told[r.name] for r in self.chip.readouts if r.to_host}
+            outputs |= run_graph(self.host, given, engine="reference").outputs
+        return BuildResult(
+            outputs, recorder.records, state_of(self.chip, running, steps, batch), running.work, self.chip
+        )
+
+    def answers(self, coded: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+        """What every readout gives, in integers, for encoded inputs `(T, B, *shape)`."""
+        steps, batch = next(iter(coded.values())).shape[:2]
+        running = Running(self.chip, steps, batch)
+        found = [np.empty((steps, batch, *readout.shape), np.int64) for readout in self.chip.readouts]
+        for t in range(steps):
+            running.step(t, {name: array[t] for name, array in coded.items()})
+            for array, readout in zip(found, self.chip.readouts, strict=True):
+                array[t] = running.read(readout)
+        return tuple(found)
+
+    def verify(self) -> bool:
+        """Whether the golden sample gives the answer that it gave when the build was made. Raises `TalonRunError`
+        (T401) where the build has none."""
+        if self.golden is None:
+            raise TalonRunError(
+                "T401",
+                "the build has no golden sample",
+                expected="a build that was made with a calibration",
+                found="none",
+                help="deploy with calibration=x",
+            )
+        found = self.answers({name: array[:, None] for name, array in self.golden.inputs.items()})
+        return all(np.array_equal(a[:, 0], b) for a, b in zip(found, self.golden.readouts, strict=True))
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the artifact, a `.talonhw` file: the same build gives the same bytes. Raises `TalonFileError`."""
+        from talon.hw.artifact.writing import write
+
+        write(self, path, overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        neurons = sum(self.chip.neurons)
+        return f"<Build for {self.target}: {self.cores} cores, {neurons:,} neurons, {len(self.chip.tiles)} tiles>"
+
+
+def state_of(chip: Chip, running: Running, steps: int, batch: int) -> State:
+    """Membranes by node, in the node's own order."""
+    nodes: dict[str, dict[str, np.ndarray]] = {}
+    for layer in chip.layers:
+        if layer.neuron is not None:
+            nodes.setdefault(layer.neuron, {"v": np.zeros((batch, *layer.neurons), np.int64)})
+    for number, tile in enumerate(chip.tiles):
+        layer = chip.layers[tile.layer]
+        if layer.neuron is not None and tile.cells is not None:
+            flat = nodes[layer.neuron]["v"].reshape(batch, -1)
+            flat[:, tile.cells.seats.ravel()] = running.v[number]["v"].reshape(batch, -1)
+    return State(steps, nodes)
+
+
+class Recorder:
+    """What is asked for of every neuron, step by step, in the numbers that the integers stand for."""
+
+    def __init__(self, chip: Chip, record: str | Iterable[str], steps: int, batch: int) -> None:
+        self.chip = chip
+        wanted = (record,) if isinstance(record, str) else tuple(record)
+        self.tiles: dict[str, list[int]] = {}
+        shapes: dict[str, tuple[int, ...]] = {}
+        for number, tile in enumerate(chip.tiles):
+            layer = chip.layers[tile.layer]
+            for quantity in QUANTITIES if layer.neuron is not None else ():
+                key = f"{layer.neuron}.{quantity}"
+                self.tiles.setdefault(key, []).append(number)
+                shapes[key] = layer.neurons
+        keys = chosen(wanted, list(self.tiles))
+        self.records = {key: np.zeros((steps, batch, *shapes[key]), FLOAT32) for key in keys}
+
+    def take(self, t: int, running: Running, values: np.ndarray) -> None:
+        for key, array in self.records.items():
+            flat = array[t].reshape(len(array[t]), -1)
+            for number in self.tiles[key]:
+                tile = self.chip.tiles[number]
+                assert tile.cells is not None
+                seats = tile.cells.seats.ravel()
+                if key.endswith(".v"):
+                    layer = self.chip.layers[tile.layer]
+                    unit = np.broadcast_to(layer.unit, layer.neurons).reshape(-1)[seats].astype(np.float64)
+                    flat[:, seats] = running.v[number]["v"].reshape(len(flat), -1) * unit
+                else:
+                    flat[:, seats] = values[:, tile.first : tile.first + tile.size]
+
+
+QUANTITIES = ("v", "out", "spikes")
+"""What is told of neurons. Sums that leave the chip are told as outputs."""
+
+
+def chosen(wanted: tuple[str, ...], available: list[str]) -> list[str]:
+    """The keys that patterns ask for. Raises `TalonRunError` (T404)."""
+    from fnmatch import fnmatchcase
+
+    found: dict[str, None] = {}
+    for pattern in wanted:
+        matched = [key for key in available if key == pattern or fnmatchcase(key, pattern)]
+        if not matched:
+            raise TalonRunError(
+                "T404",
+                f"nothing called {pattern!r} can be recorded",
+                expected=", ".join(available[:8]) + (", ..." if len(available) > 8 else ""),
+                found=repr(pattern),
+                help=suggest(pattern, available, "use 'node.quantity', or a pattern such as '*.spikes'"),
+            )
+        found |= dict.fromkeys(matched)
+    return list(found)

@@ -1,0 +1,148 @@
+"""`deploy`: a quantised graph onto the cores of a target."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from talon.engine.running import run
+from talon.engine.task import make_task
+from talon.hw.catalogue import target as find_target
+from talon.hw.deploying.build import Build
+from talon.hw.deploying.compiling import Compiler
+from talon.hw.deploying.golden import golden_of
+from talon.hw.deploying.hosted import divided, on_host
+from talon.hw.deploying.spreading import spread
+from talon.hw.description import Target
+from talon.hw.fit import report_of
+from talon.hw.integers.plan import Plan
+from talon.hw.integers.record import QuantRecord
+from talon.hw.integers.wiring import IntegerWiring
+from talon.hw.placed import Placed, place
+from talon.hw.quantising.lines import quantization_ledger
+from talon.hw.quantising.widths import arithmetic
+from talon.ir.errors import TalonTargetError, TalonTypeError
+from talon.ir.graph import Graph
+
+SAMPLES = 16
+"""Of the calibration, from which rates are counted."""
+
+
+def deploy(
+    graph: Graph,
+    target: Target | str | os.PathLike[str] = "generic-mesh",
+    *,
+    calibration: Any = None,
+    repeat: int | None = None,
+    seed: int = 0,
+) -> Build:
+    """Put a quantised graph on the cores of a target: cut it into tiles, spread them over cores, route their spikes.
+
+    `calibration`: a representative input as `run` takes it, with `repeat` as there: its spikes say which neurons to
+    keep together, and its first sample becomes the golden one of the build. Without it every neuron counts alike.
+    `seed`: of the mapping; the same seed gives the same build.
+
+    Nodes that no core computes, and everything behind them, run on the host. Raises `TalonRunError` (T508) for a graph
+    without integers, and `TalonTargetError` for what does not fit (T503, T504), with the worst first, or was quantised
+    for another arithmetic (T506).
+    """
+    if not isinstance(graph, Graph):
+        raise TalonTypeError("T206", "deploy takes a graph", expected="ir.Graph", found=type(graph).__name__)
+    target = find_target(target)
+    record = QuantRecord.of(graph)
+    own = arithmetic(target)
+    if record.arithmetic != own:
+        raise TalonTargetError(
+            "T506",
+            "the graph was quantised for another arithmetic",
+            expected=f"that of {target.id}",
+            found=f"that of {record.origin.get('target', 'another target')}",
+            help=f"quantise it for this one: hw.quantize(graph, {target.id!r}, calibration=x)",
+        )
+    flat = graph.flatten()
+    wired = planned(flat)
+    assert wired.plan is not None
+    placed = place(flat, target, on_host(wired))
+    report_of(placed).raise_errors()
+    refuse_wide_values(placed, wired.plan)
+    found = spread(placed, rates(flat, placed, wired.plan, calibration, repeat), seed)
+    host, crossings = divided(flat, wired)
+    chip = Compiler(found.placed, wired, found.positions, crossings).chip()
+    build = Build(
+        chip,
+        target.id,
+        target.hash,
+        graph.fingerprint(),
+        record.origin.get("calibration"),
+        seed,
+        host,
+        None,
+        quantization_ledger(graph),
+        report_of(found.placed).cores,
+        versions(),
+    )
+    return build if calibration is None else golden_of(build, calibration, repeat)
+
+
+def planned(flat: Graph) -> IntegerWiring:
+    """A quantised graph read for integers. Raises `TalonRunError` (T508) for any other, and what `run` raises."""
+    zeros = {name: np.zeros((1, 1, *(node.shape or ())), np.float32) for name, node in flat.inputs.items()}
+    return IntegerWiring(make_task(flat, zeros))
+
+
+def versions() -> Mapping[str, str]:
+    """What makes builds, by distribution."""
+    return {name: importlib.metadata.version(name) for name in ("talon-core", "talon-hw")}
+
+
+def rates(flat: Graph, placed: Placed, plan: Plan, calibration: Any, repeat: int | None) -> np.ndarray:
+    """How many packets a run sends, by unit; without a calibration 1 for each."""
+    if calibration is None:
+        return np.ones(placed.wiring.count, np.float64)
+    wiring = placed.wiring
+    few = first_samples(calibration, 0 if repeat is not None else 1, SAMPLES)
+    result = run(flat, few, repeat=repeat, engine="integer", record="*.spikes")
+    # What gives values sends them at every step.
+    found = np.full(wiring.count, float(max((len(a) for a in result.records.values()), default=1)))
+    for number, units in wiring.units.items():
+        spikes = result.records.get(f"{wiring.path(number)}.spikes")
+        if spikes is not None:
+            found[units] = spikes.sum(axis=(0, 1))
+    given = few if isinstance(few, Mapping) else {next(iter(flat.inputs)): few}
+    for number, node in enumerate(wiring.nodes):
+        if type(node).__name__ == "Input":
+            x = np.asarray(given[wiring.path(number)])
+            coded = plan.encodings[number].encode(x)
+            active = np.count_nonzero(coded, axis=(0, 1) if repeat is None else 0)
+            found[wiring.wires[number, 0][0]] = active * (1 if repeat is None else repeat)
+    return found
+
+
+def first_samples(inputs: Any, axis: int, count: int) -> Any:
+    """The first samples of an input, of every array where there are several."""
+    if isinstance(inputs, Mapping):
+        return {name: first_samples(value, axis, count) for name, value in inputs.items()}
+    array = np.asarray(inputs)
+    return array[:count] if axis == 0 else array[:, :count]
+
+
+def refuse_wide_values(placed: Placed, plan: Plan) -> None:
+    """Raise `TalonTargetError` (T503) for values, which are no spikes, that links are too narrow for."""
+    payload = placed.target.numeric["payload"]
+    for number, name in enumerate(placed.names):
+        if placed.sends_values(number) and payload["bits"].value is not None:
+            value = plan.values[placed.layers[number].members[-1], 0]
+            need = int(value.bound).bit_length() + 1
+            if need > payload["bits"].value:
+                raise TalonTargetError(
+                    "T503",
+                    f"{name!r} sends sums that are wider than what links carry",
+                    node=placed.paths(number)[0],
+                    expected=f"at most {payload['bits'].value} bits (payload, {placed.target.id})",
+                    found=f"{need} bits needed, so that no sum is cut",
+                    help="put neurons behind it, on the same core, or use a target whose links carry more",
+                )

@@ -1,0 +1,88 @@
+"""What a run of a build gives back, and what its cores did, by core, by layer and by node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from talon.engine.counts import Counts
+from talon.engine.state import State
+from talon.hw.deploying.operations import Local, region
+from talon.hw.deploying.programs import Chip
+from talon.hw.deploying.running import Work
+
+
+@dataclass(frozen=True, repr=False)
+class BuildResult:
+    """`outputs`: `(T, B, *shape)` by Output name; `records` of what was asked for, by `path.quantity`; `state`:
+    membranes after the last step, in integers; `work`: what each core and tile did."""
+
+    outputs: Mapping[str, np.ndarray]
+    records: Mapping[str, np.ndarray]
+    state: State
+    work: Work
+    chip: Chip = field(repr=False)
+
+    @cached_property
+    def counts(self) -> Counts:
+        """By node, as engines count: sums over the tiles of its layer."""
+        return node_counts(self.chip, self.work)
+
+    @property
+    def spikes(self) -> dict[str, np.ndarray]:
+        """The recorded spikes by node path."""
+        return {key[: -len(".spikes")]: value for key, value in self.records.items() if key.endswith(".spikes")}
+
+    @property
+    def packets(self) -> int:
+        """Spikes that crossed from core to core: those of each neuron times the other cores that hear it."""
+        return int(self.work.packets.sum())
+
+    def by_core(self, quantity: str) -> np.ndarray:
+        """ "synops", "updates" or "spikes" of every core, `(cores, T, B)`."""
+        found: np.ndarray = getattr(self.work, quantity)
+        by_tile = found.sum(axis=1) if found.ndim == 4 else found
+        return added(by_tile, [tile.core for tile in self.chip.tiles], len(self.chip.axons))
+
+    def by_layer(self, quantity: str) -> np.ndarray:
+        """The same of every layer, `(layers, T, B)`."""
+        found: np.ndarray = getattr(self.work, quantity)
+        by_tile = found.sum(axis=1) if found.ndim == 4 else found
+        return added(by_tile, [tile.layer for tile in self.chip.tiles], len(self.chip.layers))
+
+    def __repr__(self) -> str:
+        lines = [f"BuildResult after step {self.state.step}, {self.packets:,} packets between cores"]
+        lines += [f"  output {name}: {a.dtype}{list(a.shape)}" for name, a in list(self.outputs.items())[:6]]
+        return "\n".join([*lines, f"  {self.counts!r}"])
+
+
+def added(values: np.ndarray, group: list[int], count: int) -> np.ndarray:
+    """Rows added up by their group."""
+    found = np.zeros((count, *values.shape[1:]), np.int64)
+    np.add.at(found, np.asarray(group, np.int64), values)
+    return found
+
+
+def node_counts(chip: Chip, work: Work) -> Counts:
+    """As `talon.engine.counts`, from what the tiles did."""
+    leaves: dict[str, dict[str, np.ndarray]] = {}
+    for number, tile in enumerate(chip.tiles):
+        layer = chip.layers[tile.layer]
+        for place, (source, part) in enumerate(zip(layer.sources, tile.parts, strict=True)):
+            if part.weight is None:
+                continue
+            every = np.ones((1, *region(source.windows, tile.box)), bool)
+            macs = int(Local(source, part, tile.box).pairs(every)[0])
+            synops, binary = work.synops[number, place], work.binary[number, place]
+            own = leaves.setdefault(source.node, {})
+            own["macs"] = own.get("macs", 0) + np.full_like(synops, macs)
+            own["synops"] = own.get("synops", 0) + synops
+            own["binary_input"] = own.get("binary_input", True) & binary
+        if layer.neuron is not None:
+            own = leaves.setdefault(layer.neuron, {})
+            for quantity, found in (("updates", work.updates[number]), ("spikes", work.spikes[number])):
+                own[quantity] = own.get(quantity, 0) + found
+    return Counts(leaves)

@@ -1,0 +1,124 @@
+"""Tiles spread over cores so that few packets cross, and cores over the network so that they do not go far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from talon.hw.description import Core, Target
+from talon.hw.mapping.hypergraph import Hypergraph, Limits, deliveries, traffic
+from talon.hw.mapping.partition import NothingFits, partition
+from talon.hw.mapping.placing import place
+from talon.hw.mapping.topology import Mesh
+from talon.hw.packing import gathered, tile_edges
+from talon.hw.placed import Placed
+from talon.hw.tiles import Tile
+
+OTHER_LIMITS = ("layers", "inputs", "outputs", "reach", "destinations")
+"""What only first fit heeds: where a core limits one of these, its packing stays."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """`placed` with its cores in their order, `positions` (cores, axes) of them on the network, and `crossing`: packets
+    between cores that the rates let expect, `in_order` those of first fit."""
+
+    placed: Placed
+    positions: np.ndarray
+    crossing: float
+    in_order: float
+
+
+def spread(placed: Placed, rates: np.ndarray, seed: int) -> Spread:
+    """`rates`: packets that a run sends by unit."""
+    tiles = placed.tiles
+    h = hypergraph(tiles, rates)
+    first = np.empty(len(tiles), np.int64)
+    for number, packed in enumerate(placed.packed):
+        first[list(packed.tiles)] = number
+    core = first
+    limits = limits_of(placed.target)
+    if limits is not None and len(tiles):
+        try:
+            found = partition(h, limits, placed.target.core_count, seed)
+        except NothingFits:
+            found = first
+        if deliveries(h, found) < deliveries(h, first) and len(np.unique(found)) <= most(placed):
+            core = found
+    better = with_cores(placed, core)
+    if over(better):
+        core, better = first, placed
+    return Spread(better, positions(placed.target, h, core, seed), deliveries(h, core), deliveries(h, first))
+
+
+def most(placed: Placed) -> float:
+    count = placed.target.core_count
+    return float("inf") if count is None else count
+
+
+def with_cores(placed: Placed, core: np.ndarray) -> Placed:
+    """The same tiles on other cores."""
+    edges = tile_edges(placed.tiles, placed.units)
+    groups: list[list[int]] = [[] for _ in range(int(core.max(initial=-1)) + 1)]
+    for number, where in enumerate(core.tolist()):
+        groups[where].append(number)
+    return replace(placed, packed=[gathered(placed.tiles, group, edges) for group in groups])
+
+
+def over(placed: Placed) -> bool:
+    """Whether a core has more out-edges than it may: those to Outputs the partition does not know."""
+    limits = [placed.target.cores[packed.kind].out_edges.value for packed in placed.packed]
+    return any(limit is not None and edges > limit for limit, edges in zip(limits, placed.out_edges, strict=True))
+
+
+def hypergraph(tiles: list[Tile], rates: np.ndarray) -> Hypergraph:
+    """Tiles as vertices, and a net for units that the same tiles hear and the same one sends."""
+    sender = np.full(len(rates), -1, np.int64)
+    for number, tile in enumerate(tiles):
+        sender[tile.sends] = number
+    unit = np.concatenate([*(tile.inputs for tile in tiles), np.zeros(0, np.int64)])
+    hearing = np.repeat(np.arange(len(tiles)), [len(tile.inputs) for tile in tiles])
+    order = np.lexsort((hearing, unit))
+    unit, hearing = unit[order], hearing[order]
+    units, starts = np.unique(unit, return_index=True)
+    ends = np.append(starts[1:], len(unit))
+    nets: dict[tuple[int, bytes], list[int]] = {}
+    for one, start, end in zip(units.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        nets.setdefault((int(sender[one]), hearing[start:end].tobytes()), []).append(one)
+    pins = [np.frombuffer(key, np.int64) for _, key in nets]
+    resources = np.array([[tile.neurons, *(0 if w is None else w for w in tile.words)] for tile in tiles], np.int64)
+    return Hypergraph(
+        resources.reshape(len(tiles), -1),
+        np.array([source for source, _ in nets], np.int64),
+        np.cumsum([0, *map(len, pins)]),
+        np.concatenate([*pins, np.zeros(0, np.int64)]),
+        np.array([rates[own].sum() for own in nets.values()], np.float64),
+        np.array([len(own) for own in nets.values()], np.int64),
+    )
+
+
+def limits_of(target: Target) -> Limits | None:
+    """The limits of a core as the partition knows them; None where there are others, or several kinds of cores."""
+    core: Core = target.cores[0]
+    if len(target.cores) > 1 or any(getattr(core, name).value is not None for name in OTHER_LIMITS):
+        return None
+    each = (core.neurons.value, *(memory.words.value for memory in core.memory))
+    return Limits(tuple(-1 if n is None else n for n in each), core.in_axons.value, core.out_edges.value)
+
+
+def mesh_of(target: Target) -> Mesh | None:
+    """The network of a target, where it is a mesh or torus of known size."""
+    dims = target.noc["dims"].value
+    if target.noc["kind"] not in ("mesh", "torus") or not dims or len(dims) != 2:
+        return None
+    return Mesh(int(dims[0]), int(dims[1]), target.noc["kind"] == "torus")
+
+
+def positions(target: Target, h: Hypergraph, core: np.ndarray, seed: int) -> np.ndarray:
+    """Row and column of every core on the network; their numbers where nothing says how they are connected."""
+    mesh, count = mesh_of(target), int(core.max(initial=-1)) + 1
+    if mesh is None or len(mesh.positions) < count:
+        return np.arange(count)[:, None]
+    where = place(traffic(h, core, count), mesh.positions, seed, mesh.distances())
+    return np.asarray(mesh.positions[where])
