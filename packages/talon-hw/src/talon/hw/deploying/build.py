@@ -16,6 +16,7 @@ from talon.engine.state import State
 from talon.hw.deploying.programs import Chip
 from talon.hw.deploying.result import BuildResult
 from talon.hw.deploying.running import Running
+from talon.hw.description import Target
 from talon.hw.report import CoreUse
 from talon.ir.errors import TalonRunError, suggest
 from talon.ir.graph import Graph
@@ -44,14 +45,13 @@ class Golden:
 class Build:
     """Programs of cores, and what was known when they were made. Made by `hw.deploy` and `hw.load`.
 
-    `target`: its id and hash; `graph`: fingerprint of the quantised graph; `calibration`: hash of the input that set
+    `target`: as it was then; `graph`: fingerprint of the quantised graph; `calibration`: hash of the input that set
     its scales; `host`: what the host computes after the chip; `ledger`: the rewrites, a line each; `uses`: of every
     core; `golden`: a sample to test a chip with; `versions`: of what made it; `seed`: of the mapping.
     """
 
     chip: Chip
-    target: str
-    target_hash: str
+    target: Target
     graph: str
     calibration: str | None
     seed: int
@@ -139,7 +139,7 @@ class Build:
 
     def __repr__(self) -> str:
         neurons = sum(self.chip.neurons)
-        return f"<Build for {self.target}: {self.cores} cores, {neurons:,} neurons, {len(self.chip.tiles)} tiles>"
+        return f"<Build for {self.target.id}: {self.cores} cores, {neurons:,} neurons, {len(self.chip.tiles)} tiles>"
 
 
 def state_of(chip: Chip, running: Running, steps: int, batch: int) -> State:

@@ -74,8 +74,7 @@ def deploy(
     chip = Compiler(found.placed, wired, found.positions, crossings).chip()
     build = Build(
         chip,
-        target.id,
-        target.hash,
+        target,
         graph.fingerprint(),
         record.origin.get("calibration"),
         seed,

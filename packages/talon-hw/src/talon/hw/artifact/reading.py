@@ -1,0 +1,399 @@
+"""An artifact as a build. The file may be a stranger's: sizes and checksums first, and nothing it says is believed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from talon.hw.artifact.checking import check_chip
+from talon.hw.artifact.refusal import damaged
+from talon.hw.artifact.rows import COLUMNS, POOLS, Reader
+from talon.hw.artifact.words import Words
+from talon.hw.artifact.writing import FORMAT, VERSION, text
+from talon.hw.deploying.build import Build, Golden
+from talon.hw.deploying.programs import (
+    Cells,
+    Chip,
+    Gather,
+    Part,
+    Population,
+    Port,
+    Readout,
+    Routes,
+    Rule,
+    Source,
+    Tile,
+)
+from talon.hw.description import Target
+from talon.hw.description import build as build_target
+from talon.hw.families import Window
+from talon.hw.integers.arithmetic import Arithmetic
+from talon.hw.integers.record import Encoding
+from talon.hw.quantising.lines import inflated
+from talon.hw.report import CoreUse, Use
+from talon.ir.errors import TalonError, TalonFileError, TalonFormatError
+from talon.ir.graph import Graph
+from talon.storage.files import read as read_graph
+from talon.storage.zarr.archive import Archive
+from talon.storage.zarr.container import content
+
+NEEDED = {"manifest.json", "target.json", "ledger.z", *(f"map/{name}.npy" for name in COLUMNS)}
+KNOWN = NEEDED | {f"tensors/{name}.npy" for name in POOLS} | {"host.t1c"}
+ZIP = b"PK\3\4"
+"""How a zip archive begins that is not empty."""
+MOST_TEXT = 1 << 26
+"""Bytes of a member that is JSON."""
+OPERATIONS = ("dense", "conv", "sum", "max", "copy")
+RESETS = ("value", "subtract", "none")
+
+
+def load(path: str | os.PathLike[str]) -> Build:
+    """Read an artifact, a `.talonhw` file that `Build.save` wrote. It runs alone: `hw.load(path).run(x)`.
+
+    Raises `TalonFileError` (T301), `TalonFormatError` (T302 for what is no artifact, T303, T305, T307), and
+    `TalonMissingPluginError` (T001) where a primitive that the host runs is not installed.
+    """
+    where = os.fspath(path)
+    try:
+        members = members_at(Path(where))
+        return Loading(members).build()
+    except TalonError as error:
+        said = error.diagnostic.message.replace("the zarr store is damaged", "the artifact is damaged")
+        error.diagnostic = type(error.diagnostic)(**{**fields(error), "message": said})
+        raise error.at(file=where) from error.__cause__
+
+
+def fields(error: TalonError) -> dict[str, Any]:
+    return {name: getattr(error.diagnostic, name) for name in error.diagnostic.__dataclass_fields__}
+
+
+def members_at(path: Path) -> dict[str, bytes]:
+    """The files of the archive, each checked by its sum."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(ZIP))
+    except (OSError, ValueError) as error:
+        raise TalonFileError("T301", "the file cannot be opened", found=str(error), help="check the path") from error
+    if head != ZIP:
+        raise not_ours()
+    archive = Archive(path)
+    names = set(archive.members)
+    if "manifest.json" not in names or not names & {"map/role.npy"}:
+        raise not_ours()
+    if foreign := names - KNOWN:
+        raise damaged(f"it holds {min(foreign)[:100]!r}, which does not belong there")
+    if missing := NEEDED - names:
+        raise damaged(f"it lacks {min(missing)!r}")
+    return {name: content(archive, name, archive.size()) for name in sorted(names)}
+
+
+def not_ours() -> TalonFormatError:
+    return TalonFormatError(
+        "T302",
+        "this is no artifact of talon",
+        expected="a .talonhw file, as build.save or 'talon hw deploy' writes it",
+        help="graphs are read with talon.ir.read, and deployed with hw.deploy",
+    )
+
+
+class Loading:
+    """One artifact on its way to a build."""
+
+    def __init__(self, members: Mapping[str, bytes]) -> None:
+        self.members = members
+        self.said = Words(parsed(members["manifest.json"], "manifest.json"), "manifest.json")
+        if self.said.data.get("format") != FORMAT:
+            raise not_ours()
+        version = self.said.whole("version", 1)
+        if version > VERSION:
+            raise TalonFormatError(
+                "T307",
+                "the artifact is of a newer format",
+                expected=f"version {VERSION} or older",
+                found=str(version),
+                help="upgrade talon-hw",
+            )
+        self.rows = Reader(members, sum(map(len, members.values())))
+
+    def build(self) -> Build:
+        said = self.said
+        target = self.target()
+        chip = self.chip(target)
+        uses = self.uses(target, chip)
+        golden = self.golden(chip)
+        self.rows.finish()
+        check_chip(chip)
+        calibration = said.data.get("calibration")
+        if calibration is not None and not isinstance(calibration, str):
+            raise damaged("the manifest's calibration is no hash")
+        versions = said.part("made_by").data
+        if not all(isinstance(value, str) for value in versions.values()):
+            raise damaged("the manifest's versions are no words")
+        return Build(
+            chip,
+            target,
+            said.word("graph"),
+            calibration,
+            said.whole("seed", 0, 2**63),
+            self.host(chip),
+            golden,
+            inflated(np.frombuffer(self.members["ledger.z"], np.uint8), damaged),
+            uses,
+            versions,
+        )
+
+    def target(self) -> Target:
+        data = parsed(self.members["target.json"], "target.json")
+        own = self.said.part("target")
+        if hashlib.sha256(text(data)).hexdigest() != own.word("hash"):
+            raise damaged("target.json is not the target that the manifest names")
+        found = build_target(data, "target.json")
+        if found.id != own.word("id"):
+            raise damaged("target.json has another id than the manifest", own.word("id"), found.id)
+        return found
+
+    def chip(self, target: Target) -> Chip:
+        said, rows = self.said, self.rows
+        cores, tiles = said.whole("cores", 0), said.whole("tiles", 0)
+        positions = rows.take("positions", 2)
+        kinds, neurons = rows.take("kinds", 1), rows.take("neurons", 1)
+        if not len(positions) == len(kinds) == len(neurons) == cores:
+            raise damaged("positions, kinds and neurons are not those of the manifest's cores")
+        if cores and (kinds.min() < 0 or kinds.max() >= len(target.cores) or neurons.min() < 0):
+            raise damaged("a core is of no kind that the target has")
+        layers = tuple([self.layer(each) for each in said.parts("layers")])
+        table = rows.take("tiles", 1)
+        found = tuple(self.tiles(table.tolist(), layers, tiles, cores))
+        routes = Routes(rows.take("counts", 1), rows.take("cores", 1), rows.take("axons", 1))
+        inputs = {each.word("name"): self.port(each) for each in said.parts("inputs")}
+        if len(inputs) != len(said.parts("inputs")):
+            raise damaged("two Inputs have one name")
+        readouts = tuple([self.readout(each) for each in said.parts("readouts")])
+        heard = routes.cores[(routes.cores >= 0) & (routes.cores < cores)]
+        axons = np.bincount(heard, minlength=cores)
+        return Chip(
+            Arithmetic.of(said.part("arithmetic").data),
+            layers,
+            found,
+            tuple(axons.tolist()),
+            tuple(neurons.tolist()),
+            positions,
+            tuple(kinds.tolist()),
+            routes,
+            inputs,
+            readouts,
+        )
+
+    def layer(self, said: Words) -> Population:
+        members = said.words("members")
+        shape = said.shape("shape")
+        axis = said.whole("channel_axis", 0, max(len(shape), 1))
+        sources = tuple([source(each, len(shape)) for each in said.parts("sources")])
+        level = said.whole("level", 0)
+        if "neuron" not in said.data:
+            return Population(members, shape, axis, level, sources)
+        own = said.part("neuron")
+        rule = Rule(own.one_of("reset", RESETS), own.flag("late"), own.one_of("comparator", ("ge", "gt")))
+        neurons = own.shape("shape")
+        unit = self.rows.take("unit")
+        broadcasts(unit, neurons, "the unit of a neuron")
+        return Population(
+            members,
+            shape,
+            axis,
+            level,
+            sources,
+            own.word("node"),
+            rule,
+            own.flag("decays"),
+            own.whole("shift", -47, 48),
+            own.whole("input_bits", 1, 49),
+            neurons,
+            unit,
+        )
+
+    def tiles(self, table: list[int], layers: tuple[Population, ...], count: int, cores: int) -> list[Tile]:
+        """Every tile with its parts; lines are numbered in their order."""
+        found, at, first = [], 0, 0
+        for _ in range(count):
+            if at + 2 > len(table) or not 0 <= table[at] < len(layers) or not 0 <= table[at + 1] < cores:
+                raise damaged("a tile is of no layer or on no core")
+            number, core = table[at], table[at + 1]
+            layer = layers[number]
+            ends = table[at + 2 : at + 2 + 2 * len(layer.shape)]
+            at += 2 + 2 * len(layer.shape)
+            box = tuple(zip(ends[::2], ends[1::2], strict=False))
+            if len(box) != len(layer.shape) or any(
+                not 0 <= low < high <= length for (low, high), length in zip(box, layer.shape, strict=True)
+            ):
+                raise damaged("a tile is not inside its layer", layer.shape, box)
+            parts = tuple([self.part(source) for source in layer.sources])
+            cells = None if layer.neuron is None else self.cells()
+            tile = Tile(number, core, box, first, parts, cells)
+            first += math.prod(tile.form)
+            found.append(tile)
+        if at != len(table):
+            raise damaged("the table of tiles is longer than the tiles", at, len(table))
+        return found
+
+    def part(self, source: Source) -> Part:
+        inputs = self.gather()
+        if source.operation not in ("dense", "conv"):
+            return Part(inputs)
+        weight = self.rows.take("weight")
+        return Part(inputs, weight, self.rows.take("bias") if self.rows.role() == "bias" else None)
+
+    def gather(self) -> Gather:
+        numbers = self.rows.take("numbers")
+        if numbers.ndim < 1:
+            raise damaged("what is gathered has no alternatives")
+        delays, times = self.rows.optional("delays", 0), self.rows.optional("times", 1)
+        # Folded arrays are spread again where they are used, one for each alternative.
+        rank = (1,) * numbers.ndim
+        delays, times = (a.reshape(rank) if a.ndim == 0 else a for a in (delays, times))
+        for values in (delays, times):
+            broadcasts(values, numbers.shape, "delays or times of what is gathered")
+        return Gather(numbers, delays, times)
+
+    def cells(self) -> Cells:
+        threshold = self.rows.take("threshold")
+        reset, start, factor = (self.rows.optional(role, 0) for role in ("reset", "start", "factor"))
+        return Cells(threshold, reset, start, factor, self.rows.take("seats"))
+
+    def port(self, said: Words) -> Port:
+        encoding = Encoding(
+            said.positive("scale"), said.whole("low", -(2**53), 2**53), said.whole("high", -(2**53), 2**53)
+        )
+        return Port(said.shape("shape"), encoding, said.whole("first", 0))
+
+    def readout(self, said: Words) -> Readout:
+        lines = self.gather()
+        unit = self.rows.take("unit")
+        broadcasts(unit, lines.numbers.shape[1:], "the unit of a readout")
+        return Readout(
+            said.word("name"), lines, unit, said.flag("summed"), said.one_of("to", ("host", "output")) == "host"
+        )
+
+    def uses(self, target: Target, chip: Chip) -> tuple[CoreUse, ...]:
+        numbers = self.rows.take("uses", 2)
+        names = self.said.data.get("resources")
+        pairs = isinstance(names, list) and all(
+            isinstance(pair, list) and len(pair) == 2 and all(isinstance(word, str) for word in pair) for pair in names
+        )
+        if not pairs or numbers.shape != (len(chip.axons) if names else 0, 2 * len(names)):  # type: ignore[arg-type]
+            raise damaged("the table of resources has another form than the manifest says")
+        layers: list[dict[str, None]] = [{} for _ in chip.axons]
+        for tile in chip.tiles:
+            layers[tile.core][" + ".join(chip.layers[tile.layer].members)] = None
+        return tuple(
+            [
+                CoreUse(
+                    target.cores[kind].name,
+                    tuple(layers[core]),
+                    tuple(
+                        [
+                            Use(name, known(need), known(have), unit)
+                            for (name, unit), need, have in zip(names, row[::2], row[1::2], strict=True)  # type: ignore[arg-type]
+                        ]
+                    ),
+                )
+                for core, (kind, row) in enumerate(zip(chip.kinds, numbers.tolist(), strict=False))
+            ]
+        )
+
+    def golden(self, chip: Chip) -> Golden | None:
+        if self.said.data.get("golden") is None:
+            return None
+        steps = self.said.whole("golden", 1)
+        shapes = [port.shape for port in chip.inputs.values()] + [readout.shape for readout in chip.readouts]
+        arrays = []
+        for shape in shapes:
+            array = self.rows.take("golden")
+            if array.shape != (steps, *shape):
+                raise damaged("the golden sample has another shape", (steps, *shape), array.shape)
+            arrays.append(array.astype(np.int64))
+        inputs = dict(zip(chip.inputs, arrays, strict=False))
+        return Golden(inputs, tuple(arrays[len(inputs) :]))
+
+    def host(self, chip: Chip) -> Graph | None:
+        if "host.t1c" not in self.members:
+            if any(readout.to_host for readout in chip.readouts):
+                raise damaged("it lacks 'host.t1c', which reads what leaves the chip")
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "host.t1c"
+            path.write_bytes(self.members["host.t1c"])
+            graph = read_graph(path, lazy=False)
+        fed = {readout.name: readout.shape for readout in chip.readouts if readout.to_host}
+        if {name: node.shape for name, node in graph.inputs.items()} != fed:
+            raise damaged("the host's graph reads something else than leaves the chip", fed, list(graph.inputs))
+        return graph
+
+
+def source(said: Words, rank: int) -> Source:
+    windows = said.data.get("windows")
+    if not isinstance(windows, list) or len(windows) != rank or not all(numbers(window) for window in windows):
+        raise damaged("a source has no window for every axis of its layer")
+    stepped = said.data.get("stepped")
+    if not isinstance(stepped, list) or [type(flag) for flag in stepped] != [bool, bool]:
+        raise damaged("a source does not say whether its weights go by steps")
+    operation: Any = said.one_of("operation", OPERATIONS)
+    return Source(
+        said.word("node"),
+        operation,
+        tuple([Window(*window) for window in windows]),
+        said.whole("delay", 0, 1 << 14),
+        said.whole("bound", 0, 2**62),
+        *stepped,
+    )
+
+
+def numbers(window: Any) -> bool:
+    """Whether a window is what the program can compute with."""
+    if not isinstance(window, list) or len(window) != 7 or any(type(n) is not int for n in window):
+        return False
+    outputs, inputs, taps, stride, front, dilation, every = window
+    return all(1 <= n < 2**31 for n in (outputs, inputs, taps, stride, dilation, every)) and -(2**31) < front < 2**31
+
+
+def known(number: int) -> int | None:
+    return None if number < 0 else number
+
+
+def broadcasts(values: np.ndarray, shape: tuple[int, ...], what: str) -> None:
+    """Raise where an array does not broadcast to a shape."""
+    try:
+        np.broadcast_to(values, shape)
+    except ValueError as error:
+        raise damaged(f"{what} does not fit", shape, values.shape) from error
+
+
+def parsed(data: bytes, name: str) -> dict[str, Any]:
+    """A JSON object, in which no key stands twice."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("a key twice")
+        return found
+
+    def refuse(word: str) -> Any:
+        raise ValueError(word)
+
+    if len(data) > MOST_TEXT:
+        raise damaged(f"{name} is too large", f"at most {MOST_TEXT:,} bytes", len(data))
+    try:
+        found = json.loads(data.decode(), object_pairs_hook=once, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise damaged(f"{name} is no JSON of ours", found=f"{type(error).__name__}: {error}"[:200]) from error
+    if not isinstance(found, dict):
+        raise damaged(f"{name} is no object", found=type(found).__name__)
+    return found
