@@ -1,20 +1,40 @@
-"""Targets with other arithmetic than the mesh that ships."""
+"""Targets with other arithmetic than the mesh that ships, and with other cores."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from talon import hw
 from talon.hw.catalogue import described
 
-NUMBER = '{{ value = {}, unit = "bit", kind = "assumed", cite = "talon" }}'
+NUMBER = '{{ value = {}, unit = "{}", kind = "assumed", cite = "talon" }}'
+OF_CORES = {"neurons": "neuron", "fan_in": "input", "in_axons": "axon", "out_edges": "edge"}
+OF_MEMORIES = {"weight_words": "weight", "state_words": "state"}
 
 
-def chip(**changes: Any) -> hw.Target:
-    """The mesh with other arithmetic: `membranes__overflow="wrap"` is numeric.membranes.overflow."""
+def chip(cores: Mapping[str, int] | None = None, **changes: Any) -> hw.Target:
+    """The mesh with other arithmetic: `membranes__overflow="wrap"` is numeric.membranes.overflow. `cores`: how many
+    there are (`count`), and other limits of each: `neurons, fan_in, in_axons, out_edges, weight_words, state_words`."""
     lines = ['inherits = "generic-mesh"', 'target.id = "chip"']
     for key, value in changes.items():
-        written = NUMBER.format(value) if isinstance(value, int) else value if value[0] in "[{" else f'"{value}"'
-        section = "" if key.startswith("ops__") else "numeric."
+        written = NUMBER.format(value, "bit") if type(value) is int else value if value[0] in "[{" else f'"{value}"'
+        section = "" if key.startswith(("ops__", "noc__")) else "numeric."
         lines.append(f"{section}{key.replace('__', '.')} = {written}")
-    return described("\n".join(lines).encode(), "chip.toml")
+    return described("\n".join([*lines, *of_cores(cores or {})]).encode(), "chip.toml")
+
+
+def of_cores(limits: Mapping[str, int]) -> list[str]:
+    """The lines of a description that say what its cores have."""
+    lines: list[str] = []
+    if "count" in limits:
+        count = limits["count"]
+        lines.append(f"noc.dims = {NUMBER.format(f'[{count}, 1]', 'core')}")
+    lines.append("[[core]]")
+    if "count" in limits:
+        lines.append(f"count = {NUMBER.format(limits['count'], 'core')}")
+    lines += [f"{key} = {NUMBER.format(limits[key], unit)}" for key, unit in OF_CORES.items() if key in limits]
+    for key, name in OF_MEMORIES.items():
+        if key in limits:
+            lines += ["[[core.memory]]", f'name = "{name}"', f"words = {NUMBER.format(limits[key], 'word')}"]
+    return lines

@@ -104,7 +104,8 @@ def rates(flat: Graph, placed: Placed, plan: Plan, calibration: Any, repeat: int
         return np.ones(placed.wiring.count, np.float64)
     wiring = placed.wiring
     few = first_samples(calibration, 0 if repeat is not None else 1, SAMPLES)
-    result = run(flat, few, repeat=repeat, engine="integer", record="*.spikes")
+    cells = [f"{wiring.path(number)}.spikes" for number, node in enumerate(wiring.nodes) if node.spiking]
+    result = run(flat, few, repeat=repeat, engine="integer", record=cells)
     # What gives values sends them at every step.
     found = np.full(wiring.count, float(max((len(a) for a in result.records.values()), default=1)))
     for number, units in wiring.units.items():

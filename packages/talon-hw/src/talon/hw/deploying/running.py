@@ -9,8 +9,9 @@ from typing import Self
 
 import numpy as np
 
+from talon.hw.deploying.gathering import Gathering
 from talon.hw.deploying.operations import Local
-from talon.hw.deploying.programs import Chip, Gather, Readout, Rule, Tile
+from talon.hw.deploying.programs import Chip, Readout, Rule, Tile
 from talon.hw.integers import oracle
 from talon.hw.integers.arithmetic import Decay, overflowed
 
@@ -82,6 +83,10 @@ class Running:
             ]
             for tile in chip.tiles
         ]
+        self.inputs = [
+            [Gathering(part.inputs, int(self.starts[tile.core])) for part in tile.parts] for tile in chip.tiles
+        ]
+        self.leaving = {readout.name: Gathering(readout.lines) for readout in chip.readouts}
         self.seats = [seat(chip, tile) for tile in chip.tiles]
         self.v: list[dict[str, np.ndarray]] = [
             {"v": np.array(np.broadcast_to(own.start, (batch, *tile.form)), np.int64)} if own is not None else {}
@@ -134,19 +139,6 @@ class Running:
         into = self.work.entered[t] if sender < 0 else self.work.packets[sender, t]
         np.add.at(into, sample[remote], 1)
 
-    def gathered(self, inputs: Gather, memory: list[np.ndarray], base: int) -> np.ndarray:
-        """What arrives in every place, `(B, *shape)`."""
-        numbers, delays = inputs.numbers + base, inputs.delays
-        if inputs.plain:
-            return memory[0][:, numbers[0]]
-        total = np.zeros((self.batch, *numbers.shape[1:]), np.int64)
-        for row in range(len(numbers)):
-            there = inputs.numbers[row] >= 0
-            for delay in np.unique(delays[row][there]).tolist():
-                at = there & (delays[row] == delay)
-                total[:, at] += memory[delay][:, numbers[row][at]] * inputs.times[row][at]
-        return total
-
     def computed(self, t: int, number: int) -> np.ndarray:
         """The values of a tile at a step, `(B, *form)`."""
         tile = self.chip.tiles[number]
@@ -167,8 +159,7 @@ class Running:
 
     def sums(self, t: int, number: int, place: int) -> np.ndarray:
         """What a source of a tile gives at a step."""
-        one, base = self.locals[number][place], int(self.starts[self.chip.tiles[number].core])
-        x = self.gathered(one.part.inputs, self.arrivals, base)
+        one, x = self.locals[number][place], self.inputs[number][place].taken(self.arrivals)
         if one.part.weight is not None:
             flat = x.reshape(self.batch, -1)
             self.work.synops[number, place, t] = one.pairs(x != 0)
@@ -177,7 +168,7 @@ class Running:
 
     def read(self, readout: Readout) -> np.ndarray:
         """What leaves the chip at this step, in integers, `(B, *shape)`."""
-        values = self.gathered(readout.lines, self.past, 0)
+        values = self.leaving[readout.name].taken(self.past)
         return overflowed(values, self.numeric.accumulators) if readout.summed else values
 
 

@@ -82,14 +82,15 @@ def hypergraph(tiles: list[Tile], rates: np.ndarray) -> Hypergraph:
     order = np.lexsort((hearing, unit))
     unit, hearing = unit[order], hearing[order]
     units, starts = np.unique(unit, return_index=True)
-    ends = np.append(starts[1:], len(unit))
+    ends = np.append(starts, len(unit))[1:]
     nets: dict[tuple[int, bytes], list[int]] = {}
     for one, start, end in zip(units.tolist(), starts.tolist(), ends.tolist(), strict=True):
         nets.setdefault((int(sender[one]), hearing[start:end].tobytes()), []).append(one)
     pins = [np.frombuffer(key, np.int64) for _, key in nets]
-    resources = np.array([[tile.neurons, *(0 if w is None else w for w in tile.words)] for tile in tiles], np.int64)
+    needs = [[tile.neurons, *(0 if w is None else w for w in tile.words)] for tile in tiles] or np.zeros((0, 1))
+    resources = np.array(needs, np.int64)
     return Hypergraph(
-        resources.reshape(len(tiles), -1),
+        resources,
         np.array([source for source, _ in nets], np.int64),
         np.cumsum([0, *map(len, pins)]),
         np.concatenate([*pins, np.zeros(0, np.int64)]),
