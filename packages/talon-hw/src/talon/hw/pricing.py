@@ -14,6 +14,7 @@ from typing import Any
 from talon.engine.counts import Counts
 from talon.hw.catalogue import target as find_target
 from talon.hw.description import Target
+from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.record import QuantRecord
 from talon.hw.quantities import Quantity
 from talon.ir.graph import Graph
@@ -70,6 +71,21 @@ class Energy:
 
 
 @dataclass(frozen=True)
+class Done:
+    """What a run did: `products` of synaptic operations whose input is not 0 or 1, `decays` of membranes. Of a build
+    besides: updates of neurons with a charge or an input, packets between cores, and the hops of these, along a row and
+    along a column of the network."""
+
+    synops: int
+    products: int
+    updates: int
+    decays: int
+    active: int | None = None
+    packets: int | None = None
+    hops: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Widths:
     """Rows for the arithmetic of a network, and bits of what it reads."""
 
@@ -91,22 +107,35 @@ def energy(
     of a read. The price of a width that the rows do not have is that of the next wider one.
     """
     target = find_target(target)
+    return priced(done(graph, counts), widths(graph, target), target, samples)
+
+
+def priced(what: Done, how: Widths, target: Target, samples: int) -> Energy:
+    """The prices of what was done, by the rows of the target."""
     rows = target.cost or {}
-    how = widths(graph, target)
     lines = tuple(
-        EnergyLine(what, count / samples, row, rows.get(row, Quantity(None, "pJ")))
-        for what, count, row in operations(graph, counts, how)
+        EnergyLine(name, count / samples, row, rows.get(row, Quantity(None, "pJ")))
+        for name, count, row in (chip_operations(what) if by_chip(what, rows) else operations(what, how))
         if count
     )
     cited = dict.fromkeys(line.price.cite for line in lines if line.price.cite)
     return Energy(target.id, lines, {key: target.citations[key] for key in cited})
 
 
+def by_chip(what: Done, rows: Mapping[str, Quantity]) -> bool:
+    """Whether the target prices whole events, as chips do, and they were counted."""
+    return what.active is not None and "synaptic_op" in rows
+
+
 def widths(graph: Graph, target: Target) -> Widths:
     """How a network computes: in integers where it holds some."""
     if not graph.quantization_config:
         return Widths("fp32_add", "fp32_mul", "fp32_mul", 32, 32)
-    numeric = QuantRecord.of(graph).arithmetic
+    return whole_widths(QuantRecord.of(graph).arithmetic, target)
+
+
+def whole_widths(numeric: Arithmetic, target: Target) -> Widths:
+    """Of a network in integers."""
     add = "int8_add" if numeric.accumulators.bits <= 8 else "int32_add"
     # A shift takes no multiplier.
     decay = "int32_mul" if numeric.decay is not None and numeric.decay.rule == "multiply" else None
@@ -119,8 +148,8 @@ def word(target: Target) -> int | None:
     return next((memory.bits.value for memory in held), None)
 
 
-def operations(graph: Graph, counts: Counts, how: Widths) -> Iterator[tuple[str, float, str]]:
-    """What was done, how often, and the row that prices it."""
+def done(graph: Graph, counts: Counts) -> Done:
+    """What a run of a graph did."""
     flat = graph.flatten()
     nodes = {flat.provenance.get(name, name): node for name, node in flat.nodes.items()}
     synops = products = updates = decays = 0
@@ -132,10 +161,27 @@ def operations(graph: Graph, counts: Counts, how: Widths) -> Iterator[tuple[str,
             number = int(found["updates"].sum())
             updates += number
             decays += number * sum(field.startswith("tau") for field in nodes[path].fields)
-    yield "additions of synaptic operations", synops, how.add
-    yield "multiplications by inputs that are not 0 or 1", products, how.multiply
-    yield "additions of neuron updates", updates, how.add
+    return Done(synops, products, updates, decays)
+
+
+def operations(what: Done, how: Widths) -> Iterator[tuple[str, float, str]]:
+    """What was done as single operations, how often, and the row that prices it."""
+    yield "additions of synaptic operations", what.synops, how.add
+    yield "multiplications by inputs that are not 0 or 1", what.products, how.multiply
+    yield "additions of neuron updates", what.updates, how.add
     if how.decay is not None:
-        yield "multiplications of decays", decays, how.decay
-    yield f"reads of weights, {how.weight} bits each", synops * how.weight / READ_BITS, READ
-    yield f"reads and writes of membranes, {how.state} bits each", 2 * updates * how.state / READ_BITS, READ
+        yield "multiplications of decays", what.decays, how.decay
+    yield f"reads of weights, {how.weight} bits each", what.synops * how.weight / READ_BITS, READ
+    yield f"reads and writes of membranes, {how.state} bits each", 2 * what.updates * how.state / READ_BITS, READ
+
+
+def chip_operations(what: Done) -> Iterator[tuple[str, float, str]]:
+    """What was done as the events that a chip prices."""
+    active = what.active or 0
+    yield "synaptic operations", what.synops, "synaptic_op"
+    yield "updates of neurons with a charge or an input", active, "neuron_update_active"
+    yield "updates of neurons at rest", what.updates - active, "neuron_update_inactive"
+    yield "spikes that reach a core from another", what.packets or 0, "spike_in_tile"
+    if what.hops is not None:
+        yield "hops along rows", what.hops[0], "hop_east_west"
+        yield "hops along columns", what.hops[1], "hop_north_south"

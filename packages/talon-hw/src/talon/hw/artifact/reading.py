@@ -148,6 +148,7 @@ class Loading:
             inflated(np.frombuffer(self.members["ledger.z"], np.uint8), damaged),
             uses,
             versions,
+            said.words("assumed") if said.data.get("assumed") != [] else (),
         )
 
     def target(self) -> Target:

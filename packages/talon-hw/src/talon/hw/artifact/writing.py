@@ -48,6 +48,7 @@ def members_of(build: Build) -> dict[str, bytes]:
         "graph": build.graph,
         "calibration": build.calibration,
         "seed": build.seed,
+        "assumed": list(build.assumed),
         "made_by": dict(build.versions),
         "arithmetic": build.chip.arithmetic.as_dict(),
         "cores": len(build.chip.axons),

@@ -25,6 +25,8 @@ from talon.ir.primitives.boundary import Input
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from talon.hw.pricing import Energy
+
 FLOAT32 = np.dtype(np.float32)
 
 
@@ -47,7 +49,8 @@ class Build:
 
     `target`: as it was then; `graph`: fingerprint of the quantised graph; `calibration`: hash of the input that set
     its scales; `host`: what the host computes after the chip; `ledger`: the rewrites, a line each; `uses`: of every
-    core; `golden`: a sample to test a chip with; `versions`: of what made it; `seed`: of the mapping.
+    core; `golden`: a sample to test a chip with; `versions`: of what made it; `seed`: of the mapping;
+    `assumed`: keys of the arithmetic that the target leaves open, so that the graph's values are taken.
     """
 
     chip: Chip
@@ -60,6 +63,7 @@ class Build:
     ledger: tuple[Mapping[str, Any], ...] = ()
     uses: tuple[CoreUse, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
 
     @cached_property
     def inputs(self) -> Graph:
@@ -130,6 +134,13 @@ class Build:
             )
         found = self.answers({name: array[:, None] for name, array in self.golden.inputs.items()})
         return all(np.array_equal(a[:, 0], b) for a, b in zip(found, self.golden.readouts, strict=True))
+
+    def energy(self, result: BuildResult, *, samples: int = 1) -> Energy:
+        """What a run takes by the cost rows of the target, divided by `samples`: whole events where the target prices
+        those, else single operations as `hw.energy`."""
+        from talon.hw.deploying.energy import build_energy
+
+        return build_energy(self, result, samples=samples)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the artifact, a `.talonhw` file: the same build gives the same bytes. Raises `TalonFileError`."""

@@ -24,7 +24,7 @@ from talon.hw.integers.record import QuantRecord
 from talon.hw.integers.wiring import IntegerWiring
 from talon.hw.placed import Placed, place
 from talon.hw.quantising.lines import quantization_ledger
-from talon.hw.quantising.widths import arithmetic
+from talon.hw.quantising.widths import other, unknown
 from talon.ir.errors import TalonTargetError, TalonTypeError
 from talon.ir.graph import Graph
 
@@ -44,7 +44,8 @@ def deploy(
 
     `calibration`: a representative input as `run` takes it, with `repeat` as there: its spikes say which neurons to
     keep together, and its first sample becomes the golden one of the build. Without it every neuron counts alike.
-    `seed`: of the mapping; the same seed gives the same build.
+    `seed`: of the mapping; the same seed gives the same build. What the target leaves open of its arithmetic is taken
+    from the graph, and stands in `Build.assumed`.
 
     Nodes that no core computes, and everything behind them, run on the host. Raises `TalonRunError` (T508) for a graph
     without integers, and `TalonTargetError` for what does not fit (T503, T504), with the worst first, or was quantised
@@ -54,15 +55,7 @@ def deploy(
         raise TalonTypeError("T206", "deploy takes a graph", expected="ir.Graph", found=type(graph).__name__)
     target = find_target(target)
     record = QuantRecord.of(graph)
-    own = arithmetic(target)
-    if record.arithmetic != own:
-        raise TalonTargetError(
-            "T506",
-            "the graph was quantised for another arithmetic",
-            expected=f"that of {target.id}",
-            found=f"that of {record.origin.get('target', 'another target')}",
-            help=f"quantise it for this one: hw.quantize(graph, {target.id!r}, calibration=x)",
-        )
+    refuse_other_arithmetic(target, record)
     flat = graph.flatten()
     wired = planned(flat)
     assert wired.plan is not None
@@ -83,8 +76,27 @@ def deploy(
         quantization_ledger(graph),
         report_of(found.placed).cores,
         versions(),
+        tuple(unknown(target)),
     )
     return build if calibration is None else golden_of(build, calibration, repeat)
+
+
+def refuse_other_arithmetic(target: Target, record: QuantRecord) -> None:
+    """Raise `TalonTargetError` (T506) where the target says something else than what the graph was quantised for.
+    What the target leaves open is the graph's to say."""
+    wrong = [
+        (f"numeric.{key} {asked}", f"{found}")
+        for key, asked, found in other(target, record.arithmetic)
+        if asked is not None and asked != found
+    ]
+    if wrong:
+        raise TalonTargetError(
+            "T506",
+            "the graph was quantised for another arithmetic",
+            expected=", ".join(key for key, _ in wrong),
+            found=f"{', '.join(found for _, found in wrong)}, of {record.origin.get('target', 'another target')}",
+            help=f"quantise it for this one: hw.quantize(graph, {target.id!r}, calibration=x)",
+        )
 
 
 def planned(flat: Graph) -> IntegerWiring:

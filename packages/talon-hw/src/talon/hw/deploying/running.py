@@ -33,12 +33,14 @@ class Seat:
 @dataclass
 class Work:
     """What cores did. By tile: `synops` and `binary` (whether all inputs were 0 and 1), `(tiles, sources, T, B)`, and
-    `updates` and `spikes`, `(tiles, T, B)`. By core: `packets` that it sends to others and `arrived` from others,
-    `(cores, T, B)`. `entered`: packets from the Inputs, `(T, B)`. `sent`: packets of every line, over all."""
+    `updates`, `active` (updates of neurons with a charge or an input) and `spikes`, `(tiles, T, B)`. By core: `packets`
+    that it sends to others and `arrived` from others, `(cores, T, B)`. `entered`: packets from the Inputs, `(T, B)`.
+    `sent`: values of every line that are not 0, over all."""
 
     synops: np.ndarray
     binary: np.ndarray
     updates: np.ndarray
+    active: np.ndarray
     spikes: np.ndarray
     packets: np.ndarray
     arrived: np.ndarray
@@ -54,6 +56,7 @@ class Work:
             synops=np.zeros(by_source, np.int64),
             binary=np.ones(by_source, bool),
             updates=np.zeros(by_tile, np.int64),
+            active=np.zeros(by_tile, np.int64),
             spikes=np.zeros(by_tile, np.int64),
             packets=np.zeros(by_core, np.int64),
             arrived=np.zeros(by_core, np.int64),
@@ -125,6 +128,7 @@ class Running:
         """Packets of the lines from `first` on: one for each value that is not 0 and place that hears it."""
         chip, routes = self.chip, self.chip.routes
         samples, lines = np.nonzero(values)
+        self.work.sent[first : first + values.shape[1]] += np.bincount(lines, minlength=values.shape[1])
         if not len(lines):
             return
         counts = routes.counts[first + lines]
@@ -134,7 +138,6 @@ class Running:
         sender = chip.core_of[first]
         target = routes.cores[entry]
         remote = target != sender
-        np.add.at(self.work.sent, np.repeat(first + lines, counts)[remote], 1)
         np.add.at(self.work.arrived[:, t], (target[remote], sample[remote]), 1)
         into = self.work.entered[t] if sender < 0 else self.work.packets[sender, t]
         np.add.at(into, sample[remote], 1)
@@ -152,6 +155,8 @@ class Running:
         cells = self.seats[number]
         if cells is None:
             return total
+        charged = (self.v[number]["v"] != 0) | (total != 0)
+        self.work.active[number, t] = np.count_nonzero(charged.reshape(self.batch, -1), axis=1)
         spikes = oracle.cell(cells, t, self.v[number], total, self.numeric)
         self.work.updates[number, t] = tile.size
         self.work.spikes[number, t] = np.count_nonzero(spikes.reshape(self.batch, -1), axis=1)

@@ -46,6 +46,24 @@ def arithmetic(target: Target) -> Arithmetic:
     )
 
 
+def other(target: Target, numeric: Arithmetic) -> Iterator[tuple[str, Any, Any]]:
+    """What the target says otherwise than an arithmetic: key, the target's value, the other one."""
+    said = target.numeric
+    for name, register in (("accumulators", numeric.accumulators), ("membranes", numeric.membranes)):
+        yield f"{name}.bits", said[name]["bits"].value, register.bits
+        yield f"{name}.overflow", said[name]["overflow"], register.overflow
+    yield "accumulators.rounding", said["accumulators"]["rounding"] if shift(target) else None, numeric.rounding
+    yield "comparator", said["comparator"], numeric.comparator
+    yield "accumulate", said["accumulate"], numeric.accumulate
+    yield "order", None if said["order"] is None else tuple(said["order"]), numeric.order
+    decay, rule = numeric.decay, said["decay"]["rule"]
+    if rule is not None:
+        yield "decay.rule", rule if rule in DECAYS else None, None if decay is None else decay.rule
+    if decay is not None:
+        yield "decay.rounding", said["decay"]["rounding"], decay.rounding
+        yield "decay.bits", said["decay"]["bits"].value if decay.rule == "multiply" else None, decay.bits
+
+
 def unknown(target: Target) -> Iterator[str]:
     """The keys of `[numeric]` that integers need and nobody says."""
     numeric = target.numeric

@@ -1,0 +1,32 @@
+"""Which links the packets of a run took, and how often."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from talon.hw.deploying.build import Build
+from talon.hw.deploying.running import Work
+from talon.hw.deploying.spreading import mesh_of
+from talon.hw.mapping.routing import XY, YX, Routes, route
+
+
+def journeys(build: Build, work: Work) -> Routes | None:
+    """The links between cores with their packets: one tree for each neuron that fired where the network copies packets
+    on their way, else a way of its own to every core that hears it. None where the network is not known well enough.
+
+    What comes from the Inputs enters at no place that is known, and is not among them.
+    """
+    mesh, order = mesh_of(build.target), build.target.noc["route"]
+    chip = build.chip
+    if mesh is None or order not in (XY, YX) or chip.positions.shape[1] != 2:
+        return None
+    place = chip.positions @ np.array([mesh.width, 1])
+    line = np.repeat(np.arange(len(chip.routes.counts)), chip.routes.counts)
+    sender = chip.core_of[line]
+    away = (sender >= 0) & (sender != chip.routes.cores) & (work.sent[line] > 0)
+    line, hearer, start = line[away], place[chip.routes.cores[away]], place[sender[away]]
+    if build.target.noc["multicast"]:
+        lines, first, counts = np.unique(line, return_index=True, return_counts=True)
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        return route(mesh, start[first], offsets, hearer, work.sent[lines], order)
+    return route(mesh, start, np.arange(len(line) + 1), hearer, work.sent[line], order)
