@@ -1,8 +1,8 @@
-"""The group `talon hw`: skins over `hw.targets`, `hw.target`, `hw.check`, `hw.legalise` and `hw.quantize`."""
+"""The group `talon hw`: skins over `hw.targets`, `hw.target`, `hw.check` and `hw.legalise`, and the other commands."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,17 +11,18 @@ from talon.cli.command import group as command_group
 from talon.cli.exits import Exit
 from talon.cli.output import Output
 from talon.hw.demo import demo
+from talon.hw.deploying.commands import deploy, run
+from talon.hw.fit_shown import show_report
 from talon.hw.names import TARGET, refuse_same, target_names
 from talon.hw.quantising.command import quantize
 
 if TYPE_CHECKING:
     from talon.hw.legalising import Legalised
-    from talon.hw.report import FitReport
 
 
 @click.group("hw")
 def group() -> None:
-    """Hardware: targets, and whether a network fits on them.
+    """Hardware: targets, whether a network fits on them, and putting it there.
 
     Example: talon hw check net.t1c --target generic-mesh
     """
@@ -128,25 +129,6 @@ def fixed(out: Output, found: Legalised, file: str, output: str, force: bool) ->
     return Exit.OK if report.ok else Exit.DOES_NOT_FIT
 
 
-def show_report(out: Output, report: FitReport) -> None:
-    """The layers as a table, how full the cores are, then every problem."""
-    rows: list[Any] = report.table()
-    if rows:
-        out.table(rows[0], rows[1:])
-        out.line()
-    for line in report.bars():
-        out.line(line)
-    out.line()
-    for finding in report.diagnostics:
-        if finding.code == "T505":
-            out.problems.append(finding)  # told together below
-        else:
-            out.problem(finding, err=False)
-    if not out.quiet:
-        for line in report.unknowns():
-            out.line(line)
-
-
 targets.add_command(show)
-for item in (targets, check, quantize, demo):
+for item in (targets, check, quantize, deploy, run, demo):
     group.add_command(item)

@@ -69,7 +69,7 @@ def members_of(build: Build) -> dict[str, bytes]:
         "readouts": [
             {"name": r.name, "summed": r.summed, "to": "host" if r.to_host else "output"} for r in build.chip.readouts
         ],
-        "host": [] if build.host is None else hosted(build),
+        "host": build.host_nodes(),
         "golden": None if build.golden is None else build.golden.steps,
     }
     if build.golden is not None:
@@ -84,12 +84,6 @@ def members_of(build: Build) -> dict[str, bytes]:
     if build.host is not None:
         members["host.t1c"] = graph_bytes(build)
     return members
-
-
-def hosted(build: Build) -> list[dict[str, str]]:
-    """What runs on the host, for people: nodes and their types."""
-    assert build.host is not None
-    return [{"node": name, "type": node.type_name} for name, node in build.host.nodes.items()]
 
 
 def text(value: Any) -> bytes:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from talon.hw.pricing import Energy
 
 FLOAT32 = np.dtype(np.float32)
+BOUNDARY = ("Input", "Output")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class Build:
     @property
     def cores(self) -> int:
         return len(self.chip.axons)
+
+    def host_nodes(self) -> list[dict[str, str]]:
+        """What the host computes, by node and type; Inputs, where values cross over, and Outputs aside."""
+        nodes = {} if self.host is None else self.host.nodes
+        return [{"node": n, "type": node.type_name} for n, node in nodes.items() if node.type_name not in BOUNDARY]
 
     def run(
         self,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from talon.hw.integers.wiring import IntegerWiring
 from talon.hw.placed import Placed, place
 from talon.hw.quantising.lines import quantization_ledger
 from talon.hw.quantising.widths import other, unknown
+from talon.hw.report import Finding, FitReport
 from talon.ir.errors import TalonTargetError, TalonTypeError
 from talon.ir.graph import Graph
 
@@ -60,8 +62,7 @@ def deploy(
     wired = planned(flat)
     assert wired.plan is not None
     placed = place(flat, target, on_host(wired))
-    report_of(placed).raise_errors()
-    refuse_wide_values(placed, wired.plan)
+    fitting(placed, wired.plan).raise_errors()
     found = spread(placed, rates(flat, placed, wired.plan, calibration, repeat), seed)
     host, crossings = divided(flat, wired)
     chip = Compiler(found.placed, wired, found.positions, crossings).chip()
@@ -79,6 +80,21 @@ def deploy(
         tuple(unknown(target)),
     )
     return build if calibration is None else golden_of(build, calibration, repeat)
+
+
+def fit_of(graph: Graph, target: Target) -> FitReport:
+    """How a quantised graph lies on a target, what the host computes aside: what `deploy` raises the first error of."""
+    flat = graph.flatten()
+    wired = planned(flat)
+    assert wired.plan is not None
+    return fitting(place(flat, target, on_host(wired)), wired.plan)
+
+
+def fitting(placed: Placed, plan: Plan) -> FitReport:
+    """`hw.check` of what is placed, with the widths of values, which the integers tell."""
+    report = report_of(placed)
+    found = (*report.diagnostics, *wide_values(placed, plan))
+    return replace(report, diagnostics=tuple(sorted(found, key=lambda finding: finding.severity != "error")))
 
 
 def refuse_other_arithmetic(target: Target, record: QuantRecord) -> None:
@@ -142,19 +158,21 @@ def first_samples(inputs: Any, axis: int, count: int) -> Any:
     return array[:count] if axis == 0 else array[:, :count]
 
 
-def refuse_wide_values(placed: Placed, plan: Plan) -> None:
-    """Raise `TalonTargetError` (T503) for values, which are no spikes, that links are too narrow for."""
-    payload = placed.target.numeric["payload"]
+def wide_values(placed: Placed, plan: Plan) -> Iterator[Finding]:
+    """Values, which are no spikes, that links are too narrow for (T503)."""
+    have = placed.target.numeric["payload"]["bits"].value
     for number, name in enumerate(placed.names):
-        if placed.sends_values(number) and payload["bits"].value is not None:
-            value = plan.values[placed.layers[number].members[-1], 0]
-            need = int(value.bound).bit_length() + 1
-            if need > payload["bits"].value:
-                raise TalonTargetError(
-                    "T503",
-                    f"{name!r} sends sums that are wider than what links carry",
-                    node=placed.paths(number)[0],
-                    expected=f"at most {payload['bits'].value} bits (payload, {placed.target.id})",
-                    found=f"{need} bits needed, so that no sum is cut",
-                    help="put neurons behind it, on the same core, or use a target whose links carry more",
-                )
+        value = plan.values[placed.layers[number].members[-1], 0]
+        need = int(value.bound).bit_length() + 1
+        if have and placed.sends_values(number) and need > have:
+            yield Finding(
+                "T503",
+                f"{name!r} sends sums that are wider than what links carry",
+                node=placed.paths(number)[0],
+                expected=f"at most {have} bits (payload, {placed.target.id})",
+                found=f"{need} bits needed, so that no sum is cut",
+                help="put neurons behind it, on the same core, or use a target whose links carry more",
+                resource="payload",
+                have=have,
+                need=need,
+            )
