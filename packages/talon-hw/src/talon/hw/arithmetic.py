@@ -31,7 +31,7 @@ def resets(path: str, node: Any, target: Target) -> Iterator[Finding]:
 
 def comparisons(path: str, node: Any, target: Target) -> Iterator[Finding]:
     has = target.numeric["comparator"]
-    if "comparator" in node.fields and has is not None and node.comparator != has:
+    if "v_threshold" in node.fields and has is not None and node.comparator != has:
         yield Finding(
             "T504",
             f"{target.id} compares with {has!r}, the node with {node.comparator!r}",

@@ -353,6 +353,7 @@ def source(said: Words, rank: int) -> Source:
         tuple([Window(*window) for window in windows]),
         said.whole("delay", 0, 1 << 14),
         said.whole("bound", 0, 2**62),
+        said.flag("clipped"),
         *stepped,
     )
 

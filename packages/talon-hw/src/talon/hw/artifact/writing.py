@@ -121,6 +121,7 @@ def source_as_dict(source: Source) -> dict[str, Any]:
         "windows": [[w.outputs, w.inputs, w.taps, w.stride, w.front, w.dilation, w.every] for w in source.windows],
         "delay": source.delay,
         "bound": source.bound,
+        "clipped": source.clipped,
         "stepped": [source.stepped_weight, source.stepped_bias],
     }
 

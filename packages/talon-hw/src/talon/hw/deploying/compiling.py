@@ -132,6 +132,7 @@ class Compiler:
             feeder.need.windows,
             feeder.delay,
             piece.bound if isinstance(piece, Weights) else 0,
+            isinstance(piece, Weights) and piece.clipped,
             weighted and node.per_step("weight"),
             weighted and node.bias is not None and node.per_step("bias"),
         )

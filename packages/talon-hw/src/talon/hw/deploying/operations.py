@@ -35,6 +35,8 @@ class Local:
         if operation == "sum":
             return np.asarray(self.windows(x, 0).sum(axis=-1))
         weight, bias = self.weight(t), self.bias(t)
+        if self.source.clipped:
+            x = overflowed(x, numeric.accumulators)
         if numeric.accumulate == "sequential_saturate":
             return self.in_order(x, weight, bias, numeric.accumulators)
         total = self.dense(x, weight) if operation == "dense" else self.conv(x, weight)

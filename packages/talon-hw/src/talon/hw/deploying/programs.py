@@ -56,6 +56,8 @@ class Source:
     delay: int = 0
     bound: int = 0
     """No sum of its is larger."""
+    clipped: bool = False
+    """Whether its inputs are sums, which are kept to the accumulators' width."""
     stepped_weight: bool = False
     stepped_bias: bool = False
 

@@ -35,7 +35,8 @@ def op_of(plan: Plan, number: int, site: Site) -> Op:
     if max(entering, leaving) > EXACT:
         return oracle
     if isinstance(piece, Weights):
-        return (layer(site, piece, entering) if numeric.accumulate == "exact" else None) or oracle
+        plain = numeric.accumulate == "exact" and not piece.clipped
+        return (layer(site, piece, entering) if plain else None) or oracle
     if isinstance(piece, Cell):
         word = word_of(piece, numeric)
         return oracle if word is None else CellOp(unit, site.shapes[0], site.last, piece, numeric, word)

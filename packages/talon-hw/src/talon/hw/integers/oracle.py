@@ -55,6 +55,8 @@ def computed(
 def sums(piece: Weights, t: int, x: np.ndarray, numeric: Arithmetic) -> np.ndarray:
     """The sums of a layer, exact; or with every addition saturated, where the arithmetic says so."""
     node, weight, bias = piece.node, piece.weight_at(t), piece.bias_at(t)
+    if piece.clipped:
+        x = overflowed(x, numeric.accumulators)
     if numeric.accumulate == "sequential_saturate":
         return saturated_sums(piece, t, x, numeric.accumulators)
     if isinstance(node, Convolution):

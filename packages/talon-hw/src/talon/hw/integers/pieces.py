@@ -76,25 +76,23 @@ class Piece:
 
 
 class Weights(Piece):
-    """A layer: exact sums of integer weights times integer inputs, begun at the bias."""
+    """A layer: exact sums of integer weights times integer inputs, begun at the bias. `clipped`: its inputs are sums
+    that may not fit the accumulators."""
 
     def __init__(self, site: Site) -> None:
         node: Any = site.node
         self.node = node
         (entering,) = site.entering
-        if entering.summed:
-            raise site.refuse(
-                "the layer reads sums that never left their accumulator",
-                "spikes, or numbers from an Input",
-                "another layer, without a neuron in between",
-                "put neurons between the two, or fold one layer into the other",
-            )
+        # Sums of another layer leave their accumulator on the way here, and are kept to its width.
+        register = site.record.arithmetic.accumulators
+        self.clipped = entering.summed and entering.bound > register.high
+        arriving = min(entering.bound, -register.low) if self.clipped else entering.bound
         self.weight = site.integers("weight")
         self.bias = None if node.bias is None else site.integers("bias")
         outs = node.dims["out"]
         # The largest sum of any output at any step: what can arrive at each weight is at most the bound.
         weight = self.weight if node.per_step("weight") else self.weight[None]
-        sums = np.abs(weight).reshape(len(weight), outs, -1).sum(axis=2).max(axis=0) * entering.bound
+        sums = np.abs(weight).reshape(len(weight), outs, -1).sum(axis=2).max(axis=0) * arriving
         if self.bias is not None:
             bias = self.bias if node.per_step("bias") else self.bias[None]
             sums = sums + np.abs(bias).max(axis=0)

@@ -12,6 +12,7 @@ import numpy as np
 from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.pieces import PIECES, Cell, Piece, Site, Summed, Value, Weights
 from talon.hw.integers.record import Encoding, QuantRecord
+from talon.hw.wiring import trace, unit_of
 from talon.ir.errors import TalonRunError, TalonTargetError
 from talon.ir.fields import Shape
 from talon.ir.graph import Graph
@@ -82,7 +83,7 @@ class Arriving:
         return {layer: many * times for layer, many in found.items()}
 
     def groups(self) -> list[ScaleGroup]:
-        """Layers whose sums meet in one argument, with the neurons they reach; in the order of the graph."""
+        """Layers whose sums meet in one argument, with the neurons they reach; each behind those it reads."""
         layers = [name for name in self.graph.nodes if self.kind(name) is Weights]
         owner = {name: name for name in layers}
 
@@ -91,17 +92,15 @@ class Arriving:
                 name = owner[name]
             return name
 
+        for meeting in self.meetings():
+            for other in meeting[1:]:
+                owner[root(other)] = root(meeting[0])
         reached: dict[str, dict[str, int]] = {name: {} for name in layers}
         for name in self.graph.nodes:
-            for argument in self.arguments[name]:
-                each = [self.sums(source.node) for source in argument]
-                if len(each) > 1:
-                    meeting = [layer for found in each for layer in found]
-                    for other in meeting[1:]:
-                        owner[root(other)] = root(meeting[0])
-                if self.kind(name) is Cell:
-                    for found in each:
-                        for layer, many in found.items():
+            if self.kind(name) is Cell:
+                for argument in self.arguments[name]:
+                    for source in argument:
+                        for layer, many in self.sums(source.node).items():
                             reached[layer][name] = max(reached[layer].get(name, 0), many)
         groups: dict[str, ScaleGroup] = {}
         for name in layers:
@@ -111,7 +110,41 @@ class Arriving:
                 own.readers[reader] = max(own.readers.get(reader, 0), many)
         for group in groups.values():
             self.refuse_different_channels(group.members)
-        return list(groups.values())
+        return list(self.behind_each_other(list(groups.values())))
+
+    def meetings(self) -> Iterator[list[str]]:
+        """Layers whose sums are added in one place: channels that only pass the same node need not share a unit."""
+        wiring, names = trace(self.graph), list(self.graph.nodes)
+        for number in range(len(names)):
+            for wires in wiring.arriving(number):
+                if len(wires) > 1:
+                    units = unit_of(wires).reshape(len(wires), -1)
+                    owners = np.where(units < 0, -1, wiring.owner[units])
+                    for column in np.unique(owners, axis=1).T.tolist():
+                        found = [layer for n in column if n >= 0 for layer in self.sums(names[n])]
+                        if len(found) > 1:
+                            yield found
+
+    def behind_each_other(self, groups: list[ScaleGroup]) -> Iterator[ScaleGroup]:
+        """The same, each behind those whose sums its layers read, as far as there is no ring."""
+        owner = {name: number for number, group in enumerate(groups) for name in group.members}
+        needed = [
+            {
+                owner[layer]
+                for name in group.members
+                for argument in self.arguments[name]
+                for source in argument
+                for layer in self.sums(source.node)
+            }
+            - {number}
+            for number, group in enumerate(groups)
+        ]
+        waiting, told = list(range(len(groups))), set[int]()
+        while waiting:
+            ready = [number for number in waiting if needed[number] <= told] or waiting[:1]
+            yield from (groups[number] for number in ready)
+            told |= set(ready)
+            waiting = [number for number in waiting if number not in told]
 
     def refuse_different_channels(self, members: list[str]) -> None:
         counts = {name: self.graph.nodes[name].dims["out"] for name in members}
@@ -193,16 +226,6 @@ class Arriving:
         """What 1 stands for in the inputs of a layer: `(in,)`, or `(channels,)` of a map."""
         node: Any = self.graph.nodes[name]
         (argument,) = self.arguments[name]
-        for source in argument:
-            if sums := self.sums(source.node):
-                raise TalonTargetError(
-                    "T506",
-                    "the layer reads the sums of another one",
-                    node=name,
-                    expected="spikes, or numbers from an Input",
-                    found=f"what {', '.join(sums)} gives",
-                    help="put neurons between the two, or fold one layer into the other",
-                )
         shape = self.shape(argument[0])
         (value,) = self.entering(name)
         unit = np.broadcast_to(value.unit, shape)
