@@ -22,6 +22,9 @@ DIVIDED: dict[str, Callable[[int, int], int]] = {
 }
 
 
+LAYERS = ("Affine", "SpikingAffine", "Conv1d", "Conv2d", "SConv", "SDConv")
+
+
 class Trapped(Exception):
     """A register that traps was left."""
 
@@ -35,6 +38,13 @@ def kept(value: int, register: dict[str, Any]) -> int:
     if register["overflow"] == "wrap":
         return (value + half) % (2 * half) - half
     return half - 1 if value > 0 else -half
+
+
+def kept_all(values: np.ndarray, register: dict[str, Any]) -> np.ndarray:
+    found = filled(values.shape)
+    for place in np.ndindex(found.shape):
+        found[place] = kept(int(values[place]), register)
+    return found
 
 
 def decayed(v: int, lost: float, said: dict[str, Any]) -> int:
@@ -123,9 +133,11 @@ class Plain:
         kind = node.type_name
         if kind in ("LIF", "IF"):
             return (self.neuron(name, node, t, values[0]),)
+        if kind in LAYERS and any(self.gives_sums(edge.src_node) for edge in self.edges(name)):
+            values = [kept_all(values[0], self.numeric["accumulators"])]
         if kind in ("Affine", "SpikingAffine"):
             return (self.affine(name, node, t, values[0]),)
-        if kind in ("Conv1d", "Conv2d", "SConv", "SDConv"):
+        if kind in LAYERS:
             return (self.convolution(name, node, t, values[0]),)
         if kind in ("MaxPool2d", "AvgPool2d"):
             return (self.pool(name, node, values[0]),)
@@ -142,6 +154,15 @@ class Plain:
         return (values[0],)
 
     # Layers
+
+    def gives_sums(self, name: str) -> bool:
+        """Whether what a node gives are sums of a layer, its own or others'."""
+        node = self.graph.nodes[name]
+        if node.type_name in LAYERS:
+            return True
+        if node.spiking or name in self.graph.inputs:
+            return False
+        return any(self.gives_sums(edge.src_node) for edge in self.edges(name))
 
     def integers(self, node: Any, field: str, t: int) -> Any:
         if field not in node.quant:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from talon import hw, ir
 from talon.engine import run
+from talon.hw.deploying.deploy import planned
+from talon.hw.integers.pieces import Weights
 from tests.hw.chips import chip
 from tests.hw.plain_integers import Trapped, simulated
 
@@ -199,6 +201,42 @@ def test_recurrence_delays_and_skips() -> None:
     )  # fmt: skip
     x = spikes(20, 2, 5)
     agree(hw.quantize(graph, calibration=x), {"in": x})
+
+
+@pytest.mark.parametrize("overflow", ["saturate", "wrap"])
+@pytest.mark.parametrize(("bits", "cut"), [(7, True), (24, False)])
+def test_layers_behind_each_other(bits: int, cut: bool, overflow: str) -> None:
+    """Sums leave their accumulator before another layer reads them, at narrow ones cut; ghost blocks are such."""
+    target = chip(accumulators__bits=bits, accumulators__overflow=overflow)
+    for shape, *layers in (
+        ([6], ir.Affine(normal(5, 6), normal(5)), ir.Affine(normal(4, 5)), ir.IF(0.2)),
+        ([2, 7, 7], ir.Conv2d(normal(4, 2, 3, 3)), ir.SDConv(normal(4, 1, 3, 3)), ir.LIF(3.0, 2.0, 0.0, 0.4)),
+    ):
+        x = spikes(10, 2, *shape)
+        graph = ir.Graph.chain(input=ir.Input(shape), a=layers[0], b=layers[1], n=layers[2], out=ir.Output(None))
+        quantised = hw.quantize(graph, target, calibration=x)
+        agree(quantised, {"input": x}, fires=not cut)
+        plan = planned(quantised).plan
+        assert plan is not None
+        assert [piece.clipped for piece in plan.pieces if isinstance(piece, Weights)] == [False, cut]
+
+
+def test_layers_that_pass_the_same_join_need_not_share_a_unit() -> None:
+    """Halves of a ghost block join, and are added to halves of another: like with like."""
+    nodes = {
+        "in": ir.Input([2, 6, 6]),
+        **{f"{side}{kind}": ir.Conv2d(normal(2, 2, 3, 3) * size, padding=1)
+           for side, size in (("a", 1), ("b", 1)) for kind in ("one", "two")},
+        "ja": ir.Concat(), "jb": ir.Concat(), "add": ir.Skip("residual"), "n": ir.IF(1.0), "out": ir.Output(None),
+    }  # fmt: skip
+    pairs = ["in aone", "aone atwo", "aone ja", "atwo ja", "in bone", "bone btwo", "bone jb", "btwo jb", "ja add",
+             "jb add", "add n", "n out"]  # fmt: skip
+    graph = ir.Graph(nodes, [(pair.split()[0], pair.split()[1]) for pair in pairs])
+    x = spikes(10, 2, 2, 6, 6)
+    quantised = hw.quantize(graph, chip(weights__bits=8, membranes__bits=24), calibration=x)
+    agree(quantised, {"in": x})
+    a, b = run(graph, x).outputs["out"], run(quantised, x, engine="integer").outputs["out"]
+    assert np.mean(a != b) < 0.03
 
 
 def test_weights_by_step() -> None:

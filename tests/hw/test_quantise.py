@@ -397,7 +397,6 @@ def test_refusals_name_the_node() -> None:
     uneven = ir.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
     own_places = np.ones((2, 10, 10), np.float32) + np.arange(200).reshape(2, 10, 10) / 100
     refused = {
-        "second": chained(first=conv(1, 2), second=conv(2, 2), cell=ir.IF(1.0)),
         "pool": chained(first=conv(1, 2), one=ir.IF(1.0), pool=uneven, second=conv(2, 2), two=ir.IF(1.0)),
         "cell": chained(first=conv(1, 2), cell=ir.LIF(4.0, own_places, 0.0, 1.0)),
         "up": chained(
