@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from talon.hw.catalogue import target as find_target
 from talon.hw.contents import contents, words
@@ -29,13 +29,14 @@ def check(graph: Graph, target: Target | str | os.PathLike[str]) -> FitReport:
     return report_of(place(graph, find_target(target)))
 
 
-def report_of(placed: Placed) -> FitReport:
-    """The report of a graph whose tiles have their cores."""
+def report_of(placed: Placed, bounds: Mapping[int, int] | None = None) -> FitReport:
+    """The report of a graph whose tiles have their cores. `bounds`: by layer, how large the values that it sends can
+    be, where that is known."""
     total = totals(placed)
     found = [
         *illegal(placed.wiring, placed.target),
         *illegal_connections(placed.wiring, placed.target),
-        *values_sent(placed),
+        *values_sent(placed, bounds),
         *insufficient(placed, total),
         *unknown(placed),
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from talon.hw.arithmetic import FIXABLE, RULES
 from talon.hw.choices import Allowed
 from talon.hw.description import Target
@@ -12,7 +14,7 @@ from talon.hw.families import FAMILIES, SIZES, values_of
 from talon.hw.layers import fed_by
 from talon.hw.placed import Placed
 from talon.hw.report import Finding
-from talon.hw.wiring import PASSIVE, Wiring
+from talon.hw.wiring import PASSIVE, Wiring, unit_of
 from talon.ir.fields import Shape
 
 REWRITTEN = {
@@ -164,15 +166,25 @@ def illegal_connections(wiring: Wiring, target: Target) -> Iterator[Finding]:
         )
 
 
-def values_sent(placed: Placed) -> Iterator[Finding]:
-    """Layers that send values, which are no spikes, to others (T504 where links carry none)."""
-    if placed.target.numeric["payload"]["bits"].value != 0:
+def values_sent(placed: Placed, bounds: Mapping[int, int] | None = None) -> Iterator[Finding]:
+    """Layers that send values, which are no spikes, to others: T504 where links carry none, T503 where they carry
+    fewer bits than the values have.
+
+    `bounds`: by layer, how large its values can be; by default what the widths of weights let expect.
+    """
+    target = placed.target
+    have = target.numeric["payload"]["bits"].value
+    if have is None:
         return
+    bounds = declared_bounds(placed) if bounds is None else bounds
     for number, name in enumerate(placed.names):
-        if placed.sends_values(number):
+        if not placed.sends_values(number):
+            continue
+        need = bounds[number].bit_length() + 1 if number in bounds else None
+        if have == 0:
             yield Finding(
                 "T504",
-                f"{name!r} sends values, and links of {placed.target.id} carry spikes alone",
+                f"{name!r} sends values, and links of {target.id} carry spikes alone",
                 node=placed.paths(number)[0],
                 expected="neurons behind every sum",
                 found="a sum or a mean that another layer reads",
@@ -180,3 +192,46 @@ def values_sent(placed: Placed) -> Iterator[Finding]:
                 resource="payload",
                 have=0,
             )
+        elif need is not None and need > have:
+            yield Finding(
+                "T503",
+                f"{name!r} sends sums that are wider than what links carry",
+                node=placed.paths(number)[0],
+                expected=f"at most {have} bits (payload, {target.id})",
+                found=f"{need} bits needed, so that no sum is cut",
+                help="put a neuron behind it, on the same core, or use a target whose links carry more",
+                resource="payload",
+                have=have,
+                need=need,
+            )
+
+
+def declared_bounds(placed: Placed) -> dict[int, int]:
+    """How large the values of every layer that sends some can be, from the width of weights; layers whose width is
+    unknown are left out. What comes from an Input counts as 0 or 1."""
+    width = placed.target.width("weights")
+    owner = np.full(placed.wiring.count, -1, np.int64)
+    for number, layer in enumerate(placed.layers):
+        owner[layer.sends.ravel()] = number
+    found: dict[int, int] = {}
+
+    def bound(number: int, above: tuple[int, ...] = ()) -> int | None:
+        layer = placed.layers[number]
+        if layer.spiking or number in above:  # a ring of sums alone is refused elsewhere
+            return 1
+        if number not in found:
+            total = 0
+            for feeder in layer.feeders:
+                units = unit_of(feeder.wires[feeder.wires >= 0])
+                each = [bound(n, (*above, number)) for n in np.unique(owner[units]).tolist() if n >= 0]
+                if None in each or (feeder.need.weights and width is None):
+                    return None
+                most = max((n for n in each if n is not None), default=1)
+                many = feeder.need.fan_in((feeder.wires >= 0).sum(axis=0))
+                if placed.wiring.roles[layer.members[0]] == "pick":
+                    many = 1
+                total += most * many * (2 ** ((width or 1) - 1) - 1 if feeder.need.weights else 1)
+            found[number] = total
+        return found[number]
+
+    return {n: size for n in range(len(placed.layers)) if placed.sends_values(n) and (size := bound(n)) is not None}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from talon.hw.integers.wiring import IntegerWiring
 from talon.hw.placed import Placed, place
 from talon.hw.quantising.lines import quantization_ledger
 from talon.hw.quantising.widths import other, unknown
-from talon.hw.report import Finding, FitReport
+from talon.hw.report import FitReport
 from talon.ir.errors import TalonTargetError, TalonTypeError
 from talon.ir.graph import Graph
 
@@ -91,10 +90,8 @@ def fit_of(graph: Graph, target: Target) -> FitReport:
 
 
 def fitting(placed: Placed, plan: Plan) -> FitReport:
-    """`hw.check` of what is placed, with the widths of values, which the integers tell."""
-    report = report_of(placed)
-    found = (*report.diagnostics, *wide_values(placed, plan))
-    return replace(report, diagnostics=tuple(sorted(found, key=lambda finding: finding.severity != "error")))
+    """`hw.check` of what is placed, with the widths of values that the integers tell."""
+    return report_of(placed, {n: plan.values[layer.members[-1], 0].bound for n, layer in enumerate(placed.layers)})
 
 
 def refuse_other_arithmetic(target: Target, record: QuantRecord) -> None:
@@ -156,23 +153,3 @@ def first_samples(inputs: Any, axis: int, count: int) -> Any:
         return {name: first_samples(value, axis, count) for name, value in inputs.items()}
     array = np.asarray(inputs)
     return array[:count] if axis == 0 else array[:, :count]
-
-
-def wide_values(placed: Placed, plan: Plan) -> Iterator[Finding]:
-    """Values, which are no spikes, that links are too narrow for (T503)."""
-    have = placed.target.numeric["payload"]["bits"].value
-    for number, name in enumerate(placed.names):
-        value = plan.values[placed.layers[number].members[-1], 0]
-        need = int(value.bound).bit_length() + 1
-        if have and placed.sends_values(number) and need > have:
-            yield Finding(
-                "T503",
-                f"{name!r} sends sums that are wider than what links carry",
-                node=placed.paths(number)[0],
-                expected=f"at most {have} bits (payload, {placed.target.id})",
-                found=f"{need} bits needed, so that no sum is cut",
-                help="put neurons behind it, on the same core, or use a target whose links carry more",
-                resource="payload",
-                have=have,
-                need=need,
-            )
