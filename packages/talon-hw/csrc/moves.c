@@ -139,6 +139,8 @@ static int64_t target(const state *s, int64_t v, int64_t *gain, int64_t *more) {
         if (k == here || (best >= 0 && (near[k] < near[best] ||
                                         (near[k] == near[best] && s->load[k * kinds] >= s->load[best * kinds]))))
             continue;
+        /* What needs no look at nets first. */
+        if (s->waiting != 2 && !fits(s, k, c->needs + v * kinds, c->soft)) continue;
         needed(s, v, k, more);
         if (s->waiting == 2 ? fits(s, k, more, c->limits) || fill(s, k, more) < full : fits(s, k, more, c->soft)) best = k;
     }
