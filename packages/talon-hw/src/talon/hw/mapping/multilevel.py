@@ -8,7 +8,7 @@ import numpy as np
 from talon.hw.mapping.kernels import cluster, refine
 from talon.hw.mapping.problem import Problem, contracted, restricted
 
-FEW = 40
+FEW = 25
 """Vertices for every core at which clustering ends."""
 SMALL = 120
 """Vertices at which halving begins."""
@@ -16,7 +16,7 @@ TRIES = 8
 """First halves of the smallest problem, of which the best is kept."""
 WIDEST = 1000
 """Nets with more members say little about who belongs together."""
-LOOSE = 0.03
+LOOSE = 0.05
 """How far cores may be over their limits while vertices are still clusters."""
 
 

@@ -15,11 +15,11 @@ __all__ = ["NothingFits", "partition"]
 
 WORK = 6_000_000
 """So many members of nets, and vertices times cores, are gone through by all tries together, if there is more than one."""
-TRIES = 8
+TRIES = 4
 """Tries at most, of which the best is kept."""
 GIVEN_UP = 2
 """Tries after which more cores are taken where none fitted."""
-GROWTH = 1.05
+GROWTH = 1.1
 """Cores for the next attempt where nothing fitted."""
 
 
