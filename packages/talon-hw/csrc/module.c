@@ -1,4 +1,5 @@
 /* Python's door to the kernels: checks that buffers hold what the numbers say, and lets other threads run meanwhile. */
+#include "mapping.h"
 #include "synapses.h"
 
 static const talon_kernels *kernels;
@@ -309,6 +310,9 @@ static PyMethodDef methods[] = {
     {"gather", gather, METH_VARARGS, "rows, from, places, channels, index, x, y"},
     {"join", join, METH_VARARGS, "places, channels, total, offset, x, y"},
     {"encode", encode, METH_VARARGS, "count, scale, low, high, x, y: 1 where y would be x, and is not written"},
+    {"cluster", cluster, METH_VARARGS, "hypergraph, kinds, widest, needs, most, order, cluster"},
+    {"refine", refine, METH_VARARGS,
+     "hypergraph, cores, kinds, axons, needs, limits, soft, source, hears, units, rank, patience, rounds, core"},
     {"isa", isa, METH_VARARGS, "the instruction set in use; with a name, use that one"},
     {NULL, NULL, 0, NULL},
 };

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature or a constant changes; module.c tells Python, which refuses a library that was not rebuilt. */
-#define TALON_API 6
+#define TALON_API 7
 
 /* How a layer with weights goes through its inputs. Both add in the same order and agree to the bit. */
 enum { TALON_EVENT = 1, TALON_DENSE = 2 };

@@ -1,16 +1,22 @@
-"""Annealing of a placement: from a spectral order, by swaps that may cost while it is warm, until none gains."""
+"""Annealing of a placement: from a first drawing, by swaps that may cost while it is warm, until none gains."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from talon.hw.mapping.embedding import first_placements
+
 TURNS = 400
-"""Steps of annealing for every core, as far as the bound allows."""
+"""Steps of annealing for every core, as far as the bounds allow."""
 MOST = 30_000
-"""Steps at most: a second or two."""
+"""Steps of all starts together: a second or two."""
+WORK = 8_000_000
+"""Cores and positions that are gone through at every start, at most."""
 STARTS = 3
 """Annealed anew so often, as far as the bound allows; the best is kept."""
-WARM, COLD = 0.5, 0.005
+ANY = 40
+"""Cores up to which any order is worth a start."""
+WARM, COLD = 0.3, 0.005
 """The first and the last temperature, in mean costs of one core for one hop."""
 
 
@@ -18,42 +24,16 @@ def anneal(flow: np.ndarray, distances: np.ndarray, seed: int) -> np.ndarray:
     """A position for every core. `flow` has nothing from a core to itself, `distances` are the same both ways."""
     rng = np.random.default_rng(seed)
     both = flow + flow.T
-    steps = min(TURNS * len(flow), MOST)
-    starts = max(1, min(STARTS, MOST // steps))
-    found = []
-    for number in range(starts):
-        placement = Placement(both, distances, spectral(both, distances, rng if number else None))
+    cores, room = len(flow), len(distances)
+    steps = min(TURNS * cores, MOST, WORK // (cores + room))
+    drawn = [Placement(both, distances, placed) for placed in first_placements(both, distances)]
+    found = [min(drawn, key=Placement.cost)]
+    starts = max(1, min(STARTS, MOST // steps)) if cores <= ANY else 1
+    found += [Placement(both, distances, rng.permutation(room)[:cores]) for _ in range(starts - 1)]
+    for placement in found:
         placement.anneal(steps, rng)
         placement.descend()
-        found.append(placement)
     return min(found, key=Placement.cost).place
-
-
-def spectral(both: np.ndarray, distances: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-    """Cores in the order of the slowest mode of who talks to whom, on positions that follow one another; with `rng` in
-    any order, for another start."""
-    cores = len(both)
-    if rng is not None:
-        return rng.permutation(len(distances))[:cores]
-    laplacian = np.diag(both.sum(axis=1)) - both
-    mode = np.round(np.linalg.eigh(laplacian)[1][:, min(1, cores - 1)], 9)
-    if mode[np.argmax(np.abs(mode))] < 0:  # a mode has no sign of its own
-        mode = -mode
-    placed = np.empty(cores, np.int64)
-    placed[np.argsort(mode, kind="stable")] = chain(distances, cores)
-    return placed
-
-
-def chain(distances: np.ndarray, count: int) -> np.ndarray:
-    """Positions one after the other: each the nearest to the last, the one with most behind it first."""
-    behind = distances.sum(axis=1)
-    order = [int(behind.argmax())]
-    free = np.ones(len(distances), bool)
-    while len(order) < count:
-        free[order[-1]] = False
-        near = np.where(free, distances[order[-1]], np.inf)
-        order.append(int(np.lexsort((-behind, near))[0]))
-    return np.array(order)
 
 
 class Placement:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from talon.hw.mapping.filling import NothingFits, in_order
-from talon.hw.mapping.hypergraph import Hypergraph, Limits, deliveries
+from talon.hw.mapping.filling import NothingFits, fewest, in_order
+from talon.hw.mapping.hypergraph import Hypergraph, Limits, deliveries, use
+from talon.hw.mapping.multilevel import multilevel
+from talon.hw.mapping.problem import prepared
 
 __all__ = ["NothingFits", "partition"]
+
+WORK = 6_000_000
+"""So many members of nets, and vertices times cores, are gone through by all tries together, if there is more than one."""
+TRIES = 4
+"""Tries at most, of which the best is kept."""
+GIVEN_UP = 2
+"""Tries after which more cores are taken where none fitted."""
+GROWTH = 1.1
+"""Cores for the next attempt where nothing fitted."""
 
 
 def partition(
@@ -15,11 +28,49 @@ def partition(
 ) -> np.ndarray:
     """The core of every vertex (V,), numbered from 0 without gaps; the same for the same seed.
 
-    `parts`: the most cores there are. Raises NothingFits where no way was found to keep the limits.
+    `parts`: the most cores there are. As few are used as a way is found to fill, which keeps packets at home. Never more
+    packets than by filling cores in the order of the vertices, if that fits. Raises NothingFits where no way was found.
     """
-    core = in_order(h, limits, np.arange(h.vertices))
-    count = int(core.max(initial=-1)) + 1
-    if parts is not None and count > parts:
-        raise NothingFits(f"{count} cores are needed, {parts} are there")
-    deliveries(h, core)
-    return core
+    if h.resources.shape[1] != len(limits.resources):
+        raise ValueError(f"limits: expected {h.resources.shape[1]} resources, found {len(limits.resources)}")
+    if not h.vertices:
+        return np.zeros(0, np.int64)
+    ordered = in_order(h, limits, np.arange(h.vertices))  # raises where a vertex fits no core
+    most = int(ordered.max()) + 1 if parts is None else parts
+    found = [ordered] if ordered.max() < most else []
+    count = fewest(h, limits)
+    while count <= most:
+        tried = attempts(h, limits, count, seed)
+        fit = [core for core in tried if use(h, core, count).fits(limits)]
+        found += fit
+        if fit:
+            break
+        # Filled in the order of what was found together, which keeps the limits on a few cores more.
+        filled = in_order(h, limits, np.argsort(tried[0], kind="stable"))
+        if filled.max() < most:
+            found.append(filled)
+        count = more(h, limits, tried[0], count)
+    if not found:
+        raise NothingFits(f"no way was found to put {h.vertices} vertices on {most} cores")
+    best = min(found, key=lambda core: deliveries(h, core))
+    return np.unique(best, return_inverse=True)[1].astype(np.int64)
+
+
+def attempts(h: Hypergraph, limits: Limits, count: int, seed: int) -> list[np.ndarray]:
+    """Partitions for a number of cores, as many as there is time for; few where the first do not keep the limits."""
+    problem = prepared(h, limits)
+    tries = max(1, min(TRIES, WORK // (len(problem.members) + problem.vertices * count + 1)))
+    found: list[np.ndarray] = []
+    for number in range(tries):
+        found.append(multilevel(problem, limits.all, count, np.random.default_rng([seed, count, number])))
+        if number + 1 == GIVEN_UP and not any(use(h, core, count).fits(limits) for core in found):
+            break
+    return found
+
+
+def more(h: Hypergraph, limits: Limits, core: np.ndarray, count: int) -> int:
+    """Cores to try next: a few more, or as many as what the cores took would fill to the brim."""
+    used, most = use(h, core, count).all.sum(axis=0), limits.all
+    bounded = most > 0
+    filled = math.ceil((used[bounded] / most[bounded]).max(initial=0.0))
+    return max(count + 1, math.ceil(count * GROWTH), filled)
