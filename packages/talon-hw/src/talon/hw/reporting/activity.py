@@ -1,0 +1,101 @@
+"""What the network did: the table of layers, what it took in energy, and which core takes longest."""
+
+from __future__ import annotations
+
+from talon.hw.report import plural
+from talon.hw.reporting import amounts
+from talon.hw.reporting.figures import Layer, Report
+from talon.hw.reporting.markup import Html, cell, element, join, number, row, section, table, text
+from talon.hw.reporting.ramps import bar
+
+BOUND = "Only what is counted is priced: clocks, leakage and the network on the chip are not, so the sum is a lower bound."
+
+
+def layers(report: Report) -> Html:
+    """The table of layers, numbered as on the map."""
+    known = [layer.energy.picojoules for layer in report.layers if layer.energy is not None]
+    energies = [energy for energy in known if energy is not None]
+    most = max(energies, default=0.0)
+    heads = ["layer", "nodes", "#neurons", "#tiles", "#cores", "#synaptic events", "#updates", "#spikes", "#rate"]
+    heads += ["#energy a sample"] * bool(known)
+    rows = [layer_row(place, layer, report, most, bool(known)) for place, layer in enumerate(report.layers)]
+    about = f"In {plural(report.steps, 'step')} of {plural(report.samples, 'sample')}; a rate is spikes for each neuron and step."
+    return section("layers", "Layers", about, table(f"{plural(len(rows), 'layer')} on the chip", heads, rows))
+
+
+def layer_row(place: int, layer: Layer, report: Report, most: float, priced: bool) -> Html:
+    rate = layer.rate(report.places)
+    cells = [cell(", ".join(layer.nodes))]
+    cells += [number(n) for n in (layer.neurons, layer.tiles, layer.cores, layer.synops, layer.updates)]
+    cells += [number(sum(layer.spikes)), number(rate, amounts.rate(rate))]
+    if priced:
+        taken = None if layer.energy is None else layer.energy.picojoules
+        cells.append(number(taken, amounts.energy(taken)))
+    head = join([element("b", text(f"L{place + 1}")), text(f" {layer.name}")])
+    return row(head, cells, data_layer=place)
+
+
+def energy(report: Report) -> Html:
+    """Every operation with its count, its price and where that comes from."""
+    found = report.energy
+    if found is None:
+        return section("energy", "Energy", "Not priced: the run was not counted, or the target has no costs.")
+    total = found.picojoules
+    rows = []
+    for line in found.lines:
+        part = line.picojoules
+        share = None if part is None or not total else part / total
+        cells = [number(line.count, f"{line.count:,.1f}"), cell(line.row), cell(line.price)]
+        cells += [number(part, amounts.energy(part)), bar(share, "" if share is None else f"{share:.2%} of the sum")]
+        rows.append(row(text(line.what), cells))
+    heads = ["operation", "#count", "row", "price and source", "#energy", "#share"]
+    sum_ = f"A sample takes at least {amounts.energy(total)} by the costs that {found.target} states."
+    if total is None:
+        sum_ = f"The sum is unknown: {found.target} does not state {', '.join(found.unknown)}."
+    cited = element("dl", *(join([element("dt", text(k)), element("dd", text(v))]) for k, v in found.citations.items()))
+    return section("energy", "Energy", f"{sum_} {BOUND}", table("energy of one sample", heads, rows), cited)
+
+
+def latency(report: Report) -> Html:
+    """The critical core."""
+    found = report.latency
+    if found is None:
+        return section("latency", "Critical core", "Unknown: the work of single steps was not counted.")
+    busy = sorted((core for core in report.cores if core.peak), key=lambda core: (-core.peak.work, core.number))  # type: ignore[union-attr]
+    rows = [
+        row(
+            element("a", text(core.number), href=f"#core-{core.number}"),
+            [number(core.peak.step), number(core.peak.synops), number(core.peak.updates), number(core.peak.packets), bar(core.peak.work / max(found.work, 1), f"{core.peak.work:,} events")],
+        )
+        for core in busy[:BUSIEST]
+        if core.peak
+    ]
+    times = [
+        row(text(line.what), [number(line.count), cell(line.row or "-"), cell(line.price), number(line.nanoseconds, duration(line.nanoseconds))])
+        for line in found.lines
+    ]
+    told = "unknown, as the target does not state what all of it takes" if found.nanoseconds is None else duration(found.nanoseconds)
+    cycles = "" if found.cycles is None else f" ({found.cycles:,.0f} cycles)"
+    about = (
+        f"No step is done before its busiest core is: core {found.core} in step {found.step}, with {found.work:,} events. "
+        f"The time of that step is {told}{cycles}."
+    )
+    heads = ["core", "#busiest step", "#synaptic events", "#neuron updates", "#packets received", "#of the critical core"]
+    return section(
+        "latency",
+        "Critical core",
+        about,
+        table("the busiest cores, each in its busiest step", heads, rows),
+        table(f"core {found.core} in step {found.step}", ["events", "#count", "row", "time and source", "#time"], times, False),
+    )
+
+
+BUSIEST = 10
+
+
+def duration(nanoseconds: float | None) -> str:
+    """With three digits and the unit that fits."""
+    if nanoseconds is None:
+        return amounts.UNKNOWN
+    size, unit = next((pair for pair in ((1e6, "ms"), (1e3, "\N{MICRO SIGN}s")) if nanoseconds >= pair[0]), (1.0, "ns"))
+    return f"{nanoseconds / size:.3g} {unit}"

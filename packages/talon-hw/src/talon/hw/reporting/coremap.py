@@ -1,0 +1,191 @@
+"""The map of the cores: where each lies, how full it is, and what went over the links between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from talon.hw.report import amount, plural
+from talon.hw.reporting.amounts import level, percent
+from talon.hw.reporting.colours import FAMILIES
+from talon.hw.reporting.figures import Core, Position, Report
+from talon.hw.reporting.linkmap import drawn, legend
+from talon.hw.reporting.markup import Html, element, join, section, text
+from talon.ir.drawing.svg import number
+
+ABOUT = (
+    "Every square is a core at its place on the chip, every arrow a link in one direction. A core leads to its row in "
+    "the table of cores; a dashed square is a core that is not used."
+)
+SIZES = ((8, 76.0, 34.0), (16, 46.0, 20.0), (1 << 30, 22.0, 10.0))
+"""Of maps up to so many columns: the side of a core, and the gap between cores, in pixels."""
+WHOLE = 1024
+"""Meshes of more cores are shown only where something lies on them."""
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to colour the cores: a number for each, as a share of what there is."""
+
+    title: str
+    shares: Mapping[int, float | None]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where cores are drawn: the cells from `first` on, so many columns and rows, and their size in pixels."""
+
+    first: Position
+    columns: int
+    rows: int
+    side: float
+    gap: float
+
+    def corner(self, place: Position) -> tuple[float, float]:
+        column, row = place[0] - self.first[0], place[1] - self.first[1]
+        pitch = self.side + self.gap
+        return self.gap / 2 + column * pitch, self.gap / 2 + row * pitch
+
+    @property
+    def size(self) -> tuple[float, float]:
+        pitch = self.side + self.gap
+        return self.columns * pitch, self.rows * pitch
+
+
+def core_map(report: Report) -> Html:
+    """The section with the map. Without script, buttons choose what the colours show."""
+    placed = places(report.cores)
+    grid = grid_of(report, list(placed.values()))
+    views = list(views_of(report))
+    layers = {layer.name: place for place, layer in enumerate(report.layers)}
+    width, height = grid.size
+    label = f"map of {plural(len(report.cores), 'core')} and {plural(len(report.links), 'link')}"
+    drawing = Html(
+        f'<svg viewBox="0 0 {number(width)} {number(height)}" width="{number(width)}" height="{number(height)}" '
+        f'role="img" aria-label="{label}">'
+        f"\n{free(grid, set(placed.values()))}\n{drawn(report.links, grid.corner, grid.side)}"
+        + "".join(
+            core_cell(core, grid, placed[core.number], views, [layers[name] for name in core.layers if name in layers])
+            for core in report.cores
+        )
+        + "</svg>"
+    )
+    note = "" if all(core.position for core in report.cores) else " Places are not known: cores lie in order of number."
+    return section(
+        "map",
+        "Core map",
+        ABOUT + note,
+        element(
+            "fieldset",
+            element("legend", text("Colour by")),
+            *buttons([view.title for view in views] + ["layer"]),
+            element("div", drawing, class_="scroll map", tabindex="0", role="region", aria_label="core map"),
+            legend(report.links),
+            class_="views",
+        ),
+    )
+
+
+def places(cores: Sequence[Core]) -> dict[int, Position]:
+    """The place of every core; a square in order of number where one has none."""
+    if all(core.position is not None for core in cores):
+        return {core.number: core.position for core in cores if core.position is not None}
+    columns = max(1, round(len(cores) ** 0.5))
+    return {core.number: (place % columns, place // columns) for place, core in enumerate(cores)}
+
+
+def grid_of(report: Report, used: Sequence[Position]) -> Grid:
+    ends = [place for link in report.links for place in (link.start, link.end)]
+    mesh = report.target.mesh if all(core.position for core in report.cores) else None
+    taken = [*used, *ends] or [(0, 0)]
+    low: Position = (0, 0)
+    high: Position = (max(x for x, _ in taken), max(y for _, y in taken))
+    if mesh is not None and mesh[0] * mesh[1] <= WHOLE:
+        high = (max(high[0], mesh[0] - 1), max(high[1], mesh[1] - 1))
+    elif mesh is not None:
+        low = (min(x for x, _ in taken), min(y for _, y in taken))
+    columns, rows = high[0] - low[0] + 1, high[1] - low[1] + 1
+    side, gap = next((side, gap) for most, side, gap in SIZES if max(columns, rows) <= most)
+    return Grid(low, columns, rows, side, gap)
+
+
+def views_of(report: Report) -> Iterator[View]:
+    """The fullest resource, each resource by itself, and the work."""
+    yield View("fullest", {core.number: core.fullest and core.fullest.share for core in report.cores})
+    for resource in dict.fromkeys(use.resource for core in report.cores for use in core.uses):
+        found = {core.number: use.share for core in report.cores for use in core.uses if use.resource == resource}
+        yield View(resource, found)
+    most = max((core.synops for core in report.cores), default=0)
+    yield View("events", {core.number: core.synops / most if most else 0.0 for core in report.cores})
+
+
+def buttons(titles: Sequence[str]) -> Iterator[Html]:
+    for letter, title in zip(LETTERS, titles, strict=False):
+        checked = "" if letter != LETTERS[0] else "checked"
+        first = {"checked": checked} if checked else {}
+        yield element("input", type="radio", name="view", id=f"view-{letter}", **first)
+        yield element("label", text(title), for_=f"view-{letter}")
+
+
+def switches(views: Sequence[View]) -> str:
+    """Style rules that colour the cores by the chosen button."""
+    lines = []
+    for letter, view in zip(LETTERS, views, strict=False):
+        here = f"#view-{letter}:checked~.map "
+        for step in sorted({level(view.shares.get(number)) for number in view.shares} | {"u"}):
+            known = step.isdigit()
+            fill = f"var(--use{step})" if known else "var(--bad)" if step == "o" else "var(--card)"
+            ink = f"var(--use{step}-ink)" if known else "var(--card)" if step == "o" else "var(--text)"
+            lines.append(f"{here}.{letter}{step}{{--at:{fill};--on:{ink}}}")
+        lines.append(f"{here}.n{letter}{{display:inline}}")
+    last = LETTERS[len(views)]
+    for family in range(len(FAMILIES)):
+        lines.append(f"#view-{last}:checked~.map .l{family}{{--at:var(--f{family});--on:var(--g{family})}}")
+    return "\n".join(lines)
+
+
+def core_cell(core: Core, grid: Grid, place: Position, views: Sequence[View], layers: Sequence[int]) -> str:
+    """One core: a square with its number, how full it is in each view where there is room, and its layers."""
+    (x, y), side = grid.corner(place), grid.side
+    steps = [f"{letter}{level(view.shares.get(core.number))}" for letter, view in zip(LETTERS, views, strict=False)]
+    names = " ".join([*steps, *(f"l{layer % len(FAMILIES)}" for layer in layers[:1])])
+    lines = [f"core {core.number} ({core.kind}): {', '.join(core.layers) or 'no layer'}"]
+    lines += [f"{use.resource}: {percent(use.share)}, {amount(use.need)} of {amount(use.have, use.unit)}" for use in core.uses]
+    lines += [f"{core.synops:,} synaptic events, {core.updates:,} updates, {core.spikes:,} spikes"]
+    inside = [Html(f"<title>{text(chr(10).join(lines))}</title>"), square(x, y, side)]
+    if side > 70:
+        inside.append(letters(x + 7, y + 16, str(core.number), "small"))
+        for letter, view in zip(LETTERS, views, strict=False):
+            shown = percent(view.shares.get(core.number)) if view.shares.get(core.number) is not None else "?"
+            inside.append(letters(x + side / 2, y + side / 2 + 7, shown, f"share n{letter}"))
+        inside.append(letters(x + side / 2, y + side - 8, marks(layers), "small mid"))
+    elif side > 40:
+        inside.append(letters(x + side / 2, y + side / 2 + 4, str(core.number), "small mid"))
+    link = element("a", *inside, href=f"#core-{core.number}", class_=f"core {names}", data_layers=" ".join(map(str, layers)))
+    return link + "\n"
+
+
+def marks(layers: Sequence[int]) -> str:
+    """Layers by their numbers, as the table of layers has them."""
+    shown = [f"L{layer + 1}" for layer in layers]
+    return " ".join(shown) if len(shown) <= 3 else f"{shown[0]} +{len(shown) - 1}"
+
+
+def square(x: float, y: float, side: float) -> Html:
+    return Html(f'<rect x="{number(x)}" y="{number(y)}" width="{number(side)}" height="{number(side)}" rx="{number(side / 11)}"/>')
+
+
+def letters(x: float, y: float, shown: str, names: str) -> Html:
+    return Html(f'<text x="{number(x)}" y="{number(y)}" class="{names}">{text(shown)}</text>')
+
+
+def free(grid: Grid, used: set[Position]) -> Html:
+    """The cores that nothing lies on, as one path."""
+    side, parts = number(grid.side - 1), []
+    for row in range(grid.first[1], grid.first[1] + grid.rows):
+        for column in range(grid.first[0], grid.first[0] + grid.columns):
+            if (column, row) not in used:
+                x, y = grid.corner((column, row))
+                parts.append(f"M{number(x)} {number(y)}h{side}v{side}h-{side}z")
+    return join([Html(f'<path class="free" d="{"".join(parts)}"/>')]) if parts else Html("")
