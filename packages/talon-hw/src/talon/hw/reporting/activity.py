@@ -16,7 +16,7 @@ def layers(report: Report) -> Html:
     known = [layer.energy.picojoules for layer in report.layers if layer.energy is not None]
     energies = [energy for energy in known if energy is not None]
     most = max(energies, default=0.0)
-    heads = ["layer", "nodes", "#neurons", "#tiles", "#cores", "#synaptic events", "#updates", "#spikes", "#rate"]
+    heads = ["layer", "#neurons", "#tiles", "#cores", "#synaptic events", "#updates", "#spikes", "#rate"]
     heads += ["#energy a sample"] * bool(known)
     rows = [layer_row(place, layer, report, most, bool(known)) for place, layer in enumerate(report.layers)]
     about = f"In {plural(report.steps, 'step')} of {plural(report.samples, 'sample')}; a rate is spikes for each neuron and step."
@@ -25,8 +25,7 @@ def layers(report: Report) -> Html:
 
 def layer_row(place: int, layer: Layer, report: Report, most: float, priced: bool) -> Html:
     rate = layer.rate(report.places)
-    cells = [cell(", ".join(layer.nodes))]
-    cells += [number(n) for n in (layer.neurons, layer.tiles, layer.cores, layer.synops, layer.updates)]
+    cells = [number(n) for n in (layer.neurons, layer.tiles, layer.cores, layer.synops, layer.updates)]
     cells += [number(sum(layer.spikes)), number(rate, amounts.rate(rate))]
     if priced:
         taken = None if layer.energy is None else layer.energy.picojoules

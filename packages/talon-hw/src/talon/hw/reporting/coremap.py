@@ -80,11 +80,31 @@ def core_map(report: Report) -> Html:
             "fieldset",
             element("legend", text("Colour by")),
             *buttons([view.title for view in views] + ["layer"]),
-            element("div", drawing, class_="scroll map", tabindex="0", role="region", aria_label="core map"),
+            element(
+                "div",
+                element("div", drawing, class_="scroll", tabindex="0", role="region", aria_label="core map"),
+                key(report),
+                class_="map",
+            ),
             legend(report.links),
             class_="views",
         ),
     )
+
+
+def key(report: Report) -> Html:
+    """The layers by the numbers that stand on the cores, with their colours."""
+    items = (
+        element(
+            "li",
+            element("i", class_=f"q{place % len(FAMILIES)}"),
+            element("b", text(f"L{place + 1}")),
+            text(f" {layer.name} "),
+            element("small", text(plural(layer.cores, "core"))),
+        )
+        for place, layer in enumerate(report.layers)
+    )
+    return element("ul", *items, class_="key", aria_label="layers")
 
 
 def places(cores: Sequence[Core]) -> dict[int, Position]:

@@ -53,8 +53,10 @@ def arrow(link: Link, share: float, corner: Corner, side: float) -> str:
     half = side * (0.02 + 0.1 * share)
     sx, sy = x0 + dx * room - dy * aside, y0 + dy * room + dx * aside
     tx, ty = x1 - dx * room - dy * aside, y1 - dy * room + dx * aside
-    a, b = (sx - dy * half, sy + dx * half), (sx + dy * half, sy - dx * half)
-    return f"M{number(a[0])} {number(a[1])}L{number(tx)} {number(ty)} {number(b[0])} {number(b[1])}z"
+    return (
+        f"M{number(sx - dy * half)} {number(sy + dx * half)}l{number(tx - sx + dy * half)} {number(ty - sy - dx * half)} "
+        f"{number(sx - tx + dy * half)} {number(sy - ty - dx * half)}z"
+    )
 
 
 def legend(links: Sequence[Link]) -> Html:

@@ -9,6 +9,8 @@ from talon.ir.drawing.lettering import escape
 
 Html = NewType("Html", str)
 
+VOID = ("input",)
+"""Elements that hold nothing and are not closed."""
 ROWS = 300
 """Rows of a table; the JSON has them all."""
 
@@ -22,14 +24,14 @@ def join(parts: Iterable[Html]) -> Html:
     return Html("".join(parts))
 
 
-def element(name: str, *inside: Html, **attributes: object) -> Html:
+def element(name: str, /, *inside: Html, **attributes: object) -> Html:
     """An element; `class_` stands for class, `_` in other names for `-`, and what is None is left out."""
     said = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{text(value)}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Html(f"<{name}{said}>{join(inside)}</{name}>")
+    return Html(f"<{name}{said}>" if name in VOID else f"<{name}{said}>{join(inside)}</{name}>")
 
 
 def section(key: str, title: str, about: str, *body: Html) -> Html:

@@ -68,7 +68,10 @@ def sheet(report: Report) -> str:
         f".s{step}{{stroke:var(--load{step})}}.k{step}{{fill:var(--load{step})}}.b{step}{{fill:var(--use{step})}}"
         for step in steps
     )
-    made = "\n".join((widths, scales, strokes, switches(list(views_of(report)))))
+    families = "".join(
+        f".q{place}{{background:var(--f{place});border-color:var(--g{place})}}" for place in range(len(colours.FAMILIES))
+    )
+    made = "\n".join((widths, scales, strokes, families, switches(list(views_of(report)))))
     return f"{colours.rules()}:root{{--font:{FONT}}}\n{own('page.css')}{made}\n"
 
 

@@ -38,7 +38,7 @@ def raster(report: Report) -> Html:
         element("div", picture(report, counts, rates, most, pooled), class_="scroll", tabindex="0", role="region",
                 aria_label="spikes by layer and step"),
         element("p", ramp("load", "0", f"{most:.3g} spikes a neuron and step"), class_="legend"),
-        element("p", text("\N{NO-BREAK SPACE}"), id="under", class_="about", aria_live="polite"),
+        element("p", id="under", class_="about", aria_live="polite"),
         data(report, counts, pooled),
     )
 
