@@ -12,6 +12,8 @@ SCALES = {"use": "weights", "load": "neuron"}
 of a family of nodes."""
 FAMILIES = ("weights", "neuron", "scale", "function", "join", "graph", "boundary")
 """Families whose colours tell layers apart, over and over."""
+TINT = 0.35
+"""How far the colour of a layer is on the way from the fill to the ink of its family."""
 SIGNS = {"good": "scale", "bad": "graph", "warn": "join"}
 BODY = {"name": NAME_INK, "text": TEXT_INK, "line": WIRE, "late": LATE, "card": CHIP_FILL}
 
@@ -42,8 +44,12 @@ def scale(name: str, dark: bool) -> list[tuple[str, str]]:
     """For each level a colour and the ink that is read on it."""
     family = (DARK if dark else LIGHT)[SCALES[name]]
     fills = [mixed(family.fill, family.ink, place / LEVELS) for place in range(LEVELS + 1)]
-    inks = ("#000000", "#ffffff")
-    return [(fill, max(inks, key=lambda ink: contrast(fill, ink))) for fill in fills]
+    return [(fill, read_on(fill)) for fill in fills]
+
+
+def read_on(fill: str) -> str:
+    """The ink that is read best on a colour."""
+    return max(("#000000", "#ffffff"), key=lambda ink: contrast(fill, ink))
 
 
 def variables(dark: bool) -> Iterator[str]:
@@ -54,7 +60,8 @@ def variables(dark: bool) -> Iterator[str]:
     for key, family in SIGNS.items():
         yield f"--{key}:{families[family].ink};--{key}-fill:{families[family].fill}"
     for place, family in enumerate(FAMILIES):
-        yield f"--f{place}:{families[family].fill};--g{place}:{families[family].ink}"
+        fill = mixed(families[family].fill, families[family].ink, TINT)
+        yield f"--f{place}:{fill};--on-f{place}:{read_on(fill)};--g{place}:{families[family].ink}"
     for key in SCALES:
         for step, (fill, ink) in enumerate(scale(key, dark)):
             yield f"--{key}{step}:{fill};--{key}{step}-ink:{ink}"

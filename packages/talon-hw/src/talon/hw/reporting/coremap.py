@@ -17,7 +17,7 @@ ABOUT = (
     "Every square is a core at its place on the chip, every arrow a link in one direction. A core leads to its row in "
     "the table of cores; a dashed square is a core that is not used."
 )
-SIZES = ((8, 76.0, 34.0), (16, 46.0, 20.0), (1 << 30, 22.0, 10.0))
+SIZES = ((8, 76.0, 34.0), (16, 38.0, 16.0), (1 << 30, 22.0, 10.0))
 """Of maps up to so many columns: the side of a core, and the gap between cores, in pixels."""
 WHOLE = 1024
 """Meshes of more cores are shown only where something lies on them."""
@@ -161,7 +161,7 @@ def switches(views: Sequence[View]) -> str:
         lines.append(f"{here}.n{letter}{{display:inline}}")
     last = LETTERS[len(views)]
     for family in range(len(FAMILIES)):
-        lines.append(f"#view-{last}:checked~.map .l{family}{{--at:var(--f{family});--on:var(--g{family})}}")
+        lines.append(f"#view-{last}:checked~.map .l{family}{{--at:var(--f{family});--on:var(--on-f{family})}}")
     return "\n".join(lines)
 
 
@@ -180,7 +180,7 @@ def core_cell(core: Core, grid: Grid, place: Position, views: Sequence[View], la
             shown = percent(view.shares.get(core.number)) if view.shares.get(core.number) is not None else "?"
             inside.append(letters(x + side / 2, y + side / 2 + 7, shown, f"share n{letter}"))
         inside.append(letters(x + side / 2, y + side - 8, marks(layers), "small mid"))
-    elif side > 40:
+    elif side > 30:
         inside.append(letters(x + side / 2, y + side / 2 + 4, str(core.number), "small mid"))
     link = element("a", *inside, href=f"#core-{core.number}", class_=f"core {names}", data_layers=" ".join(map(str, layers)))
     return link + "\n"

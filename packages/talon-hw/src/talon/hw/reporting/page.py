@@ -69,7 +69,7 @@ def sheet(report: Report) -> str:
         for step in steps
     )
     families = "".join(
-        f".q{place}{{background:var(--f{place});border-color:var(--g{place})}}" for place in range(len(colours.FAMILIES))
+        f".key .q{place}{{background:var(--f{place});border-color:var(--g{place})}}" for place in range(len(colours.FAMILIES))
     )
     made = "\n".join((widths, scales, strokes, families, switches(list(views_of(report)))))
     return f"{colours.rules()}:root{{--font:{FONT}}}\n{own('page.css')}{made}\n"
