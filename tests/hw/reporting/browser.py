@@ -50,7 +50,14 @@ def visit(page: Path, folder: Path, screenshot: Path | None = None, size: tuple[
     log = folder / "network.json"
     ask = ["--dump-dom"] if screenshot is None else [f"--screenshot={screenshot}"]
     command = [
-        *(path, *QUIET, *ask, "--enable-logging=stderr", f"--log-net-log={log}", f"--user-data-dir={folder / 'profile'}"),
+        *(
+            path,
+            *QUIET,
+            *ask,
+            "--enable-logging=stderr",
+            f"--log-net-log={log}",
+            f"--user-data-dir={folder / 'profile'}",
+        ),
         *("--host-resolver-rules=MAP * ~NOTFOUND", f"--window-size={size[0]},{size[1]}", page.as_uri()),
     ]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=120)
@@ -73,11 +80,16 @@ def install() -> str:
     if os.environ.get(WITHOUT) == "1":
         return f"{WITHOUT}=1: no browser is installed"
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if not shutil.which("apt-get") or (root and subprocess.run([*root, "true"], capture_output=True).returncode):
+    if not shutil.which("apt-get") or (root and not allowed(root)):
         sys.exit(MISSING)
     for command in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", "chromium"]):
         subprocess.run([*root, "apt-get", *command], check=True)
     return f"installed {find()}"
+
+
+def allowed(root: list[str]) -> bool:
+    """Whether commands may be run by sudo without a password."""
+    return bool(shutil.which(root[0])) and not subprocess.run([*root, "true"], capture_output=True).returncode
 
 
 if __name__ == "__main__":

@@ -40,7 +40,9 @@ def large() -> Report:
 
 def many_links() -> Report:
     """A mesh of 52 x 52 with every link in use."""
-    ways = [(x, y, x + dx, y + dy) for x in range(52) for y in range(52) for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1))]
+    ways = [
+        (x, y, x + dx, y + dy) for x in range(52) for y in range(52) for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1))
+    ]
     inside = [way for way in ways if 0 <= way[2] < 52 and 0 <= way[3] < 52]
     links = tuple(Link((a, b), (c, d), 1 + (a * 7 + b * 13 + c * 3) % 997) for a, b, c, d in inside)
     assert len(links) > 10_000
@@ -186,7 +188,8 @@ def priced(synops: int, updates: int) -> Energy:
 
 def quantised(net: tuple[tuple[str, int, int], ...]) -> QuantReport:
     layers = tuple(
-        LayerReport(name, neurons, 0.11, 0.109, 0.9987, place, 0, 0.0004) for place, (name, neurons, _) in enumerate(net)
+        LayerReport(name, neurons, 0.11, 0.109, 0.9987, place, 0, 0.0004)
+        for place, (name, neurons, _) in enumerate(net)
     )
     proofs = tuple(Proof(name, 17 + place, 24, "saturate") for place, (name, _, _) in enumerate(net))
     return QuantReport(layers, proofs, ())
@@ -196,13 +199,17 @@ def compared(net: tuple[tuple[str, int, int], ...], steps: int) -> Comparison:
     nodes = {name: NodeComparison(name, "LIF", neurons * steps, rate_a=0.11, rate_b=0.11) for name, neurons, _ in net}
     name, neurons, _ = net[2]
     first = Divergence(name, "spikes", 7, 0, (3, 1, 5), 1.0, 0.0, 0.0021, -0.0009, True)
-    nodes[name] = NodeComparison(name, "LIF", neurons * steps, 12, 5, 1.0, 0.11, 0.1098, 0.0007, 1, 1, {"spikes": first})
+    nodes[name] = NodeComparison(
+        name, "LIF", neurons * steps, 12, 5, 1.0, 0.11, 0.1098, 0.0007, 1, 1, {"spikes": first}
+    )
     return Comparison("float", "build", steps, 1, 0.0, "spikes", nodes, spikes=frozenset({f"{name}.spikes"}))
 
 
 def rewrites(net: tuple[tuple[str, int, int], ...]) -> Iterator[dict[str, Any]]:
     for name, _, _ in net:
-        yield Rewrite("quantize", name, "weight", "float32 -0.41 to 0.38", "int8 -127 to 118", False, "rounded to 8 bits").as_dict()
+        yield Rewrite(
+            "quantize", name, "weight", "float32 -0.41 to 0.38", "int8 -127 to 118", False, "rounded to 8 bits"
+        ).as_dict()
         yield Rewrite("split", name, "tiles", "1", "7", True).as_dict()
 
 

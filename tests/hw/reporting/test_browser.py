@@ -88,10 +88,29 @@ def test_the_policy_stops_what_is_put_into_the_page(opened: Open) -> None:
     assert sum("Content Security Policy" in line for line in found.console) == 2
 
 
-@pytest.mark.parametrize("width", [390, 1200])
-def test_a_picture_of_it_is_made(tmp_path: Path, width: int) -> None:
+PROBE = """<script>
+const wide = [...document.querySelectorAll("body *")].filter((e) => !e.closest(".scroll, nav") && e.getBoundingClientRect().right > innerWidth);
+document.body.dataset.found = innerWidth + " wide:" + wide.map((e) => e.tagName).join();
+</script>"""
+
+
+@pytest.mark.parametrize("width", [500, 1200])
+def test_nothing_is_wider_than_the_window(tmp_path: Path, width: int) -> None:
+    """Wide tables and maps scroll in boxes of their own."""
+    page = tmp_path / "report.html"
+    html = example.large().to_html()
+    policy = re.search(r"<meta http-equiv[^>]*>", html)
+    assert policy
+    page.write_text(html.replace(policy[0], "").replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
+    found = browser.visit(page, tmp_path, size=(width, 900))
+    measured = re.search('data-found="([^"]*)"', found.dom)
+    assert measured
+    assert measured[1] == f"{width} wide:"
+
+
+def test_a_picture_of_it_is_made(tmp_path: Path) -> None:
     page, picture = tmp_path / "report.html", tmp_path / "report.png"
     page.write_text(example.example().to_html(), encoding="utf-8")
-    browser.visit(page, tmp_path, picture, (width, 900))
+    browser.visit(page, tmp_path, picture, (1200, 900))
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 10_000

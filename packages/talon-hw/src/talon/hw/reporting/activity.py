@@ -8,7 +8,9 @@ from talon.hw.reporting.figures import Layer, Report
 from talon.hw.reporting.markup import Html, cell, element, join, number, row, section, table, text
 from talon.hw.reporting.ramps import bar
 
-BOUND = "Only what is counted is priced: clocks, leakage and the network on the chip are not, so the sum is a lower bound."
+BOUND = (
+    "Only what is counted is priced: clocks, leakage and the network on the chip are not, so the sum is a lower bound."
+)
 
 
 def layers(report: Report) -> Html:
@@ -64,28 +66,58 @@ def latency(report: Report) -> Html:
     rows = [
         row(
             element("a", text(core.number), href=f"#core-{core.number}"),
-            [number(core.peak.step), number(core.peak.synops), number(core.peak.updates), number(core.peak.packets), bar(core.peak.work / max(found.work, 1), f"{core.peak.work:,} events")],
+            [
+                number(core.peak.step),
+                number(core.peak.synops),
+                number(core.peak.updates),
+                number(core.peak.packets),
+                bar(core.peak.work / max(found.work, 1), f"{core.peak.work:,} events"),
+            ],
         )
         for core in busy[:BUSIEST]
         if core.peak
     ]
     times = [
-        row(text(line.what), [number(line.count), cell(line.row or "-"), cell(line.price), number(line.nanoseconds, duration(line.nanoseconds))])
+        row(
+            text(line.what),
+            [
+                number(line.count),
+                cell(line.row or "-"),
+                cell(line.price),
+                number(line.nanoseconds, duration(line.nanoseconds)),
+            ],
+        )
         for line in found.lines
     ]
-    told = "unknown, as the target does not state what all of it takes" if found.nanoseconds is None else duration(found.nanoseconds)
+    told = (
+        "unknown, as the target does not state what all of it takes"
+        if found.nanoseconds is None
+        else duration(found.nanoseconds)
+    )
     cycles = "" if found.cycles is None else f" ({found.cycles:,.0f} cycles)"
     about = (
         f"No step is done before its busiest core is: core {found.core} in step {found.step}, with {found.work:,} events. "
         f"The time of that step is {told}{cycles}."
     )
-    heads = ["core", "#busiest step", "#synaptic events", "#neuron updates", "#packets received", "#of the critical core"]
+    heads = [
+        "core",
+        "#busiest step",
+        "#synaptic events",
+        "#neuron updates",
+        "#packets received",
+        "#of the critical core",
+    ]
     return section(
         "latency",
         "Critical core",
         about,
         table("the busiest cores, each in its busiest step", heads, rows),
-        table(f"core {found.core} in step {found.step}", ["events", "#count", "row", "time and source", "#time"], times, False),
+        table(
+            f"core {found.core} in step {found.step}",
+            ["events", "#count", "row", "time and source", "#time"],
+            times,
+            False,
+        ),
     )
 
 

@@ -20,7 +20,12 @@ def reconciliation(report: Report) -> Html:
     about = "What was counted by core, by layer and by an engine that knows of neither must be the same number."
     if not report.agrees:
         wrong = ", ".join(balance.quantity for balance in report.reconciliation if not balance.equal)
-        alarm = element("p", text(f"Counts do not agree: {wrong}. Figures of this report may be wrong."), role="alert", class_="alarm")
+        alarm = element(
+            "p",
+            text(f"Counts do not agree: {wrong}. Figures of this report may be wrong."),
+            role="alert",
+            class_="alarm",
+        )
     else:
         alarm = join([])
     found = table("counts by who counted", ["quantity", "counted", "agrees"], rows, False)
@@ -37,18 +42,33 @@ def quantisation(report: Report) -> Html:
     """The rows of `hw.quantization_report`, and the proofs of accumulators."""
     found = report.quantisation
     if found is None:
-        return section("quantisation", "Quantisation", "Not compared: no calibration data was given, or nothing was quantised.")
+        return section(
+            "quantisation", "Quantisation", "Not compared: no calibration data was given, or nothing was quantised."
+        )
     head, *lines = found.table()
     rows = [row(text(line[0]), [cell(value, class_="num") for value in line[1:]]) for line in lines]
     proofs = [
-        row(text(p.node), [number(p.need), number(p.have), element("td", text(f"{GOOD} cannot overflow" if p.safe else f"may {p.overflow}"), class_="good" if p.safe else "warn")])
+        row(
+            text(p.node),
+            [
+                number(p.need),
+                number(p.have),
+                element(
+                    "td",
+                    text(f"{GOOD} cannot overflow" if p.safe else f"may {p.overflow}"),
+                    class_="good" if p.safe else "warn",
+                ),
+            ],
+        )
         for p in found.proofs
     ]
     heads = [head[0], *(f"#{word}" for word in head[1:])]
     shown = [table("neurons in floats and in integers", heads, rows)]
     if proofs:
         shown.append(table("bits of accumulators", ["node", "#needed", "#there", "verdict"], proofs))
-    return section("quantisation", "Quantisation", "How the integers' spikes differ from the floats', neuron for neuron.", *shown)
+    return section(
+        "quantisation", "Quantisation", "How the integers' spikes differ from the floats', neuron for neuron.", *shown
+    )
 
 
 def divergence(report: Report) -> Html:
@@ -65,4 +85,6 @@ def divergence(report: Report) -> Html:
         for line in found.rows()
     ]
     first = "" if found.first is None else f" First: {found.first}."
-    return section("divergence", "First divergence", f"They differ: {size}.{first}", table("nodes that differ", heads, rows))
+    return section(
+        "divergence", "First divergence", f"They differ: {size}.{first}", table("nodes that differ", heads, rows)
+    )

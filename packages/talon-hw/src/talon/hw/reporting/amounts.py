@@ -12,6 +12,7 @@ def energy(picojoules: float | None) -> str:
     """With three digits and the unit that fits."""
     if picojoules is None:
         return UNKNOWN
+    picojoules = float(f"{picojoules:.3g}")
     size, unit = next((pair for pair in ENERGIES if picojoules >= pair[0]), ENERGIES[-1])
     return f"{picojoules / size:.3g} {unit}"
 
@@ -29,8 +30,8 @@ def rate(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.4f}"
 
 
-def count(value: int | float | None) -> str:
-    return UNKNOWN if value is None else f"{value:,.10g}" if isinstance(value, int) else f"{value:,.1f}"
+def count(value: int | None) -> str:
+    return UNKNOWN if value is None else f"{value:,}"
 
 
 def level(share: float | None) -> str:
@@ -43,5 +44,3 @@ def level(share: float | None) -> str:
     if share > 1:
         return "o"
     return str(min(max(int(share * LEVELS), 1), LEVELS)) if share > 0 else "0"
-
-

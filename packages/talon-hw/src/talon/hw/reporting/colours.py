@@ -70,4 +70,6 @@ def variables(dark: bool) -> Iterator[str]:
 def rules() -> str:
     """The variables, for light surroundings and print, and for dark ones."""
     light, dark = (";".join(variables(dark)) for dark in (False, True))
-    return f":root{{color-scheme:light dark;{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+    return (
+        f":root{{color-scheme:light dark;{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+    )

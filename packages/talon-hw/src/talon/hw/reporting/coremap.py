@@ -21,6 +21,8 @@ SIZES = ((8, 76.0, 34.0), (16, 38.0, 16.0), (1 << 30, 22.0, 10.0))
 """Of maps up to so many columns: the side of a core, and the gap between cores, in pixels."""
 WHOLE = 1024
 """Meshes of more cores are shown only where something lies on them."""
+RESOURCES = 12
+"""Of which a map can be shown."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -133,7 +135,8 @@ def grid_of(report: Report, used: Sequence[Position]) -> Grid:
 def views_of(report: Report) -> Iterator[View]:
     """The fullest resource, each resource by itself, and the work."""
     yield View("fullest", {core.number: core.fullest and core.fullest.share for core in report.cores})
-    for resource in dict.fromkeys(use.resource for core in report.cores for use in core.uses):
+    resources = list(dict.fromkeys(use.resource for core in report.cores for use in core.uses))
+    for resource in resources[:RESOURCES]:
         found = {core.number: use.share for core in report.cores for use in core.uses if use.resource == resource}
         yield View(resource, found)
     most = max((core.synops for core in report.cores), default=0)
@@ -171,7 +174,9 @@ def core_cell(core: Core, grid: Grid, place: Position, views: Sequence[View], la
     steps = [f"{letter}{level(view.shares.get(core.number))}" for letter, view in zip(LETTERS, views, strict=False)]
     names = " ".join([*steps, *(f"l{layer % len(FAMILIES)}" for layer in layers[:1])])
     lines = [f"core {core.number} ({core.kind}): {', '.join(core.layers) or 'no layer'}"]
-    lines += [f"{use.resource}: {percent(use.share)}, {amount(use.need)} of {amount(use.have, use.unit)}" for use in core.uses]
+    lines += [
+        f"{use.resource}: {percent(use.share)}, {amount(use.need)} of {amount(use.have, use.unit)}" for use in core.uses
+    ]
     lines += [f"{core.synops:,} synaptic events, {core.updates:,} updates, {core.spikes:,} spikes"]
     inside = [Html(f"<title>{text(chr(10).join(lines))}</title>"), square(x, y, side)]
     if side > 70:
@@ -182,7 +187,9 @@ def core_cell(core: Core, grid: Grid, place: Position, views: Sequence[View], la
         inside.append(letters(x + side / 2, y + side - 8, marks(layers), "small mid"))
     elif side > 30:
         inside.append(letters(x + side / 2, y + side / 2 + 4, str(core.number), "small mid"))
-    link = element("a", *inside, href=f"#core-{core.number}", class_=f"core {names}", data_layers=" ".join(map(str, layers)))
+    link = element(
+        "a", *inside, href=f"#core-{core.number}", class_=f"core {names}", data_layers=" ".join(map(str, layers))
+    )
     return link + "\n"
 
 
@@ -193,7 +200,9 @@ def marks(layers: Sequence[int]) -> str:
 
 
 def square(x: float, y: float, side: float) -> Html:
-    return Html(f'<rect x="{number(x)}" y="{number(y)}" width="{number(side)}" height="{number(side)}" rx="{number(side / 11)}"/>')
+    return Html(
+        f'<rect x="{number(x)}" y="{number(y)}" width="{number(side)}" height="{number(side)}" rx="{number(side / 11)}"/>'
+    )
 
 
 def letters(x: float, y: float, shown: str, names: str) -> Html:

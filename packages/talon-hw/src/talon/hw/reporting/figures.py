@@ -13,8 +13,8 @@ from typing import Any
 from talon.engine.comparing.outcome import Comparison
 from talon.hw.description import Target
 from talon.hw.pricing import Energy
-from talon.hw.quantities import Quantity
 from talon.hw.quantising.report import QuantReport
+from talon.hw.quantities import Quantity
 from talon.hw.report import Use
 from talon.hw.reporting.latency import Latency, Peak, critical
 from talon.hw.reporting.reconciling import Balance, counts, packets

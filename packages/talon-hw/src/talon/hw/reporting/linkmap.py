@@ -21,7 +21,9 @@ def drawn(links: Sequence[Link], corner: Corner, side: float) -> Html:
     """All links that carry something; the heaviest last, above the others."""
     most = max((link.packets for link in links), default=0)
     busy = sorted((link for link in links if link.packets), key=lambda link: (link.packets, link.start, link.end))
-    return Html(element("g", Html("\n"), *arrows(busy, most, corner, side), class_="links") + "\n") if busy else Html("")
+    return (
+        Html(element("g", Html("\n"), *arrows(busy, most, corner, side), class_="links") + "\n") if busy else Html("")
+    )
 
 
 def arrows(links: Sequence[Link], most: int, corner: Corner, side: float) -> Iterator[Html]:

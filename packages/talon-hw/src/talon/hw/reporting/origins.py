@@ -19,7 +19,9 @@ def warnings(report: Report) -> Html:
         element("li", element("b", text(f"{d.severity} {d.code} ")), element("pre", text(d.body())), class_=d.severity)
         for d in report.warnings
     ]
-    return section("warnings", "Warnings", f"{plural(len(items), 'finding')}.", element("ul", *items, class_="findings"))
+    return section(
+        "warnings", "Warnings", f"{plural(len(items), 'finding')}.", element("ul", *items, class_="findings")
+    )
 
 
 def ledger(report: Report) -> Html:
@@ -38,7 +40,9 @@ def ledger(report: Report) -> Html:
 
 def rewrite(line: Mapping[str, Any]) -> Html:
     words = [cell(line.get(key) or "") for key in ("field", "pass", "before", "after")]
-    return row(text(line.get("node") or ""), [*words, cell("yes" if line.get("exact") else "no"), cell(line.get("why") or "")])
+    return row(
+        text(line.get("node") or ""), [*words, cell("yes" if line.get("exact") else "no"), cell(line.get("why") or "")]
+    )
 
 
 def identity(report: Report) -> Html:
@@ -50,5 +54,7 @@ def identity(report: Report) -> Html:
         "build hash": report.build,
         **{f"{name} version": version for name, version in report.versions.items()},
     }
-    pairs = (join([element("dt", text(key)), element("dd", element("code", text(value)))]) for key, value in facts.items())
+    pairs = (
+        join([element("dt", text(key)), element("dd", element("code", text(value)))]) for key, value in facts.items()
+    )
     return section("identity", "Identity", "The same hashes give the same figures.", element("dl", *pairs))

@@ -50,7 +50,12 @@ def page(report: Report) -> str:
     body = element(
         "body",
         Html("\n"),
-        element("header", element("h1", text(title)), element("p", text(report.target.summary), class_="about"), tiles(report)),
+        element(
+            "header",
+            element("h1", text(title)),
+            element("p", text(report.target.summary), class_="about"),
+            tiles(report),
+        ),
         element("nav", *links, aria_label="Sections"),
         Html("\n"),
         element("main", *sections),
@@ -69,7 +74,8 @@ def sheet(report: Report) -> str:
         for step in steps
     )
     families = "".join(
-        f".key .q{place}{{background:var(--f{place});border-color:var(--g{place})}}" for place in range(len(colours.FAMILIES))
+        f".key .q{place}{{background:var(--f{place});border-color:var(--g{place})}}"
+        for place in range(len(colours.FAMILIES))
     )
     made = "\n".join((widths, scales, strokes, families, switches(list(views_of(report)))))
     return f"{colours.rules()}:root{{--font:{FONT}}}\n{own('page.css')}{made}\n"
@@ -119,8 +125,7 @@ def facts(report: Report) -> Iterator[tuple[str, str, str, str]]:
     energy = report.energy
     total = None if energy is None else energy.picojoules
     yield "energy", amounts.energy(total), "a sample, at least" if total is not None else "costs are not stated", ""
-    agrees = ("agree", "by core, by layer, by engine", "good") if report.agrees else ("DO NOT AGREE", "see below", "bad")
+    agrees = (
+        ("agree", "by core, by layer, by engine", "good") if report.agrees else ("DO NOT AGREE", "see below", "bad")
+    )
     yield "counts", *agrees
-
-
-

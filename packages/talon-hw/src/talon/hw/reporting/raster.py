@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-import json
 
 import numpy as np
 
@@ -35,8 +35,14 @@ def raster(report: Report) -> Html:
         "raster",
         "Spikes by layer and step",
         about,
-        element("div", picture(report, counts, rates, most, pooled), class_="scroll", tabindex="0", role="region",
-                aria_label="spikes by layer and step"),
+        element(
+            "div",
+            picture(report, counts, rates, most, pooled),
+            class_="scroll",
+            tabindex="0",
+            role="region",
+            aria_label="spikes by layer and step",
+        ),
         element("p", ramp("load", "0", f"{most:.3g} spikes a neuron and step"), class_="legend"),
         element("p", id="under", class_="about", aria_live="polite"),
         data(report, counts, pooled),
@@ -45,7 +51,7 @@ def raster(report: Report) -> Html:
 
 def columns(report: Report) -> tuple[np.ndarray, int]:
     """Spikes by layer and column, and how many steps a column stands for."""
-    counts = np.array([layer.spikes for layer in report.layers], np.float64).reshape(len(report.layers), -1)
+    counts = np.array([layer.spikes for layer in report.layers], np.float64).reshape(len(report.layers), report.steps)
     pooled = -(-counts.shape[1] // COLUMNS) if counts.shape[1] else 1
     starts = np.arange(0, counts.shape[1], pooled)
     if pooled > 1:

@@ -89,14 +89,20 @@ def resource_cells(uses: dict[str, Use], resources: Sequence[str]) -> Iterator[H
 
 def links(report: Report) -> Html:
     """The links that carry most."""
-    busy = sorted((link for link in report.links if link.packets), key=lambda link: (-link.packets, link.start, link.end))
+    busy = sorted(
+        (link for link in report.links if link.packets), key=lambda link: (-link.packets, link.start, link.end)
+    )
     if not busy:
         return section("links", "Link loads", "No packet crossed a link, or links were not counted.")
     most, total = busy[0].packets, sum(link.packets for link in busy)
     rows = [
         row(
             text(f"({link.start[0]}, {link.start[1]}) to ({link.end[0]}, {link.end[1]})"),
-            [number(link.packets), bar(link.packets / most), number(link.packets / places(report), f"{link.packets / places(report):.2f}")],
+            [
+                number(link.packets),
+                bar(link.packets / most),
+                number(link.packets / places(report), f"{link.packets / places(report):.2f}"),
+            ],
         )
         for link in busy[:HEAVIEST]
     ]
