@@ -31,7 +31,7 @@ NO_PAGE = "not an origin"
 
 @dataclass(frozen=True)
 class Visit:
-    """What came of a page: its DOM after its script has run, lines of the console, and what it asked the network for."""
+    """What came of a page: its DOM after its script ran, lines of the console, and what it asked the network for."""
 
     dom: str
     console: tuple[str, ...]

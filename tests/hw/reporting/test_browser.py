@@ -89,7 +89,8 @@ def test_the_policy_stops_what_is_put_into_the_page(opened: Open) -> None:
 
 
 PROBE = """<script>
-const wide = [...document.querySelectorAll("body *")].filter((e) => !e.closest(".scroll, nav") && e.getBoundingClientRect().right > innerWidth);
+const loose = [...document.querySelectorAll("body *")].filter((e) => !e.closest(".scroll, nav"));
+const wide = loose.filter((e) => e.getBoundingClientRect().right > innerWidth);
 document.body.dataset.found = innerWidth + " wide:" + wide.map((e) => e.tagName).join();
 </script>"""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from talon.hw.report import plural
 from talon.hw.reporting import amounts
 from talon.hw.reporting.figures import Layer, Report
+from talon.hw.reporting.latency import Peak
 from talon.hw.reporting.markup import Html, cell, element, join, number, row, section, table, text
 from talon.hw.reporting.ramps import bar
 
@@ -15,17 +16,16 @@ BOUND = (
 
 def layers(report: Report) -> Html:
     """The table of layers, numbered as on the map."""
-    known = [layer.energy.picojoules for layer in report.layers if layer.energy is not None]
-    energies = [energy for energy in known if energy is not None]
-    most = max(energies, default=0.0)
+    priced = any(layer.energy is not None for layer in report.layers)
     heads = ["layer", "#neurons", "#tiles", "#cores", "#synaptic events", "#updates", "#spikes", "#rate"]
-    heads += ["#energy a sample"] * bool(known)
-    rows = [layer_row(place, layer, report, most, bool(known)) for place, layer in enumerate(report.layers)]
-    about = f"In {plural(report.steps, 'step')} of {plural(report.samples, 'sample')}; a rate is spikes for each neuron and step."
+    heads += ["#energy a sample"] * priced
+    rows = [layer_row(place, layer, report, priced) for place, layer in enumerate(report.layers)]
+    run = f"{plural(report.steps, 'step')} of {plural(report.samples, 'sample')}"
+    about = f"In {run}; a rate is spikes for each neuron and step."
     return section("layers", "Layers", about, table(f"{plural(len(rows), 'layer')} on the chip", heads, rows))
 
 
-def layer_row(place: int, layer: Layer, report: Report, most: float, priced: bool) -> Html:
+def layer_row(place: int, layer: Layer, report: Report, priced: bool) -> Html:
     rate = layer.rate(report.places)
     cells = [number(n) for n in (layer.neurons, layer.tiles, layer.cores, layer.synops, layer.updates)]
     cells += [number(sum(layer.spikes)), number(rate, amounts.rate(rate))]
@@ -62,21 +62,9 @@ def latency(report: Report) -> Html:
     found = report.latency
     if found is None:
         return section("latency", "Critical core", "Unknown: the work of single steps was not counted.")
-    busy = sorted((core for core in report.cores if core.peak), key=lambda core: (-core.peak.work, core.number))  # type: ignore[union-attr]
-    rows = [
-        row(
-            element("a", text(core.number), href=f"#core-{core.number}"),
-            [
-                number(core.peak.step),
-                number(core.peak.synops),
-                number(core.peak.updates),
-                number(core.peak.packets),
-                bar(core.peak.work / max(found.work, 1), f"{core.peak.work:,} events"),
-            ],
-        )
-        for core in busy[:BUSIEST]
-        if core.peak
-    ]
+    peaks = [(core.peak, core.number) for core in report.cores if core.peak]
+    peaks.sort(key=lambda pair: (-pair[0].work, pair[1]))
+    rows = [peak_row(peak, core, found.work) for peak, core in peaks[:BUSIEST]]
     times = [
         row(
             text(line.what),
@@ -96,7 +84,8 @@ def latency(report: Report) -> Html:
     )
     cycles = "" if found.cycles is None else f" ({found.cycles:,.0f} cycles)"
     about = (
-        f"No step is done before its busiest core is: core {found.core} in step {found.step}, with {found.work:,} events. "
+        "No step is done before its busiest core is: "
+        f"core {found.core} in step {found.step}, with {found.work:,} events. "
         f"The time of that step is {told}{cycles}."
     )
     heads = [
@@ -122,6 +111,13 @@ def latency(report: Report) -> Html:
 
 
 BUSIEST = 10
+"""Cores in the table of those that do most."""
+
+
+def peak_row(peak: Peak, core: int, most: int) -> Html:
+    counts = (peak.step, peak.synops, peak.updates, peak.packets)
+    shares = bar(peak.work / max(most, 1), f"{peak.work:,} events")
+    return row(element("a", text(core), href=f"#core-{core}"), [*map(number, counts), shares])
 
 
 def duration(nanoseconds: float | None) -> str:

@@ -76,7 +76,8 @@ def divergence(report: Report) -> Html:
     found = report.divergence
     if found is None:
         return section("divergence", "First divergence", "Not compared: no other run was given.")
-    size = f"{found.values:,} values in {found.steps:,} steps of {found.batch:,} samples, {found.a} (a) against {found.b} (b)"
+    size = f"{found.values:,} values in {found.steps:,} steps of {found.batch:,} samples"
+    size = f"{size}, {found.a} (a) against {found.b} (b)"
     if found.equal:
         return section("divergence", "First divergence", f"{GOOD} Equal: {size}.")
     heads = [HEAD[0], HEAD[1], *(f"#{word}" for word in HEAD[2:-1]), HEAD[-1]]

@@ -11,7 +11,7 @@ from talon.hw.reporting.colours import FAMILIES
 from talon.hw.reporting.figures import Core, Position, Report
 from talon.hw.reporting.linkmap import drawn, legend
 from talon.hw.reporting.markup import Html, element, join, section, text
-from talon.ir.drawing.svg import number
+from talon.ir.drawing.svg import number, rectangle
 
 ABOUT = (
     "Every square is a core at its place on the chip, every arrow a link in one direction. A core leads to its row in "
@@ -134,7 +134,7 @@ def grid_of(report: Report, used: Sequence[Position]) -> Grid:
 
 def views_of(report: Report) -> Iterator[View]:
     """The fullest resource, each resource by itself, and the work."""
-    yield View("fullest", {core.number: core.fullest and core.fullest.share for core in report.cores})
+    yield View("fullest", {core.number: core.fullest.share if core.fullest else None for core in report.cores})
     resources = list(dict.fromkeys(use.resource for core in report.cores for use in core.uses))
     for resource in resources[:RESOURCES]:
         found = {core.number: use.share for core in report.cores for use in core.uses if use.resource == resource}
@@ -156,15 +156,17 @@ def switches(views: Sequence[View]) -> str:
     lines = []
     for letter, view in zip(LETTERS, views, strict=False):
         here = f"#view-{letter}:checked~.map "
-        for step in sorted({level(view.shares.get(number)) for number in view.shares} | {"u"}):
+        for step in sorted({level(view.shares.get(core)) for core in view.shares} | {"u"}):
             known = step.isdigit()
             fill = f"var(--use{step})" if known else "var(--bad)" if step == "o" else "var(--card)"
             ink = f"var(--use{step}-ink)" if known else "var(--card)" if step == "o" else "var(--text)"
             lines.append(f"{here}.{letter}{step}{{--at:{fill};--on:{ink}}}")
         lines.append(f"{here}.n{letter}{{display:inline}}")
     last = LETTERS[len(views)]
-    for family in range(len(FAMILIES)):
-        lines.append(f"#view-{last}:checked~.map .l{family}{{--at:var(--f{family});--on:var(--on-f{family})}}")
+    lines += [
+        f"#view-{last}:checked~.map .l{family}{{--at:var(--f{family});--on:var(--on-f{family})}}"
+        for family in range(len(FAMILIES))
+    ]
     return "\n".join(lines)
 
 
@@ -178,7 +180,7 @@ def core_cell(core: Core, grid: Grid, place: Position, views: Sequence[View], la
         f"{use.resource}: {percent(use.share)}, {amount(use.need)} of {amount(use.have, use.unit)}" for use in core.uses
     ]
     lines += [f"{core.synops:,} synaptic events, {core.updates:,} updates, {core.spikes:,} spikes"]
-    inside = [Html(f"<title>{text(chr(10).join(lines))}</title>"), square(x, y, side)]
+    inside = [Html(f"<title>{text(chr(10).join(lines))}</title>"), Html(rectangle(x, y, side, side, side / 11))]
     if side > 70:
         inside.append(letters(x + 7, y + 16, str(core.number), "small"))
         for letter, view in zip(LETTERS, views, strict=False):
@@ -197,12 +199,6 @@ def marks(layers: Sequence[int]) -> str:
     """Layers by their numbers, as the table of layers has them."""
     shown = [f"L{layer + 1}" for layer in layers]
     return " ".join(shown) if len(shown) <= 3 else f"{shown[0]} +{len(shown) - 1}"
-
-
-def square(x: float, y: float, side: float) -> Html:
-    return Html(
-        f'<rect x="{number(x)}" y="{number(y)}" width="{number(side)}" height="{number(side)}" rx="{number(side / 11)}"/>'
-    )
 
 
 def letters(x: float, y: float, shown: str, names: str) -> Html:

@@ -47,8 +47,8 @@ class Chip:
 class Core:
     """One core in use: where it is, what it holds, and what it did in the run.
 
-    `layers`: names of the layers that have a tile here. `sent`, `received`: packets to and from other cores. `peak`: the
-    step in which it did most, None where that was not counted.
+    `layers`: names of the layers that have a tile here. `sent`, `received`: packets to and from other cores. `peak`:
+    the step in which it did most, None where that was not counted.
     """
 
     number: int

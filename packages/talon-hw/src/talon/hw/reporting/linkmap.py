@@ -45,20 +45,20 @@ def place(position: Position) -> str:
 
 
 def arrow(link: Link, share: float, corner: Corner, side: float) -> str:
-    """A triangle from the edge of one core to that of the other, on the right of the way, so that both ways are seen."""
+    """A triangle from the edge of one core to that of the other, on the right of the way: both ways are seen."""
     (x0, y0), (x1, y1) = (tuple(value + side / 2 for value in corner(end)) for end in (link.start, link.end))
     length = max(((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5, 1.0)
     dx, dy = (x1 - x0) / length, (y1 - y0) / length
-    # On links between neighbours the way to the edge is half a side; longer ones, around the edge of a torus, cross cores.
+    # Half a side leads to the edge of a core; a link around the edge of a torus crosses the cores between.
     room = side / 2 + 1.5
     aside = side * 0.16
     half = side * (0.02 + 0.1 * share)
     sx, sy = x0 + dx * room - dy * aside, y0 + dy * room + dx * aside
     tx, ty = x1 - dx * room - dy * aside, y1 - dy * room + dx * aside
-    return (
-        f"M{number(sx - dy * half)} {number(sy + dx * half)}l{number(tx - sx + dy * half)} {number(ty - sy - dx * half)} "
-        f"{number(sx - tx + dy * half)} {number(sy - ty - dx * half)}z"
-    )
+    fx, fy = sx - dy * half, sy + dx * half
+    tip = f"{number(tx - fx)} {number(ty - fy)}"
+    back = f"{number(sx + dy * half - tx)} {number(sy - dx * half - ty)}"
+    return f"M{number(fx)} {number(fy)}l{tip} {back}z"
 
 
 def legend(links: Sequence[Link]) -> Html:

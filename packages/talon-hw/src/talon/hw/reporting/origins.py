@@ -14,7 +14,7 @@ from talon.hw.reporting.markup import Html, cell, element, join, row, section, t
 def warnings(report: Report) -> Html:
     """What the target does not say, and what else is to be known."""
     if not report.warnings:
-        return section("warnings", "Warnings", "None.")
+        return section("warnings", "Warnings", "There are none.")
     items = [
         element("li", element("b", text(f"{d.severity} {d.code} ")), element("pre", text(d.body())), class_=d.severity)
         for d in report.warnings

@@ -83,7 +83,7 @@ def sheet(report: Report) -> str:
 
 def own(name: str) -> str:
     """A file of this folder."""
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files("talon.hw.reporting").joinpath(name).read_text(encoding="utf-8")
 
 
 def policy(style: str, script: str) -> str:
@@ -125,7 +125,7 @@ def facts(report: Report) -> Iterator[tuple[str, str, str, str]]:
     energy = report.energy
     total = None if energy is None else energy.picojoules
     yield "energy", amounts.energy(total), "a sample, at least" if total is not None else "costs are not stated", ""
-    agrees = (
-        ("agree", "by core, by layer, by engine", "good") if report.agrees else ("DO NOT AGREE", "see below", "bad")
-    )
-    yield "counts", *agrees
+    if report.agrees:
+        yield "counts", "agree", "by core, by layer, by engine", "good"
+    else:
+        yield "counts", "DO NOT AGREE", "see Reconciliation", "bad"

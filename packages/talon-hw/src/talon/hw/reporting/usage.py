@@ -37,12 +37,14 @@ def strip(cores: Sequence[Core], resource: str) -> Html:
         most += f"; on average {percent(mean)}"
     else:
         needs = [use.need for _, use in found if use.need is not None]
-        most = f"most in a core: {amount(max(needs), found[0][1].unit) if needs else 'unknown'}; the target does not say how much there is"
+        most = f"most in a core: {amount(max(needs, default=None), found[0][1].unit)}"
+        most += "; the target does not say how much there is"
     size = WIDE / max(len(found), 1)
     paths: dict[str, str] = {}
     for place, (_, use) in enumerate(found):
-        high = 3.0 if use.share is None else min(use.share, 1.0) * TALL
-        shape = f"M{pixels(place * size)} {pixels(TALL)}v-{pixels(high)}h{pixels(max(size - 1, size * 0.8))}v{pixels(high)}z"
+        high = pixels(3.0 if use.share is None else min(use.share, 1.0) * TALL)
+        wide = pixels(max(size - 1, size * 0.8))
+        shape = f"M{pixels(place * size)} {pixels(TALL)}v-{high}h{wide}v{high}z"
         paths[level(use.share)] = paths.get(level(use.share), "") + shape
     label = text(f"{resource} of {plural(len(found), 'core')}: {most}")
     drawn = "".join(f'<path class="b{step}" d="{path}"/>' for step, path in sorted(paths.items()))
