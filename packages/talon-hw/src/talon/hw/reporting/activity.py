@@ -46,7 +46,7 @@ def energy(report: Report) -> Html:
     for line in found.lines:
         part = line.picojoules
         share = None if part is None or not total else part / total
-        cells = [number(line.count, f"{line.count:,.1f}"), cell(line.row), cell(line.price)]
+        cells = [number(line.count, f"{line.count:,.1f}".removesuffix(".0")), cell(line.row), cell(line.price)]
         cells += [number(part, amounts.energy(part)), bar(share, "" if share is None else f"{share:.2%} of the sum")]
         rows.append(row(text(line.what), cells))
     heads = ["operation", "#count", "row", "price and source", "#energy", "#share"]

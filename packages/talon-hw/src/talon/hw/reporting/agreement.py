@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from talon.engine.comparing.outcome import HEAD
+from talon.hw.report import plural
 from talon.hw.reporting import amounts
 from talon.hw.reporting.figures import Report
 from talon.hw.reporting.markup import Html, cell, element, join, number, row, section, table, text
@@ -76,7 +77,7 @@ def divergence(report: Report) -> Html:
     found = report.divergence
     if found is None:
         return section("divergence", "First divergence", "Not compared: no other run was given.")
-    size = f"{found.values:,} values in {found.steps:,} steps of {found.batch:,} samples"
+    size = f"{found.values:,} values in {plural(found.steps, 'step')} of {plural(found.batch, 'sample')}"
     size = f"{size}, {found.a} (a) against {found.b} (b)"
     if found.equal:
         return section("divergence", "First divergence", f"{GOOD} Equal: {size}.")

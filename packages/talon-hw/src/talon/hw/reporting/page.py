@@ -9,10 +9,11 @@ from importlib.resources import files
 
 from talon.hw.report import plural
 from talon.hw.reporting import activity, agreement, amounts, colours, origins, usage
-from talon.hw.reporting.coremap import core_map, switches, views_of
+from talon.hw.reporting.coremap import core_map
 from talon.hw.reporting.figures import Report
 from talon.hw.reporting.markup import Html, element, text
 from talon.hw.reporting.raster import raster
+from talon.hw.reporting.views import switches, views_of
 from talon.ir.drawing.svg import FONT
 
 PARTS: dict[str, tuple[str, Callable[[Report], Html]]] = {
@@ -69,10 +70,7 @@ def sheet(report: Report) -> str:
     widths = "".join(f".w{share}{{width:{share}%}}" for share in range(101))
     steps = range(amounts.LEVELS + 1)
     scales = "".join(f".{key}{step}{{background:var(--{key}{step})}}" for key in colours.SCALES for step in steps)
-    strokes = "".join(
-        f".s{step}{{stroke:var(--load{step})}}.k{step}{{fill:var(--load{step})}}.b{step}{{fill:var(--use{step})}}"
-        for step in steps
-    )
+    strokes = "".join(f".s{step}{{stroke:var(--load{step})}}.k{step}{{fill:var(--load{step})}}" for step in steps)
     families = "".join(
         f".key .q{place}{{background:var(--f{place});border-color:var(--g{place})}}"
         for place in range(len(colours.FAMILIES))

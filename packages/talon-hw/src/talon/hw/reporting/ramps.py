@@ -6,6 +6,10 @@ from talon.hw.reporting.amounts import LEVELS, level, percent
 from talon.hw.reporting.markup import Html, element, join, text
 
 
+KINDS = {"10": "full", "o": "over", "u": "unsaid"}
+"""Bars that do not look like others, by their level."""
+
+
 def ramp(scale: str, low: str, high: str) -> Html:
     """A scale of colours with its ends."""
     boxes = join(Html(f'<i class="{scale}{step}"></i>') for step in range(LEVELS + 1))
@@ -18,5 +22,12 @@ def bar(share: float | None, over: str = "") -> Html:
         return element("td", text("unknown"), class_="num unknown", title=over or None)
     # Something in use always shows.
     length = min(max(round(share * 100), 1 if share else 0), 100)
-    inside = element("span", element("i", class_=f"w{length} use{level(share)}"), class_="bar", aria_hidden="true")
-    return element("td", inside, text(percent(share)), class_="num", title=over or None, data_v=f"{share:.6g}")
+    inside = element(
+        "span",
+        element("i", class_=f"w{length} {KINDS.get(level(share), '')}".rstrip()),
+        class_="bar",
+        aria_hidden="true",
+    )
+    return element(
+        "td", inside, element("span", text(percent(share))), class_="num", title=over or None, data_v=f"{share:.6g}"
+    )

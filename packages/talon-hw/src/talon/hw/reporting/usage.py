@@ -8,7 +8,7 @@ from talon.hw.report import Use, amount, plural
 from talon.hw.reporting.amounts import level, percent
 from talon.hw.reporting.figures import Core, Report
 from talon.hw.reporting.markup import ROWS, Html, element, number, row, section, table, text
-from talon.hw.reporting.ramps import bar
+from talon.hw.reporting.ramps import KINDS, bar
 from talon.ir.drawing.svg import number as pixels
 
 TALL, WIDE = 44.0, 560.0
@@ -45,9 +45,10 @@ def strip(cores: Sequence[Core], resource: str) -> Html:
         high = pixels(3.0 if use.share is None else min(use.share, 1.0) * TALL)
         wide = pixels(max(size - 1, size * 0.8))
         shape = f"M{pixels(place * size)} {pixels(TALL)}v-{high}h{wide}v{high}z"
-        paths[level(use.share)] = paths.get(level(use.share), "") + shape
+        kind = KINDS.get(level(use.share), "some")
+        paths[kind] = paths.get(kind, "") + shape
     label = text(f"{resource} of {plural(len(found), 'core')}: {most}")
-    drawn = "".join(f'<path class="b{step}" d="{path}"/>' for step, path in sorted(paths.items()))
+    drawn = "".join(f'<path class="{kind}" d="{path}"/>' for kind, path in sorted(paths.items()))
     picture = Html(
         f'<svg viewBox="0 0 {pixels(WIDE)} {pixels(TALL)}" preserveAspectRatio="none" role="img" '
         f'aria-label="{label}">{drawn}</svg>'
