@@ -16,7 +16,8 @@ from talon.hw.reporting.figures import Report
 from talon.hw.reporting.latency import Peak, critical
 from tests.hw.reporting import example
 
-SCHEMA: dict[str, Any] = json.loads((Path(__file__).parents[3] / "docs" / "report.schema.json").read_text())
+DOCS = Path(__file__).parents[3] / "docs"
+SCHEMA: dict[str, Any] = json.loads((DOCS / "report.schema.json").read_text())
 
 
 def validate(value: Any) -> None:
@@ -48,6 +49,12 @@ def test_json_is_what_the_schema_says(made: Callable[[], Report]) -> None:
     assert {(tuple(k["from"]), tuple(k["to"])): k["packets"] for k in read["links"]} == {
         (link.start, link.end): link.packets for link in report.links
     }
+
+
+def test_every_figure_is_explained() -> None:
+    page = (DOCS / "report.md").read_text()
+    assert set(SCHEMA["properties"]) == set(example.example().as_dict())
+    assert not [key for key in SCHEMA["properties"] if f"`{key}`" not in page]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from talon.hw.reporting.amounts import LEVELS, level, percent
 from talon.hw.reporting.markup import Html, element, join, text
 
-
 KINDS = {"10": "full", "o": "over", "u": "unsaid"}
 """Bars that do not look like others, by their level."""
 
