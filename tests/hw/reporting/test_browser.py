@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from talon.hw.reporting.amounts import percent
 from talon.hw.reporting.figures import Report
 from tests.hw.reporting import browser, example
 from tests.hw.reporting.browser import MISSING, WITHOUT, Visit
@@ -88,25 +89,72 @@ def test_the_policy_stops_what_is_put_into_the_page(opened: Open) -> None:
     assert sum("Content Security Policy" in line for line in found.console) == 2
 
 
-PROBE = """<script>
+def probed(folder: Path, html: str, script: str, width: int = 1200) -> str:
+    """What a script finds on a page that lets it run."""
+    policy = re.search(r"<meta http-equiv[^>]*>", html)
+    assert policy
+    page = folder / "report.html"
+    probe = f"<script>document.body.dataset.found = (() => {{{script}}})();</script></body>"
+    page.write_text(html.replace(policy[0], "").replace("</body>", probe), encoding="utf-8")
+    found = re.search('data-found="([^"]*)"', browser.visit(page, folder, size=(width, 900)).dom)
+    assert found
+    return found[1]
+
+
+WIDER = """
 const loose = [...document.querySelectorAll("body *")].filter((e) => !e.closest(".scroll, nav"));
-const wide = loose.filter((e) => e.getBoundingClientRect().right > innerWidth);
-document.body.dataset.found = innerWidth + " wide:" + wide.map((e) => e.tagName).join();
-</script>"""
+return innerWidth + ":" + loose.filter((e) => e.getBoundingClientRect().right > innerWidth).map((e) => e.tagName);
+"""
 
 
 @pytest.mark.parametrize("width", [500, 1200])
 def test_nothing_is_wider_than_the_window(tmp_path: Path, width: int) -> None:
     """Wide tables and maps scroll in boxes of their own."""
-    page = tmp_path / "report.html"
-    html = example.large().to_html()
-    policy = re.search(r"<meta http-equiv[^>]*>", html)
-    assert policy
-    page.write_text(html.replace(policy[0], "").replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
-    found = browser.visit(page, tmp_path, size=(width, 900))
-    measured = re.search('data-found="([^"]*)"', found.dom)
-    assert measured
-    assert measured[1] == f"{width} wide:"
+    assert probed(tmp_path, example.large().to_html(), WIDER, width) == f"{width}:"
+
+
+COLOURS = """
+const seen = (core) => getComputedStyle(document.querySelectorAll(".core rect")[core]).fill;
+const read = () => [...document.querySelectorAll(".core .share")].filter((e) => getComputedStyle(e).display !== "none");
+return [...document.querySelectorAll(".views label")].map((label) => {
+  label.click();
+  return [label.textContent, seen(0), seen(44), read()[0]?.textContent ?? "-"].join("|");
+}).join("\\n");
+"""
+
+
+def test_buttons_colour_the_map(tmp_path: Path) -> None:
+    report = example.example()
+    lines = [line.split("|") for line in probed(tmp_path, report.to_html(), COLOURS).split("\n")]
+    titles = ["fullest", *(use.resource for use in report.cores[0].uses), "events", "layer"]
+    assert [line[0] for line in lines] == titles
+    for title, first, last, words in lines:
+        uses = {use.resource: use.share for core in report.cores[:1] for use in core.uses}
+        if title in uses:
+            assert words == percent(uses[title])
+        # The first core is a convolution's, the last one the readout's.
+        assert first.startswith("rgb(")
+        assert first != last or title in ("events", "weight memory", "state memory"), title
+    assert lines[-1][3] == "-"
+
+
+SORTED = """
+const rows = () => [...document.querySelectorAll("#cores tbody th")].map((head) => head.textContent).join(" ");
+const head = [...document.querySelectorAll("#cores thead th")].find((head) => head.textContent === "spikes");
+head.firstChild.click();
+const down = rows() + "|" + head.getAttribute("aria-sort");
+head.firstChild.click();
+return down + "|" + rows() + "|" + head.getAttribute("aria-sort");
+"""
+
+
+def test_tables_are_sorted_by_a_click(tmp_path: Path) -> None:
+    report = example.example()
+    down, how, up, back = probed(tmp_path, report.to_html(), SORTED).split("|")
+    spikes = {core.number: core.spikes for core in report.cores}
+    assert [spikes[int(number)] for number in down.split()] == sorted(spikes.values(), reverse=True)
+    assert [spikes[int(number)] for number in up.split()] == sorted(spikes.values())
+    assert (how, back) == ("descending", "ascending")
 
 
 def test_a_picture_of_it_is_made(tmp_path: Path) -> None:
