@@ -18,7 +18,7 @@ NATIVE := packages/talon-hw/csrc
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wdouble-promotion -Werror
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -fno-wrapv -g -O1
 
-.PHONY: help demo test lint sanitize bench bench-files bench-engines docs golden fuzz interop chips train-digits train-fashion accuracy accuracy-whole clean
+.PHONY: help demo setup-browser test lint sanitize bench bench-files bench-engines docs golden fuzz interop chips train-digits train-fashion accuracy accuracy-whole clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -27,7 +27,12 @@ demo: .venv/installed ## run a trained spiking network on real digits, then see 
 	$(BIN)/talon demo
 	$(BIN)/talon hw demo
 
-test: .venv/installed .envs/published/installed ## the whole test suite
+setup-browser: ## Debian's chromium, which opens the report in tests, where no Chromium is; as root or by sudo
+	@$(PYTHON) -m tests.hw.reporting.browser
+
+# Without a browser and a way to install one, the tests that need it say what to do, and all others run.
+test: .venv/installed .envs/published/installed ## the whole test suite; calls setup-browser
+	-@$(PYTHON) -m tests.hw.reporting.browser
 	$(BIN)/python -m pytest
 
 lint: .venv/installed ## ruff, mypy --strict, pyright, and the warnings of the C compiler
