@@ -35,13 +35,17 @@ class Packed:
     edges: int
 
 
-def cut(layers: Sequence[Layer], target: Target, units: Units) -> list[list[Tile] | None]:
+def cut(
+    layers: Sequence[Layer], target: Target, units: Units, hearing: bool = False, parts: int = 1
+) -> list[list[Tile] | None]:
     """The tiles of every layer, on the kind of core that was chosen for it; None where one unit is too much for any.
+
+    With `hearing` tiles hear little rather than store little; `parts`: so many of them go into a core's neurons.
 
     A layer whose tiles would have more out-edges than a core has is cut into smaller ones; that makes more tiles for
     others to reach, so it is repeated.
     """
-    ways = [ways_of(layer, n, target, units) for n, layer in enumerate(layers)]
+    ways = [ways_of(layer, n, target, units, hearing, parts) for n, layer in enumerate(layers)]
     kinds = chosen(target, ways)
     tiled = [None if kind is None else way[kind] for kind, way in zip(kinds, ways, strict=True)]
     for _ in range(ROUNDS):
@@ -57,17 +61,23 @@ def cut(layers: Sequence[Layer], target: Target, units: Units) -> list[list[Tile
         for n, cap in most.items():
             kind = kinds[n]
             assert kind is not None
-            tiled[n] = split(layers[n], n, target, kind, units, cap)
+            tiled[n] = split(layers[n], n, target, kind, units, cap, hearing)
     return tiled
 
 
-def ways_of(layer: Layer, number: int, target: Target, units: Units) -> dict[int, list[Tile]]:
+def ways_of(
+    layer: Layer, number: int, target: Target, units: Units, hearing: bool, parts: int
+) -> dict[int, list[Tile]]:
     """The tiles of a layer on every kind of core that can hold it."""
     kinds = range(len(target.cores))
     if len(kinds) > 1:  # where there is one kind alone, too many connections are told beside what else is wrong
         fan_in, fan_out = layer.fan_in(), int(units.fan_out[layer.sends].max())
         kinds = [k for k in kinds if allowed(target.cores[k], fan_in, fan_out)] or kinds  # type: ignore[assignment]
-    found = {kind: split(layer, number, target, kind, units, layer.size) for kind in kinds}
+    found = {}
+    for kind in kinds:
+        neurons = target.cores[kind].neurons.value
+        most = layer.size if neurons is None else max(1, min(layer.size, neurons // parts))
+        found[kind] = split(layer, number, target, kind, units, most, hearing)
     return {kind: tiles for kind, tiles in found.items() if tiles is not None}
 
 

@@ -162,18 +162,65 @@ def grids(layer: Layer, target: Target, kind: int, units: Units | None, most: in
             block[axis] = 1
 
 
-def split(layer: Layer, number: int, target: Target, kind: int, units: Units, most: int) -> list[Tile] | None:
-    """The fewest tiles of at most `most` units, of equally many those that store least; None if a unit is too much."""
+def compact(layer: Layer, target: Target, kind: int, units: Units | None, most: int) -> Iterator[Shape]:
+    """For channels and rows cut in halves again and again, the widest blocks that fit."""
+    axes = [axis for axis in range(len(layer.shape)) if axis != layer.channel_axis]
+    if not axes:
+        return
+    last = axes[-1]
+    lengths = sizes(layer.shape[last])
+    for lead in product(halves(layer.shape[layer.channel_axis]), *(halves(layer.shape[axis]) for axis in axes[:-1])):
+        block = list(layer.shape)
+        for axis, length in zip((layer.channel_axis, *axes[:-1]), lead, strict=True):
+            block[axis] = length
+        low, high = 0, len(lengths)
+        while low < high:
+            middle = (low + high) // 2
+            block[last] = lengths[middle]
+            if fits(layer, tuple(block), target, kind, units, most):
+                high = middle
+            else:
+                low = middle + 1
+        if low < len(lengths):
+            block[last] = lengths[low]
+            yield tuple(block)
+
+
+def halves(length: int) -> list[int]:
+    """A length, half of it, and so on to 1."""
+    found = [length]
+    while found[-1] > 1:
+        found.append(-(-found[-1] // 2))
+    return found
+
+
+def split(
+    layer: Layer, number: int, target: Target, kind: int, units: Units, most: int, hearing: bool = False
+) -> list[Tile] | None:
+    """The fewest tiles of at most `most` units, of equally many those that store least; None if a unit is too much.
+
+    With `hearing` tiles that together hear least, though they be a quarter more.
+    """
+
+    def count(block: Shape) -> int:
+        return math.prod(-(-n // b) for n, b in zip(layer.shape, block, strict=True))
 
     def cost(block: Shape) -> tuple[int, int]:
-        blocks = [-(-n // b) for n, b in zip(layer.shape, block, strict=True)]
-        return math.prod(blocks), math.prod(blocks) // blocks[layer.channel_axis]
+        axis = layer.channel_axis
+        return count(block), count(block) // -(-layer.shape[axis] // block[axis])
+
+    def heard_by_all(block: Shape) -> tuple[int, int]:
+        each = sum(len(f.wires) * math.prod(f.need.most_read(block)) for f in layer.feeders)
+        return count(block) * each, count(block)
 
     core = target.cores[kind]
     limited = core.inputs.value is not None or core.outputs.value is not None
     # What the whole layer may do, each of its tiles may.
     watched = units if limited and not crosses(layer, layer.shape, core, units) else None
     best = min(grids(layer, target, kind, watched, most), key=cost, default=None)
+    if best is not None and hearing:
+        enough = [b for b in compact(layer, target, kind, watched, most) if 4 * count(b) <= 5 * count(best)]
+        best = min([best, *enough], key=heard_by_all)
     return None if best is None else [tile(layer, number, box, target, kind) for box in boxes(layer.shape, best)]
 
 

@@ -16,7 +16,7 @@ from talon.hw.deploying.build import Build
 from talon.hw.deploying.compiling import Compiler
 from talon.hw.deploying.golden import golden_of
 from talon.hw.deploying.hosted import divided, on_host
-from talon.hw.deploying.spreading import spread
+from talon.hw.deploying.spreading import best_spread
 from talon.hw.description import Target
 from talon.hw.fit import report_of
 from talon.hw.integers.plan import Plan
@@ -62,7 +62,7 @@ def deploy(
     assert wired.plan is not None
     placed = place(flat, target, on_host(wired))
     fitting(placed, wired.plan).raise_errors()
-    found = spread(placed, rates(flat, placed, wired.plan, calibration, repeat), seed)
+    found = best_spread(placed, rates(flat, placed, wired.plan, calibration, repeat), seed)
     host, crossings = divided(flat, wired)
     chip = Compiler(found.placed, wired, found.positions, crossings).chip()
     build = Build(

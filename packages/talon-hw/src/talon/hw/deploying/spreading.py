@@ -11,7 +11,7 @@ from talon.hw.mapping.hypergraph import Hypergraph, Limits, deliveries, traffic
 from talon.hw.mapping.partition import NothingFits, partition
 from talon.hw.mapping.placing import place
 from talon.hw.mapping.topology import Mesh
-from talon.hw.packing import gathered, tile_edges
+from talon.hw.packing import cut, gathered, pack, tile_edges
 from talon.hw.placed import Placed
 from talon.hw.tiles import Tile
 
@@ -30,8 +30,26 @@ class Spread:
     in_order: float
 
 
+CUTS = ((False, 1), (True, 1), (True, 2), (True, 4))
+"""Ways to cut layers: whether tiles are to hear little, and how many go into a core's neurons."""
+
+
+def best_spread(placed: Placed, rates: np.ndarray, seed: int) -> Spread:
+    """The spread of the cut with which fewest packets cross. `rates`: packets that a run sends by unit."""
+    found = spread(placed, rates, seed)
+    for hearing, parts in CUTS[1:] if limits_of(placed.target) is not None else ():
+        tiled = cut(placed.layers, placed.target, placed.units, hearing, parts)
+        if None in tiled:
+            continue
+        tiles = [tile for own in tiled for tile in own or ()]
+        other = replace(placed, tiled=tiled, packed=pack(tiles, placed.target, placed.units))
+        if len(other.packed) <= most(placed) and not over(other):
+            found = min(found, spread(other, rates, seed), key=lambda each: each.crossing)
+    return found
+
+
 def spread(placed: Placed, rates: np.ndarray, seed: int) -> Spread:
-    """`rates`: packets that a run sends by unit."""
+    """The same tiles on the cores that the partition finds. `rates`: packets that a run sends by unit."""
     tiles = placed.tiles
     h = hypergraph(tiles, rates)
     first = np.empty(len(tiles), np.int64)
