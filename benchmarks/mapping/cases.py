@@ -41,7 +41,7 @@ def convolutional(seed: int = 0) -> Case:
     for layer in (0, 1):
         y, x, ky, kx = np.indices((side[layer + 1], side[layer + 1], 4, 4)).reshape(4, -1)
         row, column = 2 * y + ky - 1, 2 * x + kx - 1
-        inside = (0 <= row) & (row < side[layer]) & (0 <= column) & (column < side[layer])
+        inside = (row >= 0) & (row < side[layer]) & (column >= 0) & (column < side[layer])
         start = (row * side[layer] + column)[inside]
         end = (y * side[layer + 1] + x)[inside]
         a, b = np.indices((maps[layer], maps[layer + 1])).reshape(2, -1, 1)

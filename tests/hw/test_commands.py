@@ -225,7 +225,7 @@ def test_the_names_of_the_package() -> None:
     assert hw.run is talon.engine.run
     assert {"run", "check", "target", "targets", "Target", "FitReport", "Finding"} <= set(dir(hw))
     assert callable(hw.target)
-    with pytest.raises(AttributeError, match="it has Build, BuildResult, .*Energy, .*Finding, FitReport"):
+    with pytest.raises(AttributeError, match=r"it has Build, BuildResult, .*Energy, .*Finding, FitReport"):
         _ = hw.chek  # type: ignore[attr-defined]
     assert plugin.TALON_API == 1
     assert plugin.talon_commands() == {"hw": "talon.hw.commands:group"}

@@ -23,13 +23,16 @@ from talon.ir.fields import PerNeuronField, Shape
 class Feeder:
     """One source of a layer: which inputs its units read, and the units behind those inputs.
 
-    `node`: the number of the node whose operation it is. `delay`: how many steps late its result is taken.
+    `node`: the number of the node whose operation it is. `delay`: how many steps late its result is taken. `columns`:
+    the part of the node's input channels that it is; `summing`: it adds up such parts, which were computed elsewhere.
     """
 
     node: int
     need: Need
     wires: Wires
     delay: int = 0
+    columns: tuple[int, int] | None = None
+    summing: bool = False
 
     @cached_property
     def distinct(self) -> bool:
@@ -41,7 +44,8 @@ class Feeder:
 class Layer:
     """A population: `members` are its nodes in graph order, `sends` the unit numbers by which others know its values.
 
-    `per_unit`: values stored for every unit, by kind ("membranes", "parameters"). `biases`: per channel.
+    `per_unit`: values stored for every unit, by kind ("membranes", "parameters"). `biases`: per channel. `label`: what
+    part of its node it is, where it is not the whole.
     """
 
     members: tuple[int, ...]
@@ -51,6 +55,7 @@ class Layer:
     sends: np.ndarray
     spiking: bool
     per_unit: dict[str, int]
+    label: str = ""
 
     @property
     def size(self) -> int:

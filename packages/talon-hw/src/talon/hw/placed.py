@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from talon.hw.description import Target
+from talon.hw.dividing import divided
 from talon.hw.layers import Layer, layers_of
 from talon.hw.packing import Packed, cut, out_edges, pack
 from talon.hw.quantities import Quantity
@@ -28,6 +29,8 @@ class Placed:
     layers: Sequence[Layer]
     tiled: Sequence[list[Tile] | None]
     packed: Sequence[Packed]
+    undivided: Mapping[int, str]
+    """Layers whose inputs would have to be divided over cores and may not be, by their number: why not."""
 
     @cached_property
     def tiles(self) -> list[Tile]:
@@ -36,7 +39,8 @@ class Placed:
     @cached_property
     def names(self) -> list[str]:
         """What the layers are called: their nodes, by path."""
-        return [" + ".join(self.paths(number)) for number in range(len(self.layers))]
+        labels = [f", {layer.label}" if layer.label else "" for layer in self.layers]
+        return [" + ".join(self.paths(number)) + label for number, label in enumerate(labels)]
 
     def paths(self, number: int) -> tuple[str, ...]:
         """The nodes of a layer."""
@@ -75,11 +79,11 @@ def place(graph: Graph, target: Target, host: frozenset[str] = frozenset()) -> P
     """Cut the layers of a graph into tiles, and put the tiles on cores. `host`: nodes that stay outside the chip, by
     the names of the flat graph."""
     wiring = trace(graph.flatten(), target.noc["pooling"] is True, host)
-    layers = layers_of(wiring)
+    layers, undivided = divided(layers_of(wiring), wiring, target)
     units = units_of(wiring, layers)
     tiled = cut(layers, target, units)
     packed = pack([tile for found in tiled for tile in found or ()], target, units)
-    return Placed(target, wiring, units, layers, tiled, packed)
+    return Placed(target, wiring, units, layers, tiled, packed, undivided)
 
 
 def layers_by_core(placed: Placed) -> np.ndarray:

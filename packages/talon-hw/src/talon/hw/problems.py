@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from talon.hw.packing import destinations, reach, tile_edges
 from talon.hw.placed import Placed
@@ -39,7 +40,13 @@ def connections(placed: Placed) -> Iterator[Finding]:
             use = Use(resource, count, most, unit)
             if use.over:
                 message = f"one unit of {placed.names[number]!r} has too many {unit}"
-                yield short(placed, use, message, placed.paths(number)[0])
+                yield reasoned(placed, number, short(placed, use, message, placed.paths(number)[0]))
+
+
+def reasoned(placed: Placed, number: int, finding: Finding) -> Finding:
+    """With why the inputs of the layer were not divided over cores."""
+    reason = placed.undivided.get(number)
+    return finding if reason is None else replace(finding, help=f"{finding.help}; {reason}")
 
 
 def indivisible(placed: Placed) -> Iterator[Finding]:
@@ -52,7 +59,7 @@ def indivisible(placed: Placed) -> Iterator[Finding]:
                 # Too many axons are the same fault as too many inputs, told once.
                 if use.over and not (use.resource == "in-axons" and crowded):
                     message = f"one unit of {placed.names[number]!r} is too much for a core"
-                    yield short(placed, use, message, placed.paths(number)[0])
+                    yield reasoned(placed, number, short(placed, use, message, placed.paths(number)[0]))
 
 
 def too_many_edges(placed: Placed) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from talon.hw.families import FAMILIES, Role
 from talon.ir.errors import Diagnostic, TalonGraphError, TalonTargetError
+from talon.ir.fields import Shape
 from talon.ir.flow import Flow
 from talon.ir.graph import Graph
 from talon.ir.infer import Inferred, infer_shapes
@@ -98,6 +99,13 @@ class Wiring:
             self.wires[number, port] = numbers[None]
             if self.roles[number] is not None:
                 self.units[number] = numbers
+
+    def added(self, number: int, shape: Shape) -> np.ndarray:
+        """New units of a node, beside those that others know."""
+        numbers = np.arange(self.count, self.count + math.prod(shape)).reshape(shape)
+        self.count += numbers.size
+        self.owner = np.concatenate([self.owner, np.full(numbers.size, number)])
+        return numbers
 
     def path(self, number: int) -> str:
         """Where the node stands in the graph that was given."""

@@ -101,7 +101,7 @@ class Compiler:
     def population(self, layer: Layer, level: int) -> Population:
         """What all tiles of a layer share."""
         wiring = self.placed.wiring
-        members = tuple(wiring.path(member) for member in layer.members)
+        members = tuple(f"{wiring.path(member)}{', ' * bool(layer.label)}{layer.label}" for member in layer.members)
         sources = tuple([self.source(feeder) for feeder in layer.feeders])
         last = layer.members[-1]
         cell = self.piece(last)
@@ -125,6 +125,8 @@ class Compiler:
 
     def source(self, feeder: Feeder) -> Source:
         piece, node = self.piece(feeder.node), self.placed.wiring.nodes[feeder.node]
+        if feeder.summing:
+            return Source(self.placed.wiring.path(feeder.node), "copy", feeder.need.windows, feeder.delay)
         weighted = isinstance(piece, Weights)
         return Source(
             self.placed.wiring.path(feeder.node),
@@ -147,11 +149,14 @@ class Compiler:
         index = np.ix_(np.arange(len(feeder.wires)), *feeder.need.reads(box))
         inputs = gather(feeder.wires[index], self.places[core], self.placed.wiring.path(feeder.node))
         piece, node = self.piece(feeder.node), self.placed.wiring.nodes[feeder.node]
-        if not isinstance(piece, Weights):
+        if not isinstance(piece, Weights) or feeder.summing:
             return Part(inputs)
         channels = slice(*box[layer.channel_axis])
         weight = piece.weight[(slice(None), channels) if node.per_step("weight") else channels]
-        bias = piece.bias
+        if feeder.columns is not None:
+            along = (-1 if "in" in node.dims else 1) + (node.per_step("weight") and "in" not in node.dims)
+            weight = weight.take(np.arange(*feeder.columns), axis=along)
+        bias = piece.bias if feeder.columns is None or feeder.columns[0] == 0 else None
         if bias is not None:
             bias = narrow(bias[(slice(None), channels) if node.per_step("bias") else channels])
         return Part(inputs, narrow(weight), bias)
