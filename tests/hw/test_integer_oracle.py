@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from talon import hw, ir
 from talon.engine import run
-from talon.hw.deploying.deploy import planned
 from talon.hw.integers.pieces import Weights
+from talon.hw.integers.planned import planned
 from tests.hw.chips import chip
 from tests.hw.plain_integers import Trapped, simulated
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from talon.hw.catalogue import target as find_target
 from talon.hw.contents import contents, words
 from talon.hw.description import Core, Target, summed, times
+from talon.hw.integers.plan import Plan
+from talon.hw.integers.planned import on_host, planned
 from talon.hw.legality import illegal, illegal_connections, values_sent
 from talon.hw.packing import Packed
 from talon.hw.placed import Placed, layers_by_core, place
@@ -21,12 +23,27 @@ from talon.ir.graph import Graph
 def check(graph: Graph, target: Target | str | os.PathLike[str]) -> FitReport:
     """How `graph` lies on `target` (an object, a name, or the path of a `.toml`), with every problem at once.
 
-    Works from declarations and shapes alone: no weight is read. Layers are cut into tiles that fit a core, and tiles
-    share cores by first fit, so `cores` is what this packing takes, not the least possible. What stands outside the
-    chip (Inputs, and primitives that no core can hold) takes no core. Raises `TalonGraphError` when shapes do not meet
-    or stay open, `TalonTargetError` for a cycle that holds nothing (T504), and what `talon.hw.target` raises.
+    Works from declarations and shapes alone: no weight is read. Of a quantised graph it is known besides how wide sums
+    are and what the host computes, which takes no core: `deploy` raises the first error of that report.
+
+    Layers are cut into tiles that fit a core, and tiles share cores by first fit, so `cores` is what this packing
+    takes, not the least possible. What stands outside the chip (Inputs, and primitives that no core can hold) takes no
+    core. Raises `TalonGraphError` when shapes do not meet or stay open, `TalonTargetError` for a cycle that holds
+    nothing (T504), and what `talon.hw.target` raises.
     """
-    return report_of(place(graph, find_target(target)))
+    target = find_target(target)
+    if not graph.quantization_config:
+        return report_of(place(graph, target))
+    flat = graph.flatten()
+    wired = planned(flat)
+    assert wired.plan is not None
+    placed = place(flat, target, on_host(wired))
+    return report_of(placed, bounds(placed, wired.plan))
+
+
+def bounds(placed: Placed, plan: Plan) -> dict[int, int]:
+    """How large the values of every layer can be, by its integers."""
+    return {number: plan.values[layer.members[-1], 0].bound for number, layer in enumerate(placed.layers)}
 
 
 def report_of(placed: Placed, bounds: Mapping[int, int] | None = None) -> FitReport:

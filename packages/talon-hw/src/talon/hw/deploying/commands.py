@@ -51,7 +51,6 @@ def deploy(
     Example: talon hw deploy net.t1c --calibration x.npy --steps 32 -o net.talonhw
     """
     from talon import hw
-    from talon.hw.deploying.deploy import fit_of
     from talon.hw.fit_shown import show_report
     from talon.storage import read
 
@@ -74,7 +73,7 @@ def deploy(
         graph = hw.quantize(graph, target, calibration=arrays, repeat=steps, bits=bits)
     elif bits is not None:
         raise click.UsageError(f"{file} is in integers already; --bits is for a network in floats")
-    report = fit_of(graph, target)
+    report = hw.check(graph, target)
     if not report.ok:
         out.data = report.as_dict() | {"written": None}
         show_report(out, report)

@@ -10,22 +10,20 @@ from typing import Any
 import numpy as np
 
 from talon.engine.running import run
-from talon.engine.task import make_task
 from talon.hw.catalogue import target as find_target
 from talon.hw.deploying.build import Build
 from talon.hw.deploying.compiling import Compiler
 from talon.hw.deploying.golden import golden_of
-from talon.hw.deploying.hosted import divided, on_host
+from talon.hw.deploying.hosted import divided
 from talon.hw.deploying.spreading import best_spread
 from talon.hw.description import Target
-from talon.hw.fit import report_of
+from talon.hw.fit import bounds, report_of
 from talon.hw.integers.plan import Plan
+from talon.hw.integers.planned import on_host, planned
 from talon.hw.integers.record import QuantRecord
-from talon.hw.integers.wiring import IntegerWiring
 from talon.hw.placed import Placed, place
 from talon.hw.quantising.lines import quantization_ledger
 from talon.hw.quantising.widths import other, unknown
-from talon.hw.report import FitReport
 from talon.ir.errors import TalonTargetError, TalonTypeError
 from talon.ir.graph import Graph
 
@@ -61,7 +59,7 @@ def deploy(
     wired = planned(flat)
     assert wired.plan is not None
     placed = place(flat, target, on_host(wired))
-    fitting(placed, wired.plan).raise_errors()
+    report_of(placed, bounds(placed, wired.plan)).raise_errors()
     found = best_spread(placed, rates(flat, placed, wired.plan, calibration, repeat), seed)
     host, crossings = divided(flat, wired)
     chip = Compiler(found.placed, wired, found.positions, crossings).chip()
@@ -81,19 +79,6 @@ def deploy(
     return build if calibration is None else golden_of(build, calibration, repeat)
 
 
-def fit_of(graph: Graph, target: Target) -> FitReport:
-    """How a quantised graph lies on a target, what the host computes aside: what `deploy` raises the first error of."""
-    flat = graph.flatten()
-    wired = planned(flat)
-    assert wired.plan is not None
-    return fitting(place(flat, target, on_host(wired)), wired.plan)
-
-
-def fitting(placed: Placed, plan: Plan) -> FitReport:
-    """`hw.check` of what is placed, with the widths of values that the integers tell."""
-    return report_of(placed, {n: plan.values[layer.members[-1], 0].bound for n, layer in enumerate(placed.layers)})
-
-
 def refuse_other_arithmetic(target: Target, record: QuantRecord) -> None:
     """Raise `TalonTargetError` (T506) where the target says something else than what the graph was quantised for.
     What the target leaves open is the graph's to say."""
@@ -110,12 +95,6 @@ def refuse_other_arithmetic(target: Target, record: QuantRecord) -> None:
             found=f"{', '.join(found for _, found in wrong)}, of {record.origin.get('target', 'another target')}",
             help=f"quantise it for this one: hw.quantize(graph, {target.id!r}, calibration=x)",
         )
-
-
-def planned(flat: Graph) -> IntegerWiring:
-    """A quantised graph read for integers. Raises `TalonRunError` (T508) for any other, and what `run` raises."""
-    zeros = {name: np.zeros((1, 1, *(node.shape or ())), np.float32) for name, node in flat.inputs.items()}
-    return IntegerWiring(make_task(flat, zeros))
 
 
 def versions() -> Mapping[str, str]:

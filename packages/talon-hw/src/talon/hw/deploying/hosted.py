@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from talon.engine.wiring import Source
+from talon.hw.integers.planned import on_host
 from talon.hw.integers.wiring import IntegerWiring
 from talon.ir.edges import Edge
 from talon.ir.edits import free
@@ -24,12 +25,6 @@ class Crossing:
     source: tuple[int, int] | None
     value: tuple[int, int]
     to_host: bool
-
-
-def on_host(wired: IntegerWiring) -> frozenset[str]:
-    """The nodes that the host computes, by flat name."""
-    assert wired.plan is not None
-    return frozenset(name for name, piece in zip(wired.names, wired.plan.pieces, strict=True) if piece.host)
 
 
 def divided(graph: Graph, wired: IntegerWiring) -> tuple[Graph | None, list[Crossing]]:
