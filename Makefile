@@ -25,7 +25,7 @@ help: ## list the targets
 
 demo: .venv/installed ## run a trained spiking network on real digits, then see what it takes on a chip
 	$(BIN)/talon demo
-	$(BIN)/talon hw demo
+	$(BIN)/talon hw demo --save demo
 
 setup-browser: ## Debian's chromium, which opens the report in tests, where no Chromium is; as root or by sudo
 	@$(PYTHON) -m tests.hw.reporting.browser

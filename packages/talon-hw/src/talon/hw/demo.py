@@ -3,13 +3,17 @@ digits in integers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
-from talon.cli.command import command
+import click
+
+from talon.cli.command import PATH, command
 from talon.cli.output import Output
 
 if TYPE_CHECKING:
     from talon.hw.accuracy import WidthRow
+    from talon.hw.pricing import Energy
     from talon.hw.report import FitReport
     from talon.ir.graph import Graph
 
@@ -24,11 +28,12 @@ CALIBRATION = 64
 
 
 @command("demo")
-def demo(out: Output) -> None:
-    """Say how many cores the trained digits network takes on every target, what a misfit looks like, and what the
-    network does in integers.
+@click.option("--save", "folder", type=PATH, help="Keep the artifact in this folder.")
+def demo(out: Output, folder: str | None) -> None:
+    """Say how many cores the trained digits network takes on every target, what a misfit looks like, what the network
+    does in integers, and run it core by core from an artifact.
 
-    Example: talon hw demo
+    Example: talon hw demo --save demo
     """
     from talon.cli.demo import model_path
     from talon.storage import read
@@ -56,18 +61,26 @@ def demo(out: Output) -> None:
             out.line(f"  {line}")
     rows = in_integers(graph)
     show_integers(out, graph, rows)
+    built = on_cores(graph, folder)
+    show_cores(out, built)
     out.data = {
         "model": str(path),
+        "artifact": built.as_dict(),
         "targets": [report.as_dict() for report in reports],
         "misfit": misfit.as_dict(),
         "widths": [row.as_dict() for row in rows],
     }
     out.line(f"\nnext: 'talon demo --save .' copies {path.name} here, then try")
     quantise = f"talon hw quantize {path.name} --calibration digits.npy --steps {graph.metadata['steps']} --bits 4"
+    deploying = f"talon hw deploy digits4.t1c --calibration digits.npy --steps {graph.metadata['steps']}"
     for words, meaning in (
         (f"talon hw check {path.name} --target zcu102", "the whole report"),
         ("talon hw targets show generic-mesh", "every number and its source"),
         (f"{quantise} -o digits4.t1c", "the integers in a file"),
+        (
+            f"talon hw deploy digits4.t1c --calibration digits.npy --steps {graph.metadata['steps']} -o digits4.talonhw",
+            "an artifact",
+        ),
     ):
         out.line(f"  {words:<90} {meaning}")
 
@@ -111,6 +124,70 @@ def in_integers(graph: Graph) -> list[WidthRow]:
             graph, currents, labels, calibration=currents[:CALIBRATION], repeat=steps, bits=WIDTHS, target=SHOWN
         )
     )
+
+
+@dataclass(frozen=True)
+class OnCores:
+    """The network run from its artifact, over all held-out images. `path`: of the artifact, None where it was not
+    kept; `size` in bytes."""
+
+    path: str | None
+    size: int
+    cores: int
+    accuracy: float
+    same: bool
+    packets: float
+    energy: Energy
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as `--json` prints them."""
+        return asdict(self) | {"energy": self.energy.as_dict()}
+
+
+def on_cores(graph: Graph, folder: str | None) -> OnCores:
+    """Deploy the network in 8 bits on `SHOWN`, save it, load it again and run it from the artifact alone."""
+    import tempfile
+    from pathlib import Path
+
+    import numpy as np
+
+    from talon import hw
+    from talon.cli.demo import drive, test_images
+    from talon.engine import run
+
+    images, labels = test_images()
+    currents, steps = drive(graph, images), int(graph.metadata["steps"])
+    quantised = hw.quantize(graph, SHOWN, calibration=currents[:CALIBRATION], repeat=steps, bits=WIDTHS[0])
+    build = hw.deploy(quantised, SHOWN, calibration=currents[:CALIBRATION], repeat=steps)
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(folder or temporary) / "digits.talonhw"
+        build.save(path, overwrite=True)
+        build, size = hw.load(path), path.stat().st_size
+    result = build.run(currents, repeat=steps)
+    expected = run(quantised, currents, repeat=steps, engine="integer")
+    (output,), (other,) = result.outputs.values(), expected.outputs.values()
+    return OnCores(
+        None if folder is None else str(path),
+        size,
+        build.cores,
+        float((output.sum(axis=0).argmax(axis=1) == labels).mean()),
+        bool(np.array_equal(output, other)),
+        result.packets / len(labels),
+        build.energy(result, samples=len(labels)),
+    )
+
+
+def show_cores(out: Output, found: OnCores) -> None:
+    """What the artifact is, and what running it gave."""
+    from talon.hw.accuracy import told
+
+    out.line(f"\nthe network in {WIDTHS[0]} bits from its artifact, spike by spike on {found.cores} core of {SHOWN}:")
+    out.line(
+        f"  accuracy {found.accuracy:.1%}, {told(found.energy)} nJ an image, {found.packets:,.0f} packets between cores"
+    )
+    out.line(f"  the same spikes as the integer engine: {'yes' if found.same else 'no'}")
+    where = found.path or "not kept; --save FOLDER keeps it"
+    out.line(f"  artifact of {found.size:,} bytes: {where}")
 
 
 def show_integers(out: Output, graph: Graph, rows: list[WidthRow]) -> None:
