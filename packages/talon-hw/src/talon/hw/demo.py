@@ -77,10 +77,7 @@ def demo(out: Output, folder: str | None) -> None:
         (f"talon hw check {path.name} --target zcu102", "the whole report"),
         ("talon hw targets show generic-mesh", "every number and its source"),
         (f"{quantise} -o digits4.t1c", "the integers in a file"),
-        (
-            f"talon hw deploy digits4.t1c --calibration digits.npy --steps {graph.metadata['steps']} -o digits4.talonhw",
-            "an artifact",
-        ),
+        (f"{deploying} -o digits4.talonhw", "an artifact that runs alone"),
     ):
         out.line(f"  {words:<90} {meaning}")
 
