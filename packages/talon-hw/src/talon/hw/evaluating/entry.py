@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from talon.hw.evaluating.blocks import Block
 from talon.hw.evaluating.cache import Cache
 from talon.hw.evaluating.crews import Crew, crew
 from talon.hw.evaluating.items import Item, Items
@@ -109,7 +110,7 @@ class Passing:
                 self.digests[item.index] = digest
             yield item
 
-    def keep(self, block: Any) -> None:
+    def keep(self, block: Block) -> None:
         if self.store is not None:
             self.store.put(block, self.digests)
             for index in block.indexes:

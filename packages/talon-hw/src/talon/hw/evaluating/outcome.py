@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from talon.engine.counts import Counts
 from talon.hw.evaluating.blocks import BINARY, Block
 from talon.hw.evaluating.problems import Failure, problem_of, wrong
-from talon.ir.errors import Diagnostic, TalonRunError
+from talon.ir.errors import TalonRunError
 
 SHOWN = 5
 """Failed samples that are told one by one."""
@@ -59,8 +59,9 @@ class Evaluation:
         if not self.failed:
             return
         first = self.failed[0]
-        error = TalonRunError(first.problem.code, f"sample {first.index:,}: {first.problem.message}")
-        error.diagnostic = Diagnostic(**{**first.problem.as_dict(), "message": error.diagnostic.message})
+        message = f"sample {first.index:,}: {first.problem.message}"
+        error = TalonRunError(first.problem.code, message)
+        error.diagnostic = replace(first.problem, message=message)
         raise error
 
     def as_dict(self) -> dict[str, Any]:
