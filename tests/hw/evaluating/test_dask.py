@@ -1,0 +1,52 @@
+"""`hw.evaluate` and `hw.sweep` by the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+
+from talon import hw, ir
+from tests.hw.evaluating.fakes import CLASSES, STEPS, X, net
+
+LABELS = [index % CLASSES for index in range(len(X))]
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def test_a_cluster_gives_what_this_process_gives(client: Client, tmp_path: Path) -> None:
+    ir.write(tmp_path / "net.t1c", net())
+    x = X.copy()
+    x[5, 0] = float("inf")
+    expected = hw.evaluate(net(), x, labels=LABELS, repeat=STEPS).as_dict()
+    for subject in (ir.read(tmp_path / "net.t1c"), hw.compile(net())):
+        for chunk in (None, 3):
+            found = hw.evaluate(subject, x, client, labels=LABELS, repeat=STEPS, chunk=chunk)
+            assert found.as_dict() == expected
+    assert [failure["index"] for failure in expected["failed"]] == [5]
+
+
+def test_the_work_was_done_there(client: Client, tmp_path: Path) -> None:
+    def tasks() -> int:
+        return sum(len(calls) for calls in client.run(lambda dask_worker: list(dask_worker.state.log)).values())
+
+    before = tasks()
+    first = hw.evaluate(net(), X, client, repeat=STEPS, chunk=2, cache=tmp_path)
+    between = tasks()
+    again = hw.evaluate(net(), X, client, repeat=STEPS, chunk=2, cache=tmp_path)
+    assert (first.reused, again.reused) == (0, 20)
+    assert between - before >= 10
+
+
+def test_a_sweep_by_a_cluster(client: Client) -> None:
+    how = {"labels": LABELS, "repeat": STEPS, "calibration": X, "bits": (None, 4)}
+    assert hw.sweep(net(), X, client, **how).as_dict() == hw.sweep(net(), X, **how).as_dict()
