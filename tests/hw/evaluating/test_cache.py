@@ -89,8 +89,8 @@ def test_what_failed_is_tried_again(tmp_path: Path) -> None:
     ],
 )
 def test_what_computes_something_else_shares_nothing(first: Any, second: Any, tmp_path: Path) -> None:
-    for runnable, given in (first, second):
-        found = hw.evaluate(runnable, X, cache=tmp_path, **{"repeat": STEPS, **given})
+    for runnable, options in (first, second):
+        found = hw.evaluate(runnable, X, cache=tmp_path, **{"repeat": STEPS, **options})
         assert found.reused == 0
 
 

@@ -1,4 +1,4 @@
-"""Who does the work: this process, processes of our own, an executor that was given, or the workers of a Dask client."""
+"""Who does the work: this process, processes of our own, a given executor, or the workers of a Dask client."""
 
 from __future__ import annotations
 

@@ -37,9 +37,9 @@ def evaluate(
 ) -> Evaluation:
     """Run every sample of a data set, and say what was answered, how much of it is right, and what it took.
 
-    `runnable`: a graph, a program of `hw.compile`, or anything with `run(inputs, repeat=...)`. `dataset`: an array
-    `(samples, steps, *shape)`, or `(samples, *shape)` with `repeat=T`, or a dict of such by Input name; or anything that
-    can be iterated, over samples or pairs `(sample, label)`. `labels`: of the samples, in their order.
+    `runnable`: a graph, a program of `hw.compile`, or anything else that is a `hw.Runnable`. `dataset`: an array
+    `(samples, steps, *shape)`, or `(samples, *shape)` with `repeat=T`, or a dict of such by Input name; or anything
+    that can be iterated, over samples or pairs `(sample, label)`. `labels`: of the samples, in their order.
 
     `executor`: None or `"serial"` for this process, `"processes"` for as many as there are processors (or `workers`),
     an executor as `concurrent.futures` has them, or a Dask client. A task gets `chunk` samples, by default so many that
@@ -48,8 +48,9 @@ def evaluate(
     The answer is the largest output, summed over steps; else `decide` is called here with the outputs `(steps, *shape)`
     of every sample, a dict of such where there are several Outputs. `engine` as for `talon.engine.run`.
 
-    `cache`: a folder for results; a sample that was computed before by the same thing is not computed again. `progress`:
-    called with how many samples are done and how many are known; True draws a bar where stderr is a terminal.
+    `cache`: a folder for results; a sample that was computed before by the same thing is not computed again.
+    `progress`: called with how many samples are done and how many are known; True draws a bar where stderr is a
+    terminal.
 
     A sample that fails is in `failed`, and the others go on. Raises `TalonRunError` (T413 and others) for what no
     sample could be run with.

@@ -66,9 +66,7 @@ class Items:
                     found=", ".join(f"{name}: {count}" for name, count in counts.items()) or "no arrays",
                     help="the first axis of every array counts the samples",
                 )
-        elif isinstance(self.dataset, (str, bytes)) or not (
-            isinstance(self.dataset, Iterable) or hasattr(self.dataset, "__getitem__")
-        ):
+        elif not has_items(self.dataset):
             raise wrong(
                 "the data set holds no samples",
                 expected="arrays (samples, ...), or something to iterate over",
@@ -130,6 +128,12 @@ class Items:
             raise unequal(self.taken, f"more than {self.taken:,}")
 
 
+def has_items(dataset: Any) -> bool:
+    if isinstance(dataset, (str, bytes)) or getattr(dataset, "ndim", None) == 0:
+        return False
+    return isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")
+
+
 def item_of(index: int, x: Any) -> Item | Failure:
     try:
         named = x if isinstance(x, Mapping) else {ALONE: x}
@@ -138,21 +142,19 @@ def item_of(index: int, x: Any) -> Item | Failure:
         return Failure(index, problem_of(error))
     kinds = {name: str(array.dtype) for name, array in arrays.items() if array.dtype.kind not in "fiub"}
     if kinds or not arrays:
-        error = wrong(
+        problem = wrong(
             "the sample is no array of numbers",
             expected="real, whole or boolean numbers",
             found=", ".join(f"{name or 'input'}: {kind}" for name, kind in kinds.items()) or "no arrays",
             help="give an array for every Input",
         )
-        return Failure(index, error.diagnostic)
+        return Failure(index, problem.diagnostic)
     return Item(index, arrays)
 
 
 def length(value: Any) -> int | None:
     """How long something is, where it says so."""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        return None
-    return len(value) if isinstance(value, Sized) else None
+    return len(value) if isinstance(value, Sized) and getattr(value, "ndim", None) != 0 else None
 
 
 def empty() -> Exception:

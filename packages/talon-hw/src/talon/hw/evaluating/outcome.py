@@ -21,8 +21,8 @@ SHOWN = 5
 class Evaluation:
     """`predictions`: what was answered for every sample, None where it failed. `labels`: what is right, or None.
 
-    `counts` are summed over samples and steps: `hw.energy(graph, counts, target, samples=done)` prices them. Their first
-    axis separates steps whose inputs were 0 and 1 from others. `reused`: samples that came from the cache.
+    `counts` are summed over samples and steps: `hw.energy(graph, counts, target, samples=done)` prices them. Their
+    first axis separates steps whose inputs were 0 and 1 from others. `reused`: samples that came from the cache.
     """
 
     predictions: tuple[Any, ...]
@@ -157,7 +157,7 @@ def most(block: Block) -> list[int]:
             "the outputs are no scores of classes, so somebody must say what the answer is",
             expected="one Output of shape (classes,), or decide=",
             found=", ".join(f"{name or 'output'}: {shape}" for name, shape in shapes.items()) or "no outputs",
-            help="give decide=f: of the outputs (steps, *shape) of a sample, a dict by Output name if there are several",
+            help="give decide=f, called with the outputs (steps, *shape) of a sample, a dict if there are several",
         )
     (scores,) = block.outputs.values()
     found: list[int] = scores.argmax(axis=1).tolist()

@@ -44,7 +44,7 @@ def unpacked(name: str, key: str, content: bytes) -> tuple[list[bytes], Block]:
             outputs = {output: found[f"output{i}"] for i, output in enumerate(header["outputs"])}
         names = tuple((path, quantity, rows) for path, quantity, rows in header["counts"])
         told, shapes = (header["format"], header["key"]), [array.shape[:1] for array in outputs.values()]
-    except Exception as error:  # noqa: BLE001 - bytes of whoever wrote there; zip, json and numpy each raise their own
+    except Exception as error:  # zip, json and numpy each raise their own
         raise ValueError(f"{type(error).__name__}: {error}") from error
     if told != (FORMAT, key):
         raise ValueError("it belongs to something else that was evaluated")

@@ -19,7 +19,9 @@ class Failure:
         return {"index": self.index, **self.problem.as_dict()}
 
     def __str__(self) -> str:
-        return f"sample {self.index:,}: {self.problem}"
+        """In one line."""
+        found = f"; found {self.problem.found}" if self.problem.found else ""
+        return f"sample {self.index:,}: {self.problem.severity}[{self.problem.code}]: {self.problem.message}{found}"
 
 
 def problem_of(error: Exception) -> Diagnostic:

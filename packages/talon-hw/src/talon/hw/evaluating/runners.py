@@ -34,8 +34,8 @@ class Ran(Protocol):
 
 
 class Runnable(Protocol):
-    """What can be evaluated besides a graph. It is pickled for other processes, and threads may share it; for a cache it
-    has `fingerprint` besides, a text or a function that gives one: equal where it computes the same."""
+    """What can be evaluated besides a graph. It is pickled for other processes, and threads may share it. For a cache
+    it has `fingerprint`, too, a text or a function that gives one: equal only where it computes the same."""
 
     def run(self, inputs: Any, *, repeat: int | None = None) -> Ran:
         """Run inputs `(T, B, *shape)`, or `(B, *shape)` held for `repeat` steps; samples never meet each other."""
