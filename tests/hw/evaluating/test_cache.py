@@ -135,9 +135,7 @@ def of_other_lengths(path: Path) -> None:
     path.unlink()
 
 
-@pytest.mark.parametrize(
-    "damage", [cut, flipped, emptied, with_a_name_of_its_own, of_something_else, of_other_lengths]
-)
+@pytest.mark.parametrize("damage", [cut, flipped, emptied, with_a_name_of_its_own, of_something_else, of_other_lengths])
 def test_a_damaged_file_is_told_and_computed_anew(damage: Callable[[Path], None], tmp_path: Path) -> None:
     expected = evaluated(Build(), X, tmp_path, chunk=5)
     assert len(files(tmp_path)) == 4

@@ -162,5 +162,3 @@ def most(block: Block) -> list[int]:
     (scores,) = block.outputs.values()
     found: list[int] = scores.argmax(axis=1).tolist()
     return found
-
-
