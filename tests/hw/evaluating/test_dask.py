@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 
 from talon import hw, ir
-from tests.hw.evaluating.fakes import CLASSES, STEPS, X, net
+from tests.hw.evaluating.fakes import CLASSES, STEPS, Build, X, net
 
 LABELS = [index % CLASSES for index in range(len(X))]
 
@@ -50,3 +52,25 @@ def test_the_work_was_done_there(client: Client, tmp_path: Path) -> None:
 def test_a_sweep_by_a_cluster(client: Client) -> None:
     how = {"labels": LABELS, "repeat": STEPS, "calibration": X, "bits": (None, 4)}
     assert hw.sweep(net(), X, client, **how).as_dict() == hw.sweep(net(), X, **how).as_dict()
+
+
+def test_many_samples_go_without_a_warning(client: Client) -> None:
+    x = np.random.default_rng(0).random((600, 5000)).astype("f4")  # 12 MB, of which Dask's scheduler would complain
+    graph = ir.Graph.chain(ir.Input([5000]), ir.Output([5000]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = hw.evaluate(graph, x, client, repeat=1, chunk=600, labels=x.argmax(axis=1))
+    assert found.accuracy == 1.0
+
+
+def test_a_worker_that_is_lost_is_told(client: Client) -> None:
+    with pytest.raises(ir.TalonRunError, match="T413") as caught:
+        hw.evaluate(Missing(), X, client, repeat=STEPS)
+    assert "importable" in str(caught.value)
+
+
+class Missing(Build):
+    """Cannot be made where it is unpickled."""
+
+    def __reduce__(self) -> object:
+        return int, ("none",)

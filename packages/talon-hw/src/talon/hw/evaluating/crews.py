@@ -37,6 +37,26 @@ class Here:
         return future
 
 
+class Cluster:
+    """The executor of a Dask client. Samples go to a worker, and only their names to the scheduler."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    @property
+    def workers(self) -> int:
+        return max(1, sum(self.client.nthreads().values()))
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
+        carried, chunk = arguments
+        (there,) = self.client.scatter([chunk], hash=False)
+        return self.client.submit(function, carried, there, pure=False)
+
+    def send(self, runner: Runner) -> Any:
+        """What runs goes to every worker once, not with every task."""
+        return self.client.scatter(runner.packed(), broadcast=True, hash=False)
+
+
 class Crew:
     """An executor with the number of its workers. `send` makes something that travels of what runs."""
 
@@ -141,13 +161,9 @@ def crew(executor: Any, workers: int | None = None) -> Iterator[Crew]:
             )
         with EXECUTORS[name](workers) as found:
             yield found
-    elif callable(getattr(executor, "get_executor", None)) and callable(getattr(executor, "scatter", None)):
-        # A Dask client: what runs is sent to every worker once, not with every task.
-        yield Crew(
-            executor.get_executor(pure=False),
-            workers or max(1, sum(executor.nthreads().values())),
-            lambda runner: executor.scatter(runner.packed(), broadcast=True, hash=False),
-        )
+    elif all(callable(getattr(executor, name, None)) for name in ("submit", "scatter", "nthreads")):
+        cluster = Cluster(executor)
+        yield Crew(cluster, workers or cluster.workers, cluster.send)
     elif callable(getattr(executor, "submit", None)):
         yield Crew(executor, workers or getattr(executor, "_max_workers", None) or available(), Runner.packed)
     else:
