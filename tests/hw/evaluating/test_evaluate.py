@@ -267,3 +267,21 @@ def test_tasks_grow_until_they_last_long_enough() -> None:
     slow = Sizes(5)
     slow.learn(5, 10.0)
     assert slow.size == 5
+
+
+def test_the_first_task_is_measured_before_there_are_others() -> None:
+    order: list[str] = []
+
+    class Noting(Minimal):
+        def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+            order.append(f"{len(arguments[1])} sent")
+            later = super().submit(function, *arguments)
+            result = later.result
+            later.result = lambda: (order.append("done"), result())[1]
+            return later
+
+    hw.evaluate(net(), X, Noting(), repeat=STEPS, workers=2)
+    assert order[:3] == ["1 sent", "done", "8 sent"]
+    order.clear()
+    hw.evaluate(net(), X, Noting(), repeat=STEPS, workers=2, chunk=3)
+    assert order[:5] == ["3 sent"] * 4 + ["done"]

@@ -45,7 +45,7 @@ class Cluster:
 
     @property
     def workers(self) -> int:
-        return max(1, sum(self.client.nthreads().values()))
+        return max(1, sum(int(threads) for threads in self.client.nthreads().values()))
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
         carried, chunk = arguments
