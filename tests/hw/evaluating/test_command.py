@@ -53,6 +53,15 @@ def test_processes_and_a_cache(folder: Path) -> None:
     assert "20 of 20, 20 reused" in called(*words).stdout
 
 
+def test_an_artifact(folder: Path) -> None:
+    quantised = hw.quantize(net(), calibration=X, repeat=STEPS)
+    hw.deploy(quantised, calibration=X, repeat=STEPS).save("net.talonhw")
+    words = ["evaluate", "net.talonhw", "--input", "x.npy", "--labels", "y.npy", "--steps", str(STEPS), "--json"]
+    done = CliRunner().invoke(group, words)
+    expected = hw.evaluate(quantised, X, labels=LABELS, repeat=STEPS, engine="integer")
+    assert json.loads(done.stdout)["data"] == expected.as_dict()
+
+
 def test_a_sample_that_fails_gives_exit_1() -> None:
     x = X.copy()
     x[4] = np.nan

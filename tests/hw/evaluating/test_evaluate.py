@@ -154,6 +154,23 @@ def test_programs(executors: dict[str, Any], name: str, engine: str) -> None:
     assert (expected["predictions"], expected["counts"]) == alone(graph, X, engine)
 
 
+@pytest.mark.parametrize("name", ["none", "processes"])
+def test_builds(executors: dict[str, Any], name: str, tmp_path: Path) -> None:
+    graph = hw.quantize(net(), calibration=X, repeat=STEPS)
+    expected = hw.evaluate(graph, X, labels=LABELS, repeat=STEPS, engine="integer").as_dict()
+    build = hw.deploy(graph, calibration=X, repeat=STEPS)
+    found = hw.evaluate(build, X, executors[name], labels=LABELS, repeat=STEPS, chunk=7, cache=tmp_path / "cache")
+    assert found.as_dict() == expected
+    build.save(tmp_path / "net.talonhw")
+    again = hw.load(tmp_path / "net.talonhw")
+    assert again.fingerprint() == build.fingerprint()
+    found = hw.evaluate(again, X, executors[name], labels=LABELS, repeat=STEPS, cache=tmp_path / "cache")
+    assert found.reused == 20
+    others = [hw.quantize(net(1), calibration=X, repeat=STEPS), hw.quantize(net(), calibration=X, repeat=STEPS, bits=4)]
+    prints = {hw.deploy(other, calibration=X, repeat=STEPS).fingerprint() for other in others}
+    assert len(prints | {build.fingerprint()}) == 3
+
+
 def test_anything_that_runs(executors: dict[str, Any]) -> None:
     found = hw.evaluate(Build(), X, executors["threads"], labels=X.argmax(axis=1), repeat=STEPS)
     assert found.accuracy == 1.0

@@ -68,6 +68,24 @@ def test_targets_widths_and_seeds_in_order() -> None:
             assert row.figures.as_dict() == plain.rows[0].figures.as_dict()
 
 
+def test_with_seeds_networks_are_put_on_cores() -> None:
+    found = hw.sweep(net(), X, targets=("generic-mesh", "speck2e"), bits=(None, 8), seeds=(0, 1), **HOW)
+    plain = hw.sweep(net(), X, bits=(8,), **HOW).rows[0]
+    assert [(row.target, row.bits, row.seed) for row in found.rows] == [
+        ("generic-mesh", None, None),
+        ("generic-mesh", 8, 0),
+        ("generic-mesh", 8, 1),
+        ("speck2e", None, None),
+        ("speck2e", 8, 0),
+        ("speck2e", 8, 1),
+    ]
+    assert plain.evaluation is not None
+    for row in found.rows[1:3]:
+        assert row.evaluation is not None
+        assert row.evaluation.as_dict() == plain.evaluation.as_dict()
+    assert all(row.error is not None for row in found.rows[4:])
+
+
 def test_floats_are_evaluated_once() -> None:
     told: list[tuple[int, int]] = []
     found = hw.sweep(
@@ -125,7 +143,6 @@ def test_it_is_shown_as_a_table() -> None:
 @pytest.mark.parametrize(
     ("given", "code"),
     [
-        ({"seeds": (0, 1)}, "T413"),
         ({"targets": ("generic-mash",)}, "T501"),
         ({"labels": [1]}, "T413"),
         ({"executor": "proceses"}, "T413"),

@@ -26,6 +26,7 @@ class Unpicklable(Build):
 TWO = ir.Graph(
     {"a": ir.Input([4]), "b": ir.Input([4]), "x": ir.Output([4]), "y": ir.Output([4])}, [("a", "x"), ("b", "y")]
 )
+BUILD = hw.deploy(hw.quantize(net(), calibration=X, repeat=STEPS))
 MAPS = ir.Graph.chain(ir.Input([1, 2, 2]), ir.Output([1, 2, 2]))
 
 CASES: dict[str, tuple[Any, Any, dict[str, Any], str, str]] = {
@@ -55,6 +56,8 @@ CASES: dict[str, tuple[Any, Any, dict[str, Any], str, str]] = {
     "an array of another shape": (net(), X[:, :3], {}, "T401", "wrong shape"),
     "no step axis": (net(), X, {"repeat": None}, "T401", "wrong shape"),
     "a program, and another shape": (hw.compile(net()), X[:, :3], {}, "T401", "wrong shape"),
+    "a build, and another shape": (BUILD, X[:, :3], {}, "T401", "wrong shape"),
+    "engine of a build": (BUILD, X, {"engine": "integer"}, "T413", "only a graph"),
     "other names": (net(), {"x": X}, {}, "T401", "not named"),
     "several Outputs": (TWO, {"a": X, "b": X}, {}, "T413", "no scores"),
     "an Output of maps": (MAPS, X.reshape(20, 1, 2, 2), {}, "T413", "no scores"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import click
 
 from talon.cli.command import PATH, TRUSTED, command
@@ -33,8 +36,8 @@ def evaluate(
     cache: str | None,
     trusted: bool,
 ) -> Exit:
-    """Run FILE on many samples: what it answers, how much of it is right, and what it takes. Exits with 1 when a sample
-    fails.
+    """Run FILE, a network or an artifact of 'talon hw deploy', on many samples: what it answers, how much of it is
+    right, and what it takes. Exits with 1 when a sample fails.
 
     The answer is the largest output, summed over steps. Samples are arrays (samples, steps, ...), or (samples, ...)
     with --steps.
@@ -42,10 +45,9 @@ def evaluate(
     Example: talon hw evaluate net.t1c --input x.npy --labels y.npy --steps 32 --processes 4
     """
     from talon import hw
-    from talon.storage import read
 
-    graph = read(file, trusted=trusted)
-    dataset = load_arrays(source, list(graph.inputs))
+    runnable, names = opened(file, trusted)
+    dataset = load_arrays(source, names)
     right = None if labels is None else load_arrays(labels, ["labels"])
     if isinstance(right, dict):
         raise TalonRunError(
@@ -57,7 +59,7 @@ def evaluate(
         )
     with out.progress("evaluating") as progress:
         found = hw.evaluate(
-            graph,
+            runnable,
             dataset,
             None if processes is None else "processes",
             labels=right,
@@ -71,3 +73,16 @@ def evaluate(
     for line in str(found).splitlines():
         out.line(line)
     return Exit.FINDINGS if found.failed else Exit.OK
+
+
+def opened(file: str, trusted: bool) -> tuple[Any, list[str]]:
+    """What a file holds, and the names of its Inputs."""
+    from talon.hw.artifact.reading import load
+    from talon.hw.artifact.writing import SUFFIX
+    from talon.storage import read
+
+    if Path(file).suffix.lower() == SUFFIX:
+        build = load(file)
+        return build, list(build.chip.inputs)
+    graph = read(file, trusted=trusted)
+    return graph, list(graph.inputs)

@@ -37,9 +37,10 @@ def evaluate(
 ) -> Evaluation:
     """Run every sample of a data set, and say what was answered, how much of it is right, and what it took.
 
-    `runnable`: a graph, a program of `hw.compile`, or anything else that is a `hw.Runnable`. `dataset`: an array
-    `(samples, steps, *shape)`, or `(samples, *shape)` with `repeat=T`, or a dict of such by Input name; or anything
-    that can be iterated, over samples or pairs `(sample, label)`. `labels`: of the samples, in their order.
+    `runnable`: a graph, a program of `hw.compile`, a build of `hw.deploy` or `hw.load`, or anything else that is a
+    `hw.Runnable`. `dataset`: an array `(samples, steps, *shape)`, or `(samples, *shape)` with `repeat=T`, or a dict of
+    such by Input name; or anything that can be iterated, over samples or pairs `(sample, label)`. `labels`: of the
+    samples, in their order.
 
     `executor`: None or `"serial"` for this process, `"processes"` for as many as there are processors (or `workers`),
     an executor as `concurrent.futures` has them, or a Dask client. A task gets `chunk` samples, by default so many that

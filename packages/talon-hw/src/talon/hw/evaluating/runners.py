@@ -1,4 +1,4 @@
-"""What can be evaluated: graphs, programs, and anything else that runs; and how it is told from others."""
+"""What can be evaluated: graphs, programs, builds, anything else that runs; and how it is told from others."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Runner:
         elif not callable(getattr(self.subject, "run", None)):
             raise wrong(
                 "this cannot be run",
-                expected="a graph, a program of hw.compile, or something else with run(inputs, repeat=...)",
+                expected="a graph, a program of hw.compile, a build of hw.deploy, or something else with run(inputs, repeat=)",
                 found=type(self.subject).__name__,
                 help="read a file with ir.read first",
             )
@@ -89,7 +89,7 @@ class Runner:
                 found=repr(self.engine),
                 help="leave engine out, or choose it where the program is made",
             )
-        graph = graph_of(self.subject)
+        graph = entrance(self.subject)
         if graph is not None and example is not None:
             try:
                 batches(graph, example, self.repeat)
@@ -116,6 +116,12 @@ class Runner:
 
 def graph_of(subject: Any) -> Graph | None:
     found = subject if isinstance(subject, Graph) else getattr(subject, "graph", None)
+    return found if isinstance(found, Graph) else None
+
+
+def entrance(subject: Any) -> Graph | None:
+    """A graph whose Inputs say which arrays are taken; that of a build has nothing else."""
+    found = graph_of(subject) or getattr(subject, "inputs", None)
     return found if isinstance(found, Graph) else None
 
 

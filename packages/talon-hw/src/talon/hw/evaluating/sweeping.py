@@ -104,10 +104,10 @@ def sweep(
 ) -> Sweep:
     """Evaluate a graph for every target of `targets`, in every width of `bits`, with every seed of `seeds`.
 
-    A width of None is float32, which is evaluated once; others are quantised with `calibration` and run as the target
-    computes. `build(quantised, target, seed)` makes of a quantised graph what is run; only with it are there seeds.
-    Everything else as for `hw.evaluate`; the samples of one row are shared among workers. `progress` begins anew for
-    every row.
+    A width of None is float32, which is evaluated once; others are quantised with `calibration` and run in the integers
+    of the target. With `seeds` those are put on the cores of the target first, by `hw.deploy` with each seed, or by
+    `build(quantised, target, seed)`, which may give anything that can be evaluated. Everything else as for
+    `hw.evaluate`; the samples of one row are shared among workers. `progress` begins anew for every row.
 
     A row that cannot be made holds its error, and the others go on. Raises `TalonRunError` (T413) for what no row could
     be made with, and (T501, T502) for a target that is not known.
@@ -118,13 +118,6 @@ def sweep(
             expected="ir.Graph",
             found=type(graph).__name__,
             help="give the graph in floats; build= makes of it, quantised, what is run",
-        )
-    if seeds is not None and build is None:
-        raise wrong(
-            "seeds are those of the mapping, and nothing is mapped",
-            expected="build=, with seeds=",
-            found=f"seeds={list(seeds)} alone",
-            help="give build=f, called as f(quantised, target, seed), or leave seeds out",
         )
     if hasattr(dataset, "__next__"):
         raise wrong(
@@ -143,9 +136,18 @@ def sweep(
 
         Runner(graph, repeat, "auto", False).check(Items(dataset, labels).example(0 if repeat else 1))
         Sizes(chunk)
+        if build is None and seeds is not None:
+            build = deploying(calibration, repeat)
         plan = Plan(graph, calibration, repeat, build, run)
         chosen = [find_target(one) for one in targets]
         return Sweep(tuple(row for one in chosen for width in bits for row in plan.rows(one, width, seeds)))
+
+
+def deploying(calibration: Any, repeat: int | None) -> Builder:
+    """Builds by `hw.deploy`."""
+    from talon.hw.deploying.deploy import deploy
+
+    return lambda quantised, target, seed: deploy(quantised, target, calibration=calibration, repeat=repeat, seed=seed)
 
 
 @dataclass
