@@ -78,7 +78,7 @@ class Runner:
         elif not callable(getattr(self.subject, "run", None)):
             raise wrong(
                 "this cannot be run",
-                expected="a graph, a program of hw.compile, a build of hw.deploy, or something else with run(inputs, repeat=)",
+                expected="a graph, a program, a build, or something else with run(inputs, repeat=...)",
                 found=type(self.subject).__name__,
                 help="read a file with ir.read first",
             )
