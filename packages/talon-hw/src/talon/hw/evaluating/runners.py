@@ -30,7 +30,9 @@ class Ran(Protocol):
     @property
     def outputs(self) -> Mapping[str, np.ndarray]: ...
     @property
-    def counts(self) -> Mapping[str, Mapping[str, np.ndarray]]: ...
+    def counts(self) -> Any:
+        """A mapping of mappings of arrays; Any, for what makes it when it is first asked for."""
+        ...
 
 
 class Runnable(Protocol):
