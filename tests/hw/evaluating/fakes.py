@@ -8,8 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
-from talon import ir
+from talon import hw, ir
+from talon.hw.native import library
 
 RNG = np.random.default_rng(3)
 STEPS, CLASSES = 6, 3
@@ -27,6 +29,21 @@ def net(seed: int = 0) -> ir.Graph:
         lif2=ir.LIF(2.0, 2.0, 0.0, 0.5),
         output=ir.Output([CLASSES]),
     )
+
+
+def quantised(seed: int = 0, **options: Any) -> ir.Graph:
+    return hw.quantize(net(seed), calibration=X, repeat=STEPS, **options)
+
+
+def program(seed: int = 0) -> hw.Program:
+    """One that is compiled with a C library or without."""
+    return hw.compile(quantised(seed), engine="integer")
+
+
+NATIVE = pytest.param(
+    "native", marks=pytest.mark.skipif(library.load()[0] is None, reason=f"no C library here: {library.load()[1]}")
+)
+"""The engine that needs the library."""
 
 
 @dataclass

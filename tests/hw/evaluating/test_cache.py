@@ -17,7 +17,7 @@ from talon.hw.evaluating.blocks import Block
 from talon.hw.evaluating.cache import CacheWarning
 from talon.hw.evaluating.packs import name_of, packed, unpacked
 from talon.hw.evaluating.runners import Runner
-from tests.hw.evaluating.fakes import STEPS, Build, X, hashed, net
+from tests.hw.evaluating.fakes import STEPS, Build, X, hashed, net, program, quantised
 
 
 def evaluated(build: Any, x: Any, cache: Path | None, **given: Any) -> dict[str, Any]:
@@ -83,8 +83,8 @@ def test_what_failed_is_tried_again(tmp_path: Path) -> None:
         ((net(), {}), (net(), {"engine": "reference"})),
         ((net(), {}), (net(), {"repeat": STEPS + 1})),
         ((net(), {}), (net(), {"decide": hashed})),
-        ((net(), {}), (hw.compile(net()), {})),
-        ((hw.compile(net(0)), {}), (hw.compile(net(1)), {})),
+        ((quantised(), {"engine": "integer"}), (program(), {})),
+        ((program(0), {}), (program(1), {})),
         ((Build("a"), {}), (Build("b"), {})),
     ],
 )

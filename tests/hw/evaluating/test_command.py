@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from talon import hw, ir
 from talon.hw.commands import group
-from tests.hw.evaluating.fakes import CLASSES, STEPS, X, net
+from tests.hw.evaluating.fakes import CLASSES, STEPS, X, net, quantised
 
 LABELS = np.arange(len(X)) % CLASSES
 
@@ -54,11 +54,11 @@ def test_processes_and_a_cache(folder: Path) -> None:
 
 
 def test_an_artifact(folder: Path) -> None:
-    quantised = hw.quantize(net(), calibration=X, repeat=STEPS)
-    hw.deploy(quantised, calibration=X, repeat=STEPS).save("net.talonhw")
+    graph = quantised()
+    hw.deploy(graph, calibration=X, repeat=STEPS).save("net.talonhw")
     words = ["evaluate", "net.talonhw", "--input", "x.npy", "--labels", "y.npy", "--steps", str(STEPS), "--json"]
     done = CliRunner().invoke(group, words)
-    expected = hw.evaluate(quantised, X, labels=LABELS, repeat=STEPS, engine="integer")
+    expected = hw.evaluate(graph, X, labels=LABELS, repeat=STEPS, engine="integer")
     assert json.loads(done.stdout)["data"] == expected.as_dict()
 
 

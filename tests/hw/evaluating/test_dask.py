@@ -11,7 +11,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from talon import hw, ir
-from tests.hw.evaluating.fakes import CLASSES, STEPS, Build, X, net
+from tests.hw.evaluating.fakes import CLASSES, STEPS, Build, X, net, program, quantised
 
 LABELS = [index % CLASSES for index in range(len(X))]
 
@@ -30,11 +30,17 @@ def test_a_cluster_gives_what_this_process_gives(client: Client, tmp_path: Path)
     x = X.copy()
     x[5, 0] = float("inf")
     expected = hw.evaluate(net(), x, labels=LABELS, repeat=STEPS).as_dict()
-    for subject in (ir.read(tmp_path / "net.t1c"), hw.compile(net())):
-        for chunk in (None, 3):
-            found = hw.evaluate(subject, x, client, labels=LABELS, repeat=STEPS, chunk=chunk)
-            assert found.as_dict() == expected
+    for chunk in (None, 3):
+        found = hw.evaluate(ir.read(tmp_path / "net.t1c"), x, client, labels=LABELS, repeat=STEPS, chunk=chunk)
+        assert found.as_dict() == expected
     assert [failure["index"] for failure in expected["failed"]] == [5]
+
+
+def test_programs_and_builds(client: Client) -> None:
+    expected = hw.evaluate(quantised(), X, labels=LABELS, repeat=STEPS, engine="integer").as_dict()
+    for subject in (program(), hw.deploy(quantised())):
+        found = hw.evaluate(subject, X, client, labels=LABELS, repeat=STEPS, chunk=3)
+        assert found.as_dict() == expected
 
 
 def test_the_work_was_done_there(client: Client, tmp_path: Path) -> None:

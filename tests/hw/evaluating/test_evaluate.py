@@ -20,7 +20,7 @@ from talon.hw.evaluating.blocks import block
 from talon.hw.evaluating.runners import Runner
 from talon.hw.evaluating.sizes import GROWTH, SECONDS, Sizes
 from talon.testing.graphs import feeds, graphs
-from tests.hw.evaluating.fakes import CLASSES, STEPS, Build, X, hashed, net
+from tests.hw.evaluating.fakes import CLASSES, NATIVE, STEPS, Build, X, hashed, net, quantised
 
 LABELS = np.arange(len(X)) % CLASSES
 
@@ -145,9 +145,9 @@ def test_processes_by_name() -> None:
 
 
 @pytest.mark.parametrize("name", ["none", "processes"])
-@pytest.mark.parametrize("engine", ["native", "integer"])
+@pytest.mark.parametrize("engine", [NATIVE, "integer"])
 def test_programs(executors: dict[str, Any], name: str, engine: str) -> None:
-    graph = hw.quantize(net(), calibration=X, repeat=STEPS) if engine == "integer" else net()
+    graph = quantised() if engine == "integer" else net()
     expected = hw.evaluate(graph, X, labels=LABELS, repeat=STEPS, engine=engine).as_dict()
     program = hw.compile(graph, engine=engine)
     assert hw.evaluate(program, X, executors[name], labels=LABELS, repeat=STEPS, chunk=3).as_dict() == expected
@@ -156,7 +156,7 @@ def test_programs(executors: dict[str, Any], name: str, engine: str) -> None:
 
 @pytest.mark.parametrize("name", ["none", "processes"])
 def test_builds(executors: dict[str, Any], name: str, tmp_path: Path) -> None:
-    graph = hw.quantize(net(), calibration=X, repeat=STEPS)
+    graph = quantised()
     expected = hw.evaluate(graph, X, labels=LABELS, repeat=STEPS, engine="integer").as_dict()
     build = hw.deploy(graph, calibration=X, repeat=STEPS)
     found = hw.evaluate(build, X, executors[name], labels=LABELS, repeat=STEPS, chunk=7, cache=tmp_path / "cache")
@@ -166,7 +166,7 @@ def test_builds(executors: dict[str, Any], name: str, tmp_path: Path) -> None:
     assert again.fingerprint() == build.fingerprint()
     found = hw.evaluate(again, X, executors[name], labels=LABELS, repeat=STEPS, cache=tmp_path / "cache")
     assert found.reused == 20
-    others = [hw.quantize(net(1), calibration=X, repeat=STEPS), hw.quantize(net(), calibration=X, repeat=STEPS, bits=4)]
+    others = [quantised(1), quantised(bits=4)]
     prints = {hw.deploy(other, calibration=X, repeat=STEPS).fingerprint() for other in others}
     assert len(prints | {build.fingerprint()}) == 3
 

@@ -11,48 +11,52 @@ import pytest
 
 from talon import hw, ir
 from talon.hw.evaluating.runners import Runner
-from tests.hw.evaluating.fakes import STEPS, X, net
+from tests.hw.evaluating.fakes import NATIVE, STEPS, X, net, program, quantised
 
 
-@pytest.mark.parametrize("engine", ["native", "integer"])
+@pytest.mark.parametrize("engine", [NATIVE, "integer"])
 @pytest.mark.parametrize("again", [lambda p: pickle.loads(pickle.dumps(p)), copy.deepcopy], ids=["pickle", "deepcopy"])
 def test_a_copy_computes_the_same(engine: str, again: object, tmp_path: Path) -> None:
-    graph = hw.quantize(net(), calibration=X, repeat=STEPS) if engine == "integer" else net()
+    graph = quantised() if engine == "integer" else net()
     path = tmp_path / "net.t1c"
     ir.write(path, graph)
-    program = hw.compile(ir.read(path), engine=engine, kernels="dense")
-    expected = program.run(X, repeat=STEPS, record="*.spikes")
-    found = again(program)  # type: ignore[operator]
+    compiled = hw.compile(ir.read(path), engine=engine, kernels="dense")
+    expected = compiled.run(X, repeat=STEPS, record="*.spikes")
+    found = again(compiled)  # type: ignore[operator]
     path.unlink()
     result = found.run(X, repeat=STEPS, record="*.spikes")
     assert result.outputs["output"].tobytes() == expected.outputs["output"].tobytes()
     assert {k: a.tobytes() for k, a in result.records.items()} == {k: a.tobytes() for k, a in expected.records.items()}
     assert result.counts.total() == expected.counts.total()
-    assert "dense" in result.engine.nodes["fc1"]
-    assert found.fingerprint() == program.fingerprint()
+    assert result.engine.nodes == expected.engine.nodes
+    assert found.fingerprint() == compiled.fingerprint()
     session = found.session(batch=20)
     first = session.step(X)["output"]
     assert first.tobytes() == expected.outputs["output"][0].tobytes()
 
 
-def test_a_copy_of_a_program_is_of_what_was_compiled() -> None:
+@pytest.mark.parametrize("engine", [NATIVE])
+def test_a_copy_of_a_program_is_of_what_was_compiled(engine: str) -> None:
     weight = np.ones((3, 4), np.float32)
     graph = ir.Graph.chain(input=ir.Input([4]), fc=ir.Affine(weight), output=ir.Output([3]))
-    program = hw.compile(graph)
-    expected = program.run(X, repeat=1).outputs["output"]
+    compiled = hw.compile(graph, engine=engine)
+    expected = compiled.run(X, repeat=1).outputs["output"]
     weight *= 2
-    found = pickle.loads(pickle.dumps(program))
+    found = pickle.loads(pickle.dumps(compiled))
     assert found.run(X, repeat=1).outputs["output"].tobytes() == expected.tobytes()
-    assert hw.compile(graph).fingerprint() != program.fingerprint()
+    assert hw.compile(graph, engine=engine).fingerprint() != compiled.fingerprint()
 
 
 def test_fingerprints() -> None:
-    quantised = hw.quantize(net(), calibration=X, repeat=STEPS)
-    one = hw.compile(net()).fingerprint()
-    assert hw.compile(net()).fingerprint() == one
-    others = {hw.compile(net(1)).fingerprint(), hw.compile(quantised).fingerprint()}
-    others.add(hw.compile(quantised, engine="integer").fingerprint())
-    assert len(others | {one}) == 4
+    one = program().fingerprint()
+    assert program().fingerprint() == one
+    others = {program(1).fingerprint(), hw.compile(quantised(bits=4), engine="integer").fingerprint()}
+    assert len(others | {one}) == 3
+
+
+@pytest.mark.parametrize("engine", [NATIVE])
+def test_a_fingerprint_names_the_engine(engine: str) -> None:
+    assert hw.compile(quantised(), engine=engine).fingerprint() != program().fingerprint()
 
 
 def test_keys_name_who_computes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from talon import hw, ir
-from tests.hw.evaluating.fakes import STEPS, Build, X, net
+from tests.hw.evaluating.fakes import STEPS, Build, X, net, program, quantised
 
 
 def nothing() -> Any:
@@ -26,7 +26,7 @@ class Unpicklable(Build):
 TWO = ir.Graph(
     {"a": ir.Input([4]), "b": ir.Input([4]), "x": ir.Output([4]), "y": ir.Output([4])}, [("a", "x"), ("b", "y")]
 )
-BUILD = hw.deploy(hw.quantize(net(), calibration=X, repeat=STEPS))
+BUILD = hw.deploy(quantised())
 MAPS = ir.Graph.chain(ir.Input([1, 2, 2]), ir.Output([1, 2, 2]))
 
 CASES: dict[str, tuple[Any, Any, dict[str, Any], str, str]] = {
@@ -55,7 +55,7 @@ CASES: dict[str, tuple[Any, Any, dict[str, Any], str, str]] = {
     "cannot be sent": (Unpicklable(), X, {"executor": "processes"}, "T413", "sent to other"),
     "an array of another shape": (net(), X[:, :3], {}, "T401", "wrong shape"),
     "no step axis": (net(), X, {"repeat": None}, "T401", "wrong shape"),
-    "a program, and another shape": (hw.compile(net()), X[:, :3], {}, "T401", "wrong shape"),
+    "a program, and another shape": (program(), X[:, :3], {}, "T401", "wrong shape"),
     "a build, and another shape": (BUILD, X[:, :3], {}, "T401", "wrong shape"),
     "engine of a build": (BUILD, X, {"engine": "integer"}, "T413", "only a graph"),
     "other names": (net(), {"x": X}, {}, "T401", "not named"),
