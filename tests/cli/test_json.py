@@ -33,6 +33,7 @@ CALLS: dict[str, list[str]] = {
     "draw": ["net.t1c", "-o", "net.svg"],
     "explain": ["T104"],
     "new plugin": ["demo"],
+    "hw evaluate": ["net.t1c", "--input", "x.npy", "--labels", "labels.npy"],
 }
 
 
@@ -46,6 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ir.write("net.t1c", ir.Graph(nodes, edges, metadata=metadata))
     ir.write("bad.t1c", ir.Graph.chain(input=ir.Input([3]), fc=ir.Affine(np.ones((2, 4))), output=ir.Output([2])))
     np.save("x.npy", np.ones((3, 1, 4)))
+    np.save("labels.npy", np.arange(3))
     return tmp_path
 
 
@@ -57,7 +59,7 @@ def validator(definition: dict[str, Any] | None) -> jsonschema.Draft202012Valida
 
 def test_every_command_is_called_and_described() -> None:
     called = {call.split()[0] for call in CALLS}
-    assert called == set(COMMANDS)
+    assert called == {*COMMANDS, "hw"}
     assert set(SCHEMA["$defs"]["commands"]) == set(CALLS)
 
 

@@ -206,6 +206,11 @@ CODES: dict[str, Code] = {
         "Two sides of a comparison have no node of the same path, or none that gives what is to be compared.",
         "Rename nodes with graph.rename, or compare what both have.",
     ),
+    "T413": Code(
+        "cannot be evaluated",
+        "The data set, its labels, the executor or what is to be run do not fit an evaluation, or a worker was lost.",
+        "The message says which, and what to give instead.",
+    ),
     "T501": Code("unknown target", "No target of that name is known.", "'talon hw targets' lists them."),
     "T502": Code("bad target description", "A target's file has an unknown key or a wrong value.", "Correct it."),
     "T503": Code(

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from talon.hw.deploying.deploy import deploy as deploy
     from talon.hw.deploying.result import BuildResult as BuildResult
     from talon.hw.description import Target as Target
+    from talon.hw.evaluating.entry import evaluate as evaluate
+    from talon.hw.evaluating.outcome import Evaluation as Evaluation
+    from talon.hw.evaluating.runners import Runnable as Runnable
+    from talon.hw.evaluating.sweeping import Sweep as Sweep
+    from talon.hw.evaluating.sweeping import SweepRow as SweepRow
+    from talon.hw.evaluating.sweeping import sweep as sweep
     from talon.hw.fit import check as check
     from talon.hw.ledger import Rewrite as Rewrite
     from talon.hw.legalising import Legalised as Legalised
@@ -56,6 +62,12 @@ else:
             "Energy": "talon.hw.pricing:Energy",
             "by_width": "talon.hw.accuracy:by_width",
             "WidthRow": "talon.hw.accuracy:WidthRow",
+            "evaluate": "talon.hw.evaluating.entry:evaluate",
+            "Evaluation": "talon.hw.evaluating.outcome:Evaluation",
+            "Runnable": "talon.hw.evaluating.runners:Runnable",
+            "sweep": "talon.hw.evaluating.sweeping:sweep",
+            "Sweep": "talon.hw.evaluating.sweeping:Sweep",
+            "SweepRow": "talon.hw.evaluating.sweeping:SweepRow",
             "legalise": "talon.hw.legalising:legalise",
             "Legalised": "talon.hw.legalising:Legalised",
             "Rewrite": "talon.hw.ledger:Rewrite",

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from talon.engine import run
 from talon.hw.catalogue import target as find_target
 from talon.hw.description import Target
+from talon.hw.evaluating.entry import evaluate
+from talon.hw.evaluating.outcome import Evaluation
 from talon.hw.pricing import Energy, energy
 from talon.hw.quantising.network import quantize
 from talon.ir.graph import Graph
@@ -22,10 +23,11 @@ HEAD = ("numbers", "accuracy", "spikes", "synaptic operations", "energy (nJ)")
 
 @dataclass(frozen=True)
 class WidthRow:
-    """A network in one width: `bits` of its weights, None for float32. All but `accuracy` is per sample."""
+    """A network in one width: `bits` of its weights, None for float32. All but `accuracy` is per sample; that is None
+    without labels."""
 
     bits: int | None
-    accuracy: float
+    accuracy: float | None
     spikes: float
     synops: float
     energy: Energy
@@ -36,7 +38,8 @@ class WidthRow:
 
     def cells(self) -> tuple[str, ...]:
         """For people, under `HEAD`."""
-        return (self.name, f"{self.accuracy:.1%}", f"{self.spikes:,.0f}", f"{self.synops:,.0f}", told(self.energy))
+        accuracy = "" if self.accuracy is None else f"{self.accuracy:.1%}"
+        return (self.name, accuracy, f"{self.spikes:,.0f}", f"{self.synops:,.0f}", told(self.energy))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as `--json` prints them."""
@@ -73,22 +76,30 @@ def by_width(
     `run` raise.
     """
     target = find_target(target)
-    yield row(graph, None, inputs, labels, repeat, target)
-    for width in bits:
-        quantised = quantize(graph, target, calibration=calibration, repeat=repeat, bits=width)
-        yield row(quantised, width, inputs, labels, repeat, target)
+    for width in (None, *bits):
+        made = in_width(graph, width, target, calibration=calibration, repeat=repeat)
+        found = evaluate(made, inputs, labels=labels, repeat=repeat, engine=engine_of(width))
+        found.raise_failed()
+        yield figures(made, width, found, target)
 
 
-def row(
-    graph: Graph, bits: int | None, inputs: np.ndarray, labels: np.ndarray, repeat: int, target: Target
-) -> WidthRow:
-    result = run(graph, inputs, repeat=repeat, engine="auto" if bits is None else "integer")
-    (output,) = result.outputs.values()
-    totals, samples = result.counts.total(), len(labels)
+def in_width(graph: Graph, bits: int | None, target: Target, *, calibration: Any, repeat: int | None) -> Graph:
+    """The graph quantised for a target, or itself for None."""
+    return graph if bits is None else quantize(graph, target, calibration=calibration, repeat=repeat, bits=bits)
+
+
+def engine_of(bits: int | None) -> str:
+    """Who runs a graph of `in_width` as the target does."""
+    return "auto" if bits is None else "integer"
+
+
+def figures(graph: Graph, bits: int | None, found: Evaluation, target: Target) -> WidthRow:
+    """The row of an evaluation in which some sample did not fail."""
+    totals = found.counts.total()
     return WidthRow(
         bits,
-        float((output.sum(axis=0).argmax(axis=1) == labels).mean()),
-        totals["spikes"] / samples,
-        totals["synops"] / samples,
-        energy(graph, result.counts, target, samples=samples),
+        found.accuracy,
+        totals["spikes"] / found.done,
+        totals["synops"] / found.done,
+        energy(graph, found.counts, target, samples=found.done),
     )

@@ -12,6 +12,7 @@ from talon.cli.exits import Exit
 from talon.cli.output import Output
 from talon.hw.demo import demo
 from talon.hw.deploying.commands import deploy, run
+from talon.hw.evaluating.command import evaluate
 from talon.hw.fit_shown import show_report
 from talon.hw.names import TARGET, refuse_same, target_names
 from talon.hw.quantising.command import quantize
@@ -130,5 +131,5 @@ def fixed(out: Output, found: Legalised, file: str, output: str, force: bool) ->
 
 
 targets.add_command(show)
-for item in (targets, check, quantize, deploy, run, demo):
+for item in (targets, check, quantize, evaluate, deploy, run, demo):
     group.add_command(item)

@@ -123,4 +123,18 @@ other = ir.Graph.chain(x=ir.Input([3]), neurons=net.nodes["lif"], y=ir.Output([3
 compare(net, other.rename({"neurons": "lif", "y": "out"}), np.ones((10, 1, 3)))
 """,
     ),
+    "T413": Example(
+        wrong=NET
+        + """\
+from talon import hw
+
+hw.evaluate(net, np.ones((8, 3)), labels=[0, 1, 2], repeat=10)  # eight samples, three labels
+""",
+        right=NET
+        + """\
+from talon import hw
+
+hw.evaluate(net, np.ones((8, 3)), labels=[0, 1, 2, 0, 1, 2, 0, 1], repeat=10)
+""",
+    ),
 }

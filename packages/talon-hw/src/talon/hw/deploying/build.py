@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -153,6 +154,15 @@ class Build:
         from talon.hw.artifact.writing import write
 
         write(self, path, overwrite=overwrite)
+
+    def fingerprint(self) -> str:
+        """sha256 over all that the artifact holds."""
+        from talon.hw.artifact.writing import members_of
+
+        found = hashlib.sha256(b"talon build 1\n")
+        for name, content in sorted(members_of(self).items()):
+            found.update(f"{name} {len(content)}\n".encode() + content)
+        return found.hexdigest()
 
     def __repr__(self) -> str:
         neurons = sum(self.chip.neurons)

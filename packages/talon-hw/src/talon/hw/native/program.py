@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,8 @@ class Program:
     """A compiled graph. What it computes never changes, so that threads may share it; made by `talon.hw.compile`."""
 
     def __init__(self, graph: Graph, engine: str, engine_options: Mapping[str, Any]) -> None:
-        self._graph, self._engine = graph, compiling(engine)
+        self._graph, self._name, self._given = graph, engine, dict(engine_options)
+        self._engine = compiling(engine)
         check_options(engine, self._engine, dict(engine_options))
         refuse_unsound(graph)
         # Which refuses an Input whose shape is open.
@@ -71,9 +73,34 @@ class Program:
                 help="run the graph with talon.engine.run, or install talon-hw again where there is a C compiler",
             )
         self._own = {name: cast(node, flat.provenance[name], FLOAT32) for name, node in flat.nodes.items()}
-        self._execute = self._engine.session(engine_options, self._own)
-        self._options = Options.of(engine_options) if isinstance(self._engine, NativeEngine) else None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._execute = self._engine.session(self._given, self._own)
+        self._options = Options.of(self._given) if isinstance(self._engine, NativeEngine) else None
         """Of the native engine, whose sessions keep all they have laid out."""
+
+    @property
+    def graph(self) -> Graph:
+        """What was compiled. Arrays of it that were changed since are not what the program computes with."""
+        return self._graph
+
+    def fingerprint(self) -> str:
+        """sha256 over the engine and all that the program computes with; equal for programs that compute the same."""
+        flat = self._prepared.flat
+        copied = flat.changed(nodes=self._own)
+        # The integers of a quantised graph are read from the graph, floats from the copies.
+        found = hashlib.sha256(b"talon program 1\n")
+        found.update("\n".join([self._name, copied.fingerprint(), flat.fingerprint()]).encode())
+        return found.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """By value: what was laid out for runs is laid out anew by whoever gets it."""
+        return {name: value for name, value in vars(self).items() if name not in ("_execute", "_options")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._begin()
 
     def run(
         self,

@@ -1,0 +1,1 @@
+"""Evaluation over data sets, here or on many machines: `hw.evaluate` and `hw.sweep`."""
