@@ -18,6 +18,7 @@ from talon.engine import Result, run, stream
 from talon.hw.integers.arithmetic import DECAYS, ORDERS, OVERFLOWS, ROUNDINGS
 from talon.hw.integers.record import Encoding
 from talon.hw.native import library
+from tests.hw.records import record_of, with_record
 from tests.hw.test_native import SETS, WAYS, same, same_result
 
 pytestmark = pytest.mark.skipif(library.load()[0] is None, reason=f"no C library here: {library.load()[1]}")
@@ -209,10 +210,9 @@ def test_a_register_that_traps_names_the_same_number(folder: Path) -> None:
         quantised, x = wide(folder, **{f"{register}_overflow": "trap", "accumulators_bits": 24})
         agree(quantised, x)
         said: list[str] = []
-        config = quantised.quantization_config
-        numeric = config["arithmetic"]
+        numeric = record_of(quantised)["arithmetic"]
         narrow = {**numeric, register: {"bits": 5, "overflow": "trap"}}
-        trapped = quantised.changed(quantization_config={**config, "arithmetic": narrow})
+        trapped = with_record(quantised, arithmetic=narrow)
         for kernels in ("oracle", "event", "dense"):
             for threads in (1, 2):
                 with pytest.raises(ir.TalonRunError) as caught:
@@ -379,7 +379,7 @@ def test_neurons_of_one_pass(folder: Path, reset: str, rounding: str, comparator
         )
         quantised = hw.quantize(graph, target, calibration=inputs, bits=bits)
         # Or it would not be one pass.
-        assert quantised.quantization_config["shifts"].get("lif", 0) >= 0
+        assert record_of(quantised)["shifts"].get("lif", 0) >= 0
         found = agree(quantised, inputs, record="*")
         assert found.engine.nodes["lif"].endswith("int32")
         assert 0.02 < found.outputs["out"].mean() < 0.98
