@@ -100,8 +100,9 @@ def test_programs_and_sessions_run_integers() -> None:
     assert np.array_equal(np.stack(steps), whole.outputs["output"])
     with pytest.raises(ir.TalonRunError, match="makes no programs"):
         hw.compile(quantised, engine="reference")
-    with pytest.raises(ir.TalonRunError, match="cannot run here"):
+    with pytest.raises(ir.TalonRunError, match="cannot run here") as caught:
         hw.compile(net(), engine="integer")
+    assert str(caught.value.help).startswith("quantise it first: ")
     with pytest.raises(ir.TalonRunError, match="no option"):
         hw.compile(quantised, engine="integer", kernel="event")
 
