@@ -64,6 +64,7 @@ docs: .venv/installed ## write the pages that follow from tables in the code
 
 golden: .venv/installed ## golden files of the format of today that are not there yet; what is there is never changed
 	$(BIN)/python -m tests.golden.record_formats
+	$(BIN)/python -m tests.golden.record_quantised
 
 fuzz: .venv/installed ## mutated files through the reader, with a fixed seed: COUNT indexes and TREES without, MINUTES each at most
 	$(BIN)/python -m tests.hostile.fuzz --kind index --count $(COUNT) --minutes $(MINUTES) --seed 1

@@ -167,7 +167,10 @@ def test_more_steps_than_memory_holds(net: Path, tmp_path: Path, monkeypatch: py
 WRONG_RUNS: list[tuple[list[str], int, list[str]]] = [
     (["--input", "missing.npy"], 3, ["T301", "missing.npy"]),
     (["--input", "text.npy"], 3, ["T303", "numpy.save"]),
-    (["--input", "held.npy"], 2, ["T401", "(steps, batch, 4)", "repeat=T"]),
+    (["--input", "held.npy"], 2, ["T401", "(steps, batch, 4)", "--steps T"]),
+    (["--input", "x.npy", "--steps", "3"], 2, ["T401", "leave --steps out"]),
+    (["--input", "x.npy", "--dtype", "float64", "--engine", "native"], 2, ["T405", "use --engine auto"]),
+    (["--input", "x.npy", "--engine", "integer"], 2, ["T405", "holds no integers", "quantise it first: "]),
     (["--input", "x.npy", "--record", "v"], 2, ["T404", "-o"]),
     (["--input", "x.npy", "--record", "volts", "-o", "y.npz"], 2, ["T404", "lif.v"]),
     (["--input", "x.npy", "--engine", "fast"], 2, ["T405", "reference"]),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from talon import ir
-from talon.engine import EngineSpec, list_engines, run
+from talon.engine import EngineSpec, Refusal, list_engines, run
 from talon.engine.reference import ReferenceEngine
 from talon.plugins import registry
 from talon.plugins.manager import Plugin
@@ -48,5 +48,16 @@ def test_auto_takes_the_first_that_accepts() -> None:
 def test_an_engine_asked_for_by_name_says_why_it_cannot() -> None:
     with pytest.raises(ir.TalonRunError, match="float64 only"):
         run(GRAPH, np.zeros((1, 1, 1)), engine="picky")
+    with pytest.raises(ir.TalonRunError) as caught:
+        run(GRAPH, np.zeros((1, 1, 1)), engine="picky")
+    assert caught.value.help == "use engine='auto'"
     result = run(GRAPH, np.zeros((1, 1, 1)), engine="picky", dtype="float64", engine_options={"mode": 1})
     assert result.engine.why == "asked for by name"
+
+
+@pytest.mark.usefixtures("picky")
+def test_a_refusal_may_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Picky, "refuses", lambda *_: Refusal("it is never content", "try another time"))
+    with pytest.raises(ir.TalonRunError) as caught:
+        run(GRAPH, np.zeros((1, 1, 1)), engine="picky")
+    assert (caught.value.found, caught.value.help) == ("it is never content", "try another time")

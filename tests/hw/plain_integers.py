@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from talon import ir
+from tests.hw.records import record_of
 
 DIVIDED: dict[str, Callable[[int, int], int]] = {
     "floor": lambda n, d: n // d,
@@ -70,7 +71,7 @@ class Plain:
 
     def __init__(self, graph: ir.Graph) -> None:
         self.graph = graph
-        self.said = graph.quantization_config
+        self.said = record_of(graph)
         self.numeric = self.said["arithmetic"]
         self.membranes: dict[str, np.ndarray] = {}
         self.past: list[dict[tuple[str, int], np.ndarray]] = []

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+import talon.cli
 import talon.engine
 from talon import hw, ir
 from talon.hw.commands import group
@@ -229,3 +231,18 @@ def test_the_names_of_the_package() -> None:
         _ = hw.chek  # type: ignore[attr-defined]
     assert plugin.TALON_API == 1
     assert plugin.talon_commands() == {"hw": "talon.hw.commands:group"}
+
+
+def test_a_small_network_is_smaller_in_integers(tmp_path: Path) -> None:
+    """Not its weights alone: with units, arithmetic and ledger, as the file stands on the disk."""
+    data = Path(talon.cli.__file__).parent / "data"
+    with np.load(data / "digits_test.npz") as digits:
+        np.save(tmp_path / "x.npy", digits["images"].astype(np.float32) / 16)
+    sizes = [(data / "digits.t1c").stat().st_size]
+    for bits in (8, 4):
+        out = tmp_path / f"q{bits}.t1c"
+        calibration = ("--calibration", tmp_path / "x.npy", "--steps", 24)
+        assert talon_hw("quantize", data / "digits.t1c", *calibration, "--bits", bits, "-o", out).exit_code == 0
+        sizes.append(out.stat().st_size)
+    assert sizes[0] > sizes[1]
+    assert sizes[0] > sizes[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from talon.hw.integers.engine import Run
 from talon.hw.integers.plan import Plan
 from talon.hw.integers.record import QuantRecord
 from tests.hw.chips import chip
+from tests.hw.records import record_of, with_record
 
 RNG = np.random.default_rng(12)
 WIDE = chip(membranes__bits=24)
@@ -41,7 +43,7 @@ def quantised(*layers: ir.Node, shape: list[int], x: np.ndarray, target: Any = W
 def sums_of(graph: ir.Graph, x: np.ndarray) -> np.ndarray:
     """What enters the neuron in one step, as integers."""
     state = run(graph, x[:1], engine="integer", engine_options={"kernels": "oracle"}).state
-    shift = graph.quantization_config["shifts"].get("cell", 0)
+    shift = record_of(graph)["shifts"].get("cell", 0)
     assert shift == 0
     return np.asarray(state.nodes["cell"]["v"])
 
@@ -86,7 +88,7 @@ def test_signed_inputs_reach_the_bound_exactly() -> None:
     x = RNG.uniform(-1, 1, (6, 1, 12)).astype(np.float32)
     x.flat[0] = 1.0
     graph = quantised(ir.Affine(normal(5, 12), normal(5)), shape=[12], x=x)
-    said = graph.quantization_config["inputs"]["input"]
+    said = record_of(graph)["inputs"]["input"]
     assert said["low"] == -said["high"] == -127
     weight = graph.nodes["l0"].quant["weight"].integers.astype(int)
     bias = graph.nodes["l0"].quant["bias"].integers.astype(int)
@@ -128,7 +130,7 @@ def test_units_follow_the_values() -> None:
     assert value["flat"].bound == 4
     # Each weight times what 1 stands for in its input is a multiple of the unit of the sum.
     scale = small.nodes["fc"].quant["weight"].scale * value["flat"].unit
-    assert np.allclose(scale, small.quantization_config["units"]["fc"][:, None])
+    assert np.allclose(scale, record_of(small)["units"]["fc"][:, None])
 
 
 def test_width_of_accumulators() -> None:
@@ -136,7 +138,7 @@ def test_width_of_accumulators() -> None:
     layer = ir.SpikingAffine(np.ones((2, 100), np.float32), weight_bits=4, accumulator_bits=6)
     graph = quantised(layer, shape=[100], x=np.eye(1, 100, dtype=np.float32)[None])
     assert graph.nodes["l0"].quant["weight"].bits == 4
-    assert graph.quantization_config["accumulator_bits"] == {"cell": 6}
+    assert record_of(graph)["accumulator_bits"] == {"cell": 6}
     x = np.ones((1, 1, 100), np.float32)
     (proof,) = plan(graph, x).proofs
     assert (proof.have, proof.safe) == (6, False)
@@ -162,11 +164,14 @@ def graded(**changes: Any) -> hw.Target:
     return chip(ops__SpikingAffine="{ spike_mode = ['binary', 'graded', 'rate'] }", **changes)
 
 
+def stream(data: bytes) -> np.ndarray:
+    return np.frombuffer(zlib.compress(data), np.uint8)
+
+
 def test_a_damaged_record_is_refused() -> None:
     graph = quantised(ir.Affine(normal(3, 4)), shape=[4], x=np.ones((2, 1, 4), np.float32))
-    said = graph.quantization_config
+    said = record_of(graph)
     for key, value in (
-        ("format", 2),
         ("arithmetic", {}),
         ("arithmetic", said["arithmetic"] | {"comparator": "eq"}),
         ("arithmetic", said["arithmetic"] | {"accumulators": {"bits": 90, "overflow": "wrap"}}),
@@ -177,9 +182,30 @@ def test_a_damaged_record_is_refused() -> None:
         ("inputs", None),
     ):
         with pytest.raises(ir.TalonFormatError) as caught:
-            QuantRecord.of(graph.changed(quantization_config=said | {key: value}))
+            QuantRecord.of(with_record(graph, **{key: value}))
         assert caught.value.code == "T303", key
-    without = graph.changed(quantization_config=said | {"units": {}})
+    config = graph.quantization_config
+    data = zlib.decompress(config["record"].tobytes())
+    line, _, units = data.partition(b"\n")
+    many = line.replace(b'"units":{"l0":3}', b'"units":{"l0":-1,"l1":4}')
+    assert many != line
+    for key, found in {
+        "format": 3,
+        "record": "words",
+        "cut": config["record"][:-3],
+        "no stream": config["record"][1:],
+        "numbers": stream(data[:-4]),
+        "half a number": stream(data + b"0"),
+        "below 0": stream(many + b"\n" + units),
+        "no JSON": stream(data[1:]),
+        "no object": stream(b"[]\n"),
+        "empty": stream(b""),
+    }.items():
+        place = "format" if key == "format" else "record"
+        with pytest.raises(ir.TalonFormatError) as caught:
+            QuantRecord.of(graph.changed(quantization_config=config | {place: found}))
+        assert caught.value.code == "T303", key
+    without = with_record(graph, units={})
     with pytest.raises(ir.TalonRunError, match="what its sums stand for") as missing:
         run(without, np.ones((1, 1, 4), np.float32), engine="integer")
     assert missing.value.diagnostic.node == "l0"

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from talon import hw, ir
 from talon.engine import Result, run, stream
-from talon.hw.integers.arithmetic import DECAYS, ORDERS, OVERFLOWS, ROUNDINGS
-from talon.hw.integers.record import Encoding
+from talon.hw.integers.arithmetic import DECAYS, ORDERS, OVERFLOWS, ROUNDINGS, Arithmetic, Register
+from talon.hw.integers.record import Encoding, QuantRecord
 from talon.hw.native import library
+from tests.hw.records import record_of, with_record
 from tests.hw.test_native import SETS, WAYS, same, same_result
 
 pytestmark = pytest.mark.skipif(library.load()[0] is None, reason=f"no C library here: {library.load()[1]}")
@@ -209,10 +210,9 @@ def test_a_register_that_traps_names_the_same_number(folder: Path) -> None:
         quantised, x = wide(folder, **{f"{register}_overflow": "trap", "accumulators_bits": 24})
         agree(quantised, x)
         said: list[str] = []
-        config = quantised.quantization_config
-        numeric = config["arithmetic"]
+        numeric = record_of(quantised)["arithmetic"]
         narrow = {**numeric, register: {"bits": 5, "overflow": "trap"}}
-        trapped = quantised.changed(quantization_config={**config, "arithmetic": narrow})
+        trapped = with_record(quantised, arithmetic=narrow)
         for kernels in ("oracle", "event", "dense"):
             for threads in (1, 2):
                 with pytest.raises(ir.TalonRunError) as caught:
@@ -240,10 +240,45 @@ def test_without_the_library_the_oracle_runs(folder: Path, monkeypatch: pytest.M
     assert set(found.engine.nodes.values()) == {"integers in numpy"}
 
 
+@pytest.mark.parametrize(("bits", "held"), [(16, np.int32), (31, np.int32), (32, np.int64)])
+def test_membranes_are_kept_as_wide_as_their_register(folder: Path, bits: int, held: Any) -> None:
+    """By the oracle as by the library, so that either goes on where the other stopped."""
+    quantised, x = wide(folder, membranes_bits=bits)
+    expected = run(quantised, x, engine="integer", engine_options=ORACLE)
+    for first, second in ((ORACLE, {}), ({}, ORACLE)):
+        state = run(quantised, x[:3], engine="integer", engine_options=first).state
+        assert state.nodes["lif"]["v"].dtype == held
+        rest = run(quantised, x[3:], engine="integer", engine_options=second, state=state)
+        assert np.array_equal(rest.state.nodes["lif"]["v"], expected.state.nodes["lif"]["v"])
+
+
+@pytest.mark.parametrize("groups", [1, 8], ids=["full", "depthwise"])
+def test_dense_sums_of_convolutions_up_to_the_last_bit(groups: int) -> None:
+    """Sums next to 2^24, which one product more would round, and graded inputs, whose products are added in one
+    instruction."""
+    rng = np.random.default_rng(8)
+    taps = 3 * 3 * 8 // groups
+    most = 2**24 // (127 * taps)
+    integers = rng.integers(most - 40, most, (8, 8 // groups, 3, 3)) * np.array([1, -1] * 4)[:, None, None, None]
+    scale = np.ones(1, np.float32)
+    conv = ir.Conv2d(np.zeros(integers.shape), padding=1, groups=groups)
+    held = ir.Quantized(integers.astype(np.int32), scale, 24, "pow2")
+    graph = ir.Graph.chain(input=ir.Input([8, 5, 9]), conv=conv.changed(weight=held), output=ir.Output(None))
+    wide = Register(32, "saturate")
+    arithmetic = Arithmetic(wide, "floor", wide, None, "ge", "exact", ORDERS[0])
+    record = QuantRecord(arithmetic, {"input": Encoding(1.0, -127, 127)}, {"conv": scale})
+    x = rng.integers(100, 128, (2, 2, 8, 5, 9)).astype(np.float32)
+    x[1] *= -1
+    found = agree(graph.changed(quantization_config=record.as_config()), x)
+    assert found.engine.nodes["conv"].startswith("native integer convolution")
+    assert 0.75 * 2**24 < np.abs(found.outputs["output"]).max() < 2**24
+    assert (found.outputs["output"] % 2 == 1).any()
+
+
 def test_a_state_that_no_run_has_made(folder: Path) -> None:
     quantised, x = wide(folder)
     state = run(quantised, x, engine="integer").state
-    state.nodes["lif"]["v"][0, 0] = 2**40
+    state.nodes["lif"]["v"][0, 0] = 2**30
     expected = run(quantised, x, engine="integer", state=state, engine_options=ORACLE)
     same_result(run(quantised, x, engine="integer", state=state), expected)
 
@@ -379,7 +414,7 @@ def test_neurons_of_one_pass(folder: Path, reset: str, rounding: str, comparator
         )
         quantised = hw.quantize(graph, target, calibration=inputs, bits=bits)
         # Or it would not be one pass.
-        assert quantised.quantization_config["shifts"].get("lif", 0) >= 0
+        assert record_of(quantised)["shifts"].get("lif", 0) >= 0
         found = agree(quantised, inputs, record="*")
         assert found.engine.nodes["lif"].endswith("int32")
         assert 0.02 < found.outputs["out"].mean() < 0.98

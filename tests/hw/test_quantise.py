@@ -11,6 +11,7 @@ import pytest
 from talon import hw, ir
 from talon.engine import run
 from talon.hw.integers.arithmetic import Decay, Register, decayed, overflowed
+from tests.hw.records import record_of, with_record
 
 RNG = np.random.default_rng(4)
 
@@ -99,15 +100,16 @@ def test_programs_and_sessions_run_integers() -> None:
     assert np.array_equal(np.stack(steps), whole.outputs["output"])
     with pytest.raises(ir.TalonRunError, match="makes no programs"):
         hw.compile(quantised, engine="reference")
-    with pytest.raises(ir.TalonRunError, match="cannot run here"):
+    with pytest.raises(ir.TalonRunError, match="cannot run here") as caught:
         hw.compile(net(), engine="integer")
+    assert str(caught.value.help).startswith("quantise it first: ")
     with pytest.raises(ir.TalonRunError, match="no option"):
         hw.compile(quantised, engine="integer", kernel="event")
 
 
 def plain(graph: ir.Graph, x: np.ndarray) -> np.ndarray:
     """Input, Affine, LIF, Output, in Python's own integers, one neuron after the other."""
-    record = graph.quantization_config
+    record = record_of(graph)
     fc, lif = graph.nodes["fc"], graph.nodes["lif"]
     weight = fc.quant["weight"].integers.tolist()
     bias = fc.quant["bias"].integers.tolist() if "bias" in fc.quant else [0] * len(weight)
@@ -163,7 +165,7 @@ def test_layers_that_meet_in_a_sum_share_their_unit() -> None:
     )
     x = (RNG.random((20, 2, 5)) < 0.5).astype(np.float32)
     quantised = hw.quantize(graph, calibration=x)
-    units = quantised.quantization_config["units"]
+    units = record_of(quantised)["units"]
     assert np.array_equal(units["fc"], units["back"])
     assert run(quantised, x, engine="integer").outputs["out"].shape == (20, 2, 4)
 
@@ -334,8 +336,7 @@ def test_the_ledger_is_whole_and_small(tmp_path: Path) -> None:
             assert (name, key) in changed
     assert all(set(line) >= {"pass", "node", "field", "before", "after", "exact"} for line in ledger)
     assert all("why" in line for line in ledger if not line["exact"])
-    without = quantised.quantization_config["origin"] | {"ledger": np.zeros(0, np.uint8)}
-    bare = quantised.changed(quantization_config=quantised.quantization_config | {"origin": without})
+    bare = with_record(quantised, origin=record_of(quantised)["origin"] | {"ledger": 1})
     for name, graph in {"q": quantised, "bare": bare}.items():
         ir.write(tmp_path / f"{name}.t1c", graph)
     assert hw.quantization_ledger(ir.read(tmp_path / "q.t1c")) == ledger

@@ -145,114 +145,23 @@ typedef struct {
     const int32_t *xinside;
 } NAME(output_line);
 
-/* `places` outputs of a line beside each other, all with the taps `low` to `high` inside the map. The constant makes each
-   call a loop of its own. */
-static inline __attribute__((always_inline)) void NAME(conv_places)(const talon_conv *c, const float *restrict x,
-                                                                    NAME(output_line) line, float *restrict sums,
-                                                                    ptrdiff_t group, ptrdiff_t from, ptrdiff_t ox,
-                                                                    int places) {
-    const ptrdiff_t in = c->groups * c->in, width = talon_widened(c->out), across = c->groups * width;
-    const ptrdiff_t low = line.xinside[2 * ox], high = line.xinside[2 * ox + 1], apart = c->stride[1] * in;
-    /* Without groups and dilation the taps of a line are one run of inputs. */
-    const int together = c->groups == 1 && c->dilation[1] == 1;
-    const ptrdiff_t runs = together ? 1 : high - low, run = together ? (high - low) * c->in : c->in;
-    WIDE sum[CONV_PLACES], start = ZERO;
-    if (c->bias != NULL) {
-        float bias[TALON_WIDE] = {0};
-        for (ptrdiff_t o = 0; o < TALON_WIDE && from + o < c->out; o++) bias[o] = c->bias[group * c->out + from + o];
-        start = TAKE(bias) + start;
-    }
-    for (int p = 0; p < places; p++) sum[p] = start;
-    for (ptrdiff_t ky = line.low; ky < line.high; ky++) {
-        const ptrdiff_t iy = line.oy * c->stride[0] + ky * c->dilation[0] - c->pad[0];
-        for (ptrdiff_t k = 0; k < runs; k++) {
-            const ptrdiff_t kx = low + k, ix = ox * c->stride[1] + kx * c->dilation[1] - c->pad[1];
-            const float *restrict w = c->weight + (ky * c->kernel[1] + kx) * c->in * across + group * width + from;
-            const float *restrict place = x + (iy * c->size[1] + ix) * in + group * c->in;
-            for (ptrdiff_t i = 0; i < run; i++)
-                for (int p = 0; p < places; p++)
-                    sum[p] += place[p * apart + i] * TAKE(w + i * across);
-        }
-    }
-    const ptrdiff_t lanes = c->out - from < TALON_WIDE ? c->out - from : TALON_WIDE;
-    for (int p = 0; p < places; p++) {
-        float *into = sums + (ox + p) * c->groups * c->out + group * c->out + from;
-        if (lanes == TALON_WIDE) {
-            PUT(into, sum[p]);
-        } else {
-            float part[TALON_WIDE];
-            PUT(part, sum[p]);
-            for (ptrdiff_t o = 0; o < lanes; o++) into[o] = part[o];
-        }
-    }
-}
+#define DENSE f32
+#include "dense.h"
 
-/* One input and one output a group: TALON_WIDE channels of a few places. */
-static inline __attribute__((always_inline)) void NAME(depthwise_places)(const talon_conv *c, const float *restrict x,
-                                                                         NAME(output_line) line, float *restrict sums,
-                                                                         ptrdiff_t from, ptrdiff_t ox, int places) {
-    const ptrdiff_t channels = c->groups, low = line.xinside[2 * ox], high = line.xinside[2 * ox + 1];
-    const ptrdiff_t ix = ox * c->stride[1] + low * c->dilation[1] - c->pad[1];
-    const ptrdiff_t next = c->dilation[1] * channels, apart = c->stride[1] * channels;
-    WIDE sum[CONV_PLACES], start = ZERO;
-    if (c->bias != NULL) start = TAKE(c->bias + from) + start;
-    for (int p = 0; p < places; p++) sum[p] = start;
-    for (ptrdiff_t ky = line.low; ky < line.high; ky++) {
-        const ptrdiff_t iy = line.oy * c->stride[0] + ky * c->dilation[0] - c->pad[0];
-        const float *place = x + (iy * c->size[1] + ix) * channels + from;
-        const float *w = c->weight + (ky * c->kernel[1] + low) * channels + from;
-        for (ptrdiff_t k = low; k < high; k++, place += next, w += channels)
-            for (int p = 0; p < places; p++) sum[p] += TAKE(place + p * apart) * TAKE(w);
-    }
-    for (int p = 0; p < places; p++) PUT(sums + (ox + p) * channels + from, sum[p]);
-}
-
-/* The channels that are left over, one place. */
-static void NAME(depthwise_rest)(const talon_conv *c, const float *restrict x, NAME(output_line) line,
-                                 float *restrict sums, ptrdiff_t from, ptrdiff_t ox) {
-    const ptrdiff_t channels = c->groups, low = line.xinside[2 * ox], high = line.xinside[2 * ox + 1];
-    const ptrdiff_t ix = ox * c->stride[1] + low * c->dilation[1] - c->pad[1];
-    float *into = sums + ox * channels;
-    for (ptrdiff_t o = from; o < channels; o++) into[o] = c->bias == NULL ? 0.0f : c->bias[o] + 0.0f;
-    for (ptrdiff_t ky = line.low; ky < line.high; ky++) {
-        const ptrdiff_t iy = line.oy * c->stride[0] + ky * c->dilation[0] - c->pad[0];
-        const float *place = x + (iy * c->size[1] + ix) * channels;
-        const float *w = c->weight + (ky * c->kernel[1] + low) * channels;
-        for (ptrdiff_t k = low; k < high; k++, place += c->dilation[1] * channels, w += channels)
-            for (ptrdiff_t o = from; o < channels; o++) into[o] += place[o] * w[o];
-    }
-}
-
-/* Line by line; places whose taps all lie inside the map by CONV_PLACES, the others one by one. */
-static void NAME(conv_dense)(const talon_conv *c, ptrdiff_t row, const int32_t *inside) {
-    const float *x = c->x + row * c->size[0] * c->size[1] * c->groups * c->in;
-    const int depthwise = c->in == 1 && c->out == 1;
-    const ptrdiff_t parts = depthwise ? 1 : c->groups, channels = depthwise ? c->groups : c->out;
-    float *sums = c->scratch;
-    for (ptrdiff_t oy = 0; oy < c->osize[0]; oy++) {
-        const NAME(output_line) line = {oy, inside[2 * oy], inside[2 * oy + 1], inside + 2 * c->osize[0]};
-        ptrdiff_t places;
-        for (ptrdiff_t ox = 0; ox < c->osize[1]; ox += places) {
-            const int32_t *own = line.xinside + 2 * ox, *last = own + 2 * (CONV_PLACES - 1);
-            places = ox + CONV_PLACES <= c->osize[1] && own[0] == last[0] && own[1] == last[1] ? CONV_PLACES : 1;
-            for (ptrdiff_t g = 0; g < parts; g++)
-                for (ptrdiff_t from = 0; from < channels; from += TALON_WIDE) {
-                    if (!depthwise && places == 1) {
-                        NAME(conv_places)(c, x, line, sums, g, from, ox, 1);
-                    } else if (!depthwise) {
-                        NAME(conv_places)(c, x, line, sums, g, from, ox, CONV_PLACES);
-                    } else if (from + TALON_WIDE > channels) {
-                        for (ptrdiff_t p = 0; p < places; p++) NAME(depthwise_rest)(c, x, line, sums, from, ox + p);
-                    } else if (places == 1) {
-                        NAME(depthwise_places)(c, x, line, sums, from, ox, 1);
-                    } else {
-                        NAME(depthwise_places)(c, x, line, sums, from, ox, CONV_PLACES);
-                    }
-                }
-        }
-        NAME(conv_line)(c, row, oy, sums);
-    }
-}
+/* Whole numbers below 2^24: product and sum are exact, in one instruction as in two. */
+#ifdef __clang__
+#pragma clang fp contract(fast)
+#else
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=fast")
+#endif
+#define DENSE whole
+#include "dense.h"
+#ifdef __clang__
+#pragma clang fp contract(off)
+#else
+#pragma GCC pop_options
+#endif
 
 /* What the events of a row cost where they are not gone through one by one. */
 static int64_t NAME(conv_cost)(const talon_conv *c, const int32_t *restrict events, const int32_t *restrict ends) {
@@ -281,7 +190,7 @@ static int NAME(conv)(const talon_conv *c) {
         if ((double)active >= c->crossover * (double)inputs) {
             ways |= TALON_DENSE;
             c->synops[row] = NAME(conv_cost)(c, events, ends);
-            NAME(conv_dense)(c, row, inside);
+            (c->whole ? NAME(conv_dense_whole) : NAME(conv_dense_f32))(c, row, inside);
         } else {
             ways |= TALON_EVENT;
             if (patches)

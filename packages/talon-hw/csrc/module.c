@@ -75,8 +75,8 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     window w;
     int mode = 0;
     Py_ssize_t rows, groups, in, out;
-    if (!PyArg_ParseTuple(args, "nnnnd" WINDOW "OOOOOOOOOOO", &rows, &groups, &in, &out, &c.crossover, WINDOW_AT(w), &x,
-                          &weight, &runs, &bias, &y, &fan, &synops, &binary, &scratch, &index, &after))
+    if (!PyArg_ParseTuple(args, "pnnnnd" WINDOW "OOOOOOOOOOO", &c.whole, &rows, &groups, &in, &out, &c.crossover,
+                          WINDOW_AT(w), &x, &weight, &runs, &bias, &y, &fan, &synops, &binary, &scratch, &index, &after))
         return NULL;
     buffers held = {.count = 0};
     c.rows = rows, c.groups = groups, c.in = in, c.out = out;
@@ -295,8 +295,8 @@ static PyMethodDef methods[] = {
     {"synapses", joined, METH_VARARGS, "in, out, count, ends, index, value: a sparse weight by inputs, checked"},
     {"sparse", sparse, METH_VARARGS, "rows, synapses, x, bias, y, synops, binary, index, sum, neurons"},
     {"conv", conv, METH_VARARGS,
-     "rows, groups, in, out, crossover, size, kernel, stride, pad, dilation, osize, x, weight, runs, bias, y, fan, synops, "
-     "binary, scratch, index, neurons"},
+     "whole, rows, groups, in, out, crossover, size, kernel, stride, pad, dilation, osize, x, weight, runs, bias, y, fan, "
+     "synops, binary, scratch, index, neurons"},
     {"conv_scratch", conv_scratch, METH_VARARGS, "groups, in, out, size, kernel, stride, pad, dilation, osize"},
     {"neuron", neuron, METH_VARARGS,
      "x, (NEURON, steps, batch, size, rule, per_neuron, first, y, v, trace, spikes, beta, gain, leak, r, threshold, reset) "

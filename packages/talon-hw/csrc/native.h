@@ -130,6 +130,7 @@ typedef struct {
     float *scratch;      /* of talon_conv_scratch floats */
     int32_t *index;      /* scratch: of talon_conv_index numbers */
     double crossover;
+    int whole; /* whether all numbers are whole and below 2^24 */
     talon_after after;
 } talon_conv;
 

@@ -12,6 +12,7 @@ import click
 
 from talon.cli.exits import Exit, exit_of
 from talon.cli.output import Output, OutputGone
+from talon.cli.wording import in_options
 from talon.ir.errors import Diagnostic, TalonError
 
 Body = Callable[..., Exit | None]
@@ -90,7 +91,7 @@ def guarded(body: Callable[[Output], Exit | None], out: Output, debug: bool) -> 
     try:
         status = body(out) or Exit.OK
     except TalonError as error:
-        out.problem(error.diagnostic)
+        out.problem(in_options(error.diagnostic))
         status = exit_of(error.code)
         if debug:
             traceback.print_exc()

@@ -13,6 +13,7 @@ from talon.plugins.lazy import lazy_names
 
 if TYPE_CHECKING:
     from talon.engine.choice import EngineSpec as EngineSpec
+    from talon.engine.choice import Refusal as Refusal
     from talon.engine.choice import list_engines as list_engines
     from talon.engine.comparing.entry import compare as compare
     from talon.engine.comparing.outcome import Comparison as Comparison
@@ -42,6 +43,7 @@ else:
             "State": "talon.engine.state:State",
             "Counts": "talon.engine.counts:Counts",
             "EngineSpec": "talon.engine.choice:EngineSpec",
+            "Refusal": "talon.engine.choice:Refusal",
             "list_engines": "talon.engine.choice:list_engines",
             "Task": "talon.engine.task:Task",
         },

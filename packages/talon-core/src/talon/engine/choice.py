@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from talon.ir.errors import TalonRunError, suggest
 from talon.plugins.lazy import load
@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from talon.ir.graph import Graph
 
 
+class Refusal(str):
+    """Why an engine cannot run a graph, with what a user can do about it."""
+
+    help: str
+
+    def __new__(cls, reason: str, help: str) -> Self:
+        found = super().__new__(cls, reason)
+        found.help = help
+        return found
+
+
 class Engine(Protocol):
     """What an engine's class offers; it is constructed without arguments."""
 
@@ -24,7 +35,7 @@ class Engine(Protocol):
     """Names that `engine_options` may hold."""
 
     def refuses(self, graph: Graph, dtype: str) -> str | None:
-        """Why the engine cannot run the graph at this dtype, or None where it can."""
+        """Why the engine cannot run the graph at this dtype, or None where it can. A `Refusal` says what to do, too."""
         ...
 
     def execute(self, task: Task) -> Result:
@@ -127,7 +138,7 @@ def choose(name: str, graph: Graph, dtype: str) -> tuple[str, Engine, str]:
                 f"engine {name!r} cannot run this graph",
                 expected="a graph the engine supports",
                 found=reason,
-                help="use engine='auto'",
+                help=help_of(reason, "use engine='auto'"),
             )
         return name, engine, "asked for by name"
     passed: list[str] = []
@@ -146,6 +157,11 @@ def choose(name: str, graph: Graph, dtype: str) -> tuple[str, Engine, str]:
     raise TalonRunError(
         "T405", "no engine accepts the graph", found="; ".join(passed) or "no engines", help="see above"
     )
+
+
+def help_of(reason: str, otherwise: str) -> str:
+    """What to do where an engine refuses: what it says itself, or else this."""
+    return reason.help if isinstance(reason, Refusal) else otherwise
 
 
 def check_options(name: str, engine: Engine, options: dict[str, Any]) -> None:

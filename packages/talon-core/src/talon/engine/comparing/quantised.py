@@ -11,12 +11,14 @@ from talon.ir.graph import Graph
 
 ENGINE = "integer"
 """The engine of quantised graphs, where it is installed: any other computes with the floats they stand for."""
+RECORDS = {"record", "arithmetic"}
+"""Of the record of a quantised graph: what it has in format 2 and in format 1, and nothing else is known to have."""
 
 
 def in_integers(value: Any) -> bool:
     """Whether this is a graph that carries the arithmetic of its integers."""
     config = value.quantization_config if isinstance(value, Graph) else None
-    return isinstance(config, Mapping) and "arithmetic" in config
+    return isinstance(config, Mapping) and not RECORDS.isdisjoint(config)
 
 
 def engines(values: tuple[Any, Any], asked: tuple[str, str]) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from talon.hw.deploying.programs import Chip
 from talon.hw.deploying.result import BuildResult
 from talon.hw.deploying.running import Running
 from talon.hw.description import Target
+from talon.hw.integers.arithmetic import held, largest
 from talon.hw.report import CoreUse
 from talon.ir.errors import TalonRunError, suggest
 from talon.ir.graph import Graph
@@ -175,12 +176,15 @@ def state_of(chip: Chip, running: Running, steps: int, batch: int) -> State:
     for layer in chip.layers:
         if layer.neuron is not None:
             nodes.setdefault(layer.neuron, {"v": np.zeros((batch, *layer.neurons), np.int64)})
+    most = dict.fromkeys(nodes, 0)
     for number, tile in enumerate(chip.tiles):
         layer = chip.layers[tile.layer]
         if layer.neuron is not None and tile.cells is not None:
+            own = largest(chip.arithmetic.membranes, tile.cells.reset, tile.cells.start)
+            most[layer.neuron] = max(most[layer.neuron], own)
             flat = nodes[layer.neuron]["v"].reshape(batch, -1)
             flat[:, tile.cells.seats.ravel()] = running.v[number]["v"].reshape(batch, -1)
-    return State(steps, nodes)
+    return State(steps, {name: {"v": values["v"].astype(held(most[name]))} for name, values in nodes.items()})
 
 
 class Recorder:

@@ -135,6 +135,16 @@ def overflowed(values: np.ndarray, register: Register) -> np.ndarray:
     return values
 
 
+def largest(membranes: Register, resets: np.ndarray, starts: np.ndarray) -> int:
+    """The largest size of a membrane: resets and starts go by no register."""
+    return max(-membranes.low, *(int(np.abs(values).max()) for values in (resets, starts)))
+
+
+def held(most: int) -> Any:
+    """The type in which membranes are kept between runs: half as wide where that holds them."""
+    return np.int32 if most < 2**31 else np.int64
+
+
 def floor_shift(values: np.ndarray, bits: int) -> np.ndarray:
     return np.asarray(values >> bits)
 

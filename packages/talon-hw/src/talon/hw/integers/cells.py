@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from talon.engine.wiring import Unit
-from talon.hw.integers.arithmetic import Arithmetic, Decay, Register
+from talon.hw.integers.arithmetic import Arithmetic, Decay, Register, held
 from talon.hw.integers.pieces import Cell
 from talon.hw.native.library import library
 from talon.hw.native.neurons import MembraneOp
@@ -33,7 +33,6 @@ class CellOp(MembraneOp):
         super().__init__(unit, shape, last)
         self.period, self.parameters = self.spread([piece.factor, piece.threshold, piece.reset], shape)
         self.how = f"native integer neuron, {np.dtype(word)}"
-        self.most = largest(piece, numeric)
         late = node.reset_delay == 1 and node.reset != "none"
         self.rule = {"value": 0, "subtract": c.SUBTRACT, "none": c.NO_RESET}[node.reset]
         self.rule |= c.LATE * late | c.GREATER * (node.comparator == "gt")
@@ -69,7 +68,7 @@ class CellOp(MembraneOp):
         if not self.unproved and not self.piece.start.any():
             self.v = np.zeros((len(v), *self.form), self.word)
             return
-        if self.unproved and v.size and max(int(v.max()), -int(v.min())) > self.most:
+        if self.unproved and v.size and max(int(v.max()), -int(v.min())) > self.piece.most:
             raise Unproved
         super().begin()
 
@@ -78,7 +77,7 @@ class CellOp(MembraneOp):
         return super().again()
 
     def told_state(self) -> dict[str, np.ndarray]:
-        return {"v": super().told_state()["v"].astype(np.int64)}
+        return {"v": super().told_state()["v"].astype(held(self.piece.most), copy=False)}
 
     def shown(self, v: np.ndarray) -> np.ndarray:
         return np.asarray(v * self.piece.unit.astype(np.float64))
@@ -107,15 +106,9 @@ def told_decay(decay: Decay) -> tuple[int, int, int]:
     return rule, decay.bits if rule == c.MULTIPLY else 0, code(decay.rounding)
 
 
-def largest(piece: Cell, numeric: Arithmetic) -> int:
-    """The largest size of a membrane: resets and starts go by no register."""
-    outside = [int(np.abs(values).max()) for values in (piece.reset, piece.start)]
-    return int(max(-numeric.membranes.low, *outside))
-
-
 def word_of(piece: Cell, numeric: Arithmetic) -> Any:
     """The first word that holds all that is computed on the way, or None."""
-    v = largest(piece, numeric)
+    v = piece.most
     sums = min(piece.input_bound, 2 ** (piece.input_bits - 1))
     arriving = sums << piece.shift if piece.shift > 0 else sums + 2**-piece.shift
     factor = int(np.abs(piece.factor).max())

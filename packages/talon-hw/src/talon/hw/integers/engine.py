@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from talon.engine.choice import Refusal
 from talon.engine.reference import Stepper
 from talon.engine.result import Result
 from talon.engine.task import Task
@@ -64,7 +65,7 @@ class IntegerEngine:
         try:
             QuantRecord.of(graph)
         except TalonError as error:
-            return f"{error.diagnostic.message}: quantise it with hw.quantize or 'talon hw quantize'"
+            return Refusal(error.diagnostic.message, error.help or "quantise it again")
         return None
 
     def execute(self, task: Task) -> Result:

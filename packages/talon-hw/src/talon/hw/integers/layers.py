@@ -59,6 +59,7 @@ class WholeAffine(Whole, AffineOp):
 
 class WholeConvolution(Whole, ConvolutionOp):
     kind = "integer convolution"
+    whole = True
 
 
 def layer(site: Site, piece: Weights, entering: int) -> Layer | None:

@@ -116,7 +116,7 @@ def cell(piece: Neurons, t: int, state: dict[str, np.ndarray], x: np.ndarray, nu
         v = np.where(spikes, piece.reset, v)
     elif not late and node.reset == "subtract":
         v = overflowed(np.where(spikes, v - piece.threshold, v), membranes)
-    state["v"] = v.astype(np.int64)
+    state["v"] = v.astype(state["v"].dtype)
     return spikes.astype(np.int64)
 
 

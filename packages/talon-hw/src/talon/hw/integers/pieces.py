@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from talon.hw.integers.arithmetic import factor_of
+from talon.hw.integers.arithmetic import factor_of, largest
 from talon.hw.integers.record import QuantRecord
 from talon.ir import exact
 from talon.ir.csr import CSR
@@ -124,6 +124,9 @@ class Weights(Piece):
 class Cell(Piece):
     """A neuron: an integer membrane that decays, takes its input, is compared and reset."""
 
+    most: int
+    """The largest size of a membrane."""
+
     def __init__(self, site: Site) -> None:
         node = site.node
         assert isinstance(node, Neuron)
@@ -151,6 +154,7 @@ class Cell(Piece):
         self.unit = np.broadcast_to(entering.unit, site.shape) / np.float32(2.0**self.shift)
         self.input_bound = entering.bound
         self.input_bits = site.record.accumulator_bits.get(site.name, numeric.accumulators.bits)
+        self.most = largest(numeric.membranes, self.reset, self.start)
         self.outs = [Value(np.ones((), np.float32), 1, summed=False)]
 
 

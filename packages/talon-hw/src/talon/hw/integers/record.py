@@ -8,11 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from talon.engine.comparing.quantised import in_integers
 from talon.hw.integers.arithmetic import MOST_BITS, Arithmetic
+from talon.hw.integers.packed import DAMAGED, packed, unpacked
 from talon.ir.errors import TalonFormatError, TalonRunError
 from talon.ir.graph import Graph
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,11 @@ class QuantRecord:
     shifts: Mapping[str, int] = field(default_factory=dict)
     """Node path of a neuron -> how far its input is shifted to the left into the membrane; below 0, to the right."""
     origin: Mapping[str, Any] = field(default_factory=dict)
-    """Target, calibration, method and packed ledger, for people and reports; nothing computes with it."""
+    """Target, calibration, method and the lines of the ledger, for people and reports; nothing computes with it."""
 
     def as_config(self) -> dict[str, Any]:
-        """Plain values for `Graph.quantization_config`."""
-        return {
-            "format": FORMAT,
+        """The values for `Graph.quantization_config`."""
+        said = {
             "arithmetic": self.arithmetic.as_dict(),
             "inputs": {n: {"scale": e.scale, "low": e.low, "high": e.high} for n, e in self.inputs.items()},
             "units": dict(self.units),
@@ -56,13 +55,13 @@ class QuantRecord:
             "shifts": dict(self.shifts),
             "origin": dict(self.origin),
         }
+        return packed(said)
 
     @classmethod
     def of(cls, graph: Graph) -> Self:
         """The record of a graph. Raises `TalonRunError` (T508) where it has none, `TalonFormatError` (T303) where it
         is damaged."""
-        said = graph.quantization_config
-        if not isinstance(said, Mapping) or "arithmetic" not in said:
+        if not in_integers(graph):
             raise TalonRunError(
                 "T508",
                 "the graph holds no integers",
@@ -71,22 +70,21 @@ class QuantRecord:
                 help="quantise it first: hw.quantize(graph, target, calibration=x), or 'talon hw quantize'",
             )
         try:
-            if said["format"] != FORMAT:
-                raise ValueError(f"format {said['format']!r}, not {FORMAT}")
+            said = unpacked(graph.quantization_config)
             found = cls(
                 Arithmetic.of(said["arithmetic"]),
                 {n: Encoding(float(e["scale"]), int(e["low"]), int(e["high"])) for n, e in said["inputs"].items()},
                 {name: np.asarray(unit, np.float32) for name, unit in said["units"].items()},
                 {name: int(bits) for name, bits in said["accumulator_bits"].items()},
                 {name: int(bits) for name, bits in said["shifts"].items()},
-                said["origin"],
+                dict(said["origin"]),
             )
             numbers = [*found.units.values()] + [np.array(e.scale) for e in found.inputs.values()]
             if any(abs(bits) >= MOST_BITS for bits in found.shifts.values()):
                 raise ValueError("a shift that no register has")
             if any(not (np.isfinite(number) & (number > 0)).all() for number in numbers):
                 raise ValueError("a unit or scale that is not finite and positive")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except DAMAGED as error:
             raise TalonFormatError(
                 "T303",
                 "quantization_config is damaged",

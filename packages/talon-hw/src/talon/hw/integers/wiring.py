@@ -9,7 +9,7 @@ import numpy as np
 
 from talon.engine.task import Task
 from talon.engine.wiring import Unit, Wiring
-from talon.hw.integers.arithmetic import overflowed
+from talon.hw.integers.arithmetic import held, overflowed
 from talon.hw.integers.pieces import Cell
 from talon.hw.integers.plan import Plan, read
 from talon.hw.integers.record import QuantRecord
@@ -35,7 +35,7 @@ class IntegerWiring(Wiring):
         piece = self.plan.pieces[self.number[name]] if self.plan is not None else None
         if isinstance(piece, Cell):
             shape = (self.task.batch, *unit.shapes[0])
-            v = np.zeros(shape, np.int64)
+            v = np.zeros(shape, held(piece.most))
             if piece.start.any():
                 v[...] = piece.start
             unit.state = {"v": v}

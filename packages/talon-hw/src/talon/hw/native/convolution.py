@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,6 +41,8 @@ def crossover(groups: int, ins: int, outs: int, *window: tuple[int, int]) -> flo
 class ConvolutionOp(Layer):
     kind = "convolution"
     last = True
+    whole: ClassVar[bool] = False
+    """Whether all numbers are whole and so small that no sum of them is rounded."""
 
     def __init__(self, unit: Unit, shapes: tuple[Shape, ...], options: Options) -> None:
         assert isinstance(unit.node, Convolution)
@@ -72,7 +74,7 @@ class ConvolutionOp(Layer):
     def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
         weight, runs, bias = self.weights(t)
         used: int = library().conv(
-            *(cost[0].size, *self.numbers, x, weight, runs, bias, y),
+            *(self.whole, cost[0].size, *self.numbers, x, weight, runs, bias, y),
             *(self.fan, *cost, self.scratch, self.index, neurons),
         )
         return used

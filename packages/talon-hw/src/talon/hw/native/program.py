@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from talon.engine.choice import check_options
+from talon.engine.choice import check_options, help_of
 from talon.engine.result import Result
 from talon.engine.state import State
 from talon.engine.task import Task, make_task, prepare, refuse_unsound
@@ -70,7 +70,9 @@ class Program:
                 "T405",
                 f"engine {engine!r} cannot run here",
                 found=reason,
-                help="run the graph with talon.engine.run, or install talon-hw again where there is a C compiler",
+                help=help_of(
+                    reason, "run the graph with talon.engine.run, or install talon-hw again where there is a C compiler"
+                ),
             )
         self._own = {name: cast(node, flat.provenance[name], FLOAT32) for name, node in flat.nodes.items()}
         self._begin()

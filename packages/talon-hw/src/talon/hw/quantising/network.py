@@ -20,7 +20,7 @@ from talon.hw.quantising import folding, widths
 from talon.hw.quantising.arriving import Arriving, Port, ScaleGroup
 from talon.hw.quantising.calibration import Calibration, calibrate
 from talon.hw.quantising.encodings import encoding
-from talon.hw.quantising.lines import packed
+from talon.hw.quantising.lines import lines
 from talon.hw.quantising.parameters import Field, layer_fields, neuron_fields
 from talon.hw.quantising.scales import CHOICES, METHODS, of_the_rule
 from talon.hw.rewrites.pass_ import Work
@@ -236,7 +236,7 @@ class Quantizer:
             "calibration": found.digest,
             "method": self.asked.method,
             "bits": {name: self.bits[name] for name in self.layers},
-            "ledger": packed(self.work.ledger),
+            "ledger": lines(self.work.ledger),
         }
         encodings: dict[str, Encoding] = dict(self.inputs)
         return QuantRecord(self.numeric, encodings, self.units, own, self.shifts, origin)
