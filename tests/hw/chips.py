@@ -18,7 +18,12 @@ def chip(cores: Mapping[str, int] | None = None, **changes: Any) -> hw.Target:
     there are (`count`), and other limits of each: `neurons, fan_in, in_axons, out_edges, weight_words, state_words`."""
     lines = ['inherits = "generic-mesh"', 'target.id = "chip"']
     for key, value in changes.items():
-        written = NUMBER.format(value, "bit") if type(value) is int else value if value[0] in "[{" else f'"{value}"'
+        if isinstance(value, bool):
+            written = str(value).lower()
+        elif isinstance(value, int):
+            written = NUMBER.format(value, "bit")
+        else:
+            written = value if value[0] in "[{" else f'"{value}"'
         section = "" if key.startswith(("ops__", "noc__")) else "numeric."
         lines.append(f"{section}{key.replace('__', '.')} = {written}")
     return described("\n".join([*lines, *of_cores(cores or {})]).encode(), "chip.toml")

@@ -14,7 +14,7 @@ from tests.hw.chips import chip
 from tests.hw.deploying.recounting import reconciled, within_limits
 
 KERNELS = ("oracle", "event", "dense") if load()[0] is not None else ("oracle",)
-ROOMY = {"count": 4096, "neurons": 10**6, "fan_in": 10**6, "in_axons": 10**6, "out_edges": 10**7,
+ROOMY = {"count": 400, "neurons": 10**6, "fan_in": 10**6, "in_axons": 10**6, "out_edges": 10**7,
          "weight_words": 10**7, "state_words": 10**7}  # fmt: skip
 """Cores that hold any of these networks whole."""
 PARTS = (1, 2, 3, 7)

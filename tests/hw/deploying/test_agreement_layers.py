@@ -147,8 +147,8 @@ def test_pools_of_inputs_and_of_spikes_by_the_links_themselves() -> None:
         lif(),
         ir.Output(None),
     )
-    for pooling in ("false", "true"):
-        split(graph, spikes(8, 2, 2, 8, 8), changes={"noc__pooling": f"[{pooling}]"[1:-1], "payload__bits": 24})
+    for pooling in (False, True):
+        split(graph, spikes(8, 2, 2, 8, 8), changes={"noc__pooling": pooling, "payload__bits": 24})
 
 
 def test_structure() -> None:

@@ -23,9 +23,7 @@ class Gathering:
         for row, delay, often in zip(numbers, delays, times, strict=True) if self.plain is None else ():
             for steps in np.unique(delay[row >= 0]).tolist():
                 (places,) = np.nonzero(((row >= 0) & (delay == steps)).ravel())
-                self.rows.append(
-                    (steps, places, row.ravel()[places] + base, often.ravel()[places].astype(np.int64))
-                )
+                self.rows.append((steps, places, row.ravel()[places] + base, often.ravel()[places].astype(np.int64)))
 
     def taken(self, memory: Sequence[np.ndarray]) -> np.ndarray:
         """The sums, `(B, *shape)`; `memory` holds what there is at every number, `(B, numbers)`, this step's first."""

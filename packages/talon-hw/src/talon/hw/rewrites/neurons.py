@@ -36,7 +36,9 @@ def comparators(work: Work) -> None:
     """Compare as the target does, with the neighbouring threshold: `v > a` is `v >= b` for the next float32 b."""
     has = work.target.numeric["comparator"]
     for name, node in work.nodes():
-        if has is None or "comparator" not in node.fields or node.comparator == has:
+        # A suppression of boxes has a comparator, too.
+        fires = {"comparator", "v_threshold"} <= set(node.fields)
+        if has is None or not fires or node.comparator == has:
             continue
         towards = np.float32(np.inf if has == "ge" else -np.inf)
         threshold = np.nextafter(node.v_threshold.astype(np.float32), towards)
