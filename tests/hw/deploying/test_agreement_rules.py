@@ -134,11 +134,10 @@ def test_shifts_go_both_ways() -> None:
     """Or the test above would not test them."""
     shifts = set()
     for membranes in (8, 24):
-        graph = ir.Graph.chain(input=ir.Input([8]), fc=ir.Affine(normal(6, 8)), cell=ir.IF(1.0), out=ir.Output([6]))
+        graph = ir.Graph.chain(ir.Input([8]), ir.Affine(normal(6, 8)), ir.LIF(3.0, 2.0, 0.0, 0.5), ir.Output([6]))
         target = chip(ROOMY, membranes__bits=membranes)
-        quantised = hw.quantize(graph, target, calibration=spikes(8, 2, 8))
-        (layer,) = hw.deploy(quantised, target).chip.layers
-        shifts.add(np.sign(layer.shift))
+        (layer,) = hw.deploy(hw.quantize(graph, target, calibration=spikes(8, 2, 8)), target).chip.layers
+        shifts.add(int(np.sign(layer.shift)))
     assert shifts == {-1, 1}
 
 
