@@ -11,8 +11,8 @@ import pytest
 from talon import hw, ir
 from talon.engine import run
 from talon.hw.integers.arithmetic import ACCUMULATIONS, ROUNDINGS
-from tests.hw.deploying.agreeing import ROOMY, agree, split, targets_for
 from tests.hw.chips import chip
+from tests.hw.deploying.agreeing import ROOMY, agree, split, targets_for
 from tests.hw.integer_networks import DECAYS
 
 RNG = np.random.default_rng(22)
