@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -157,7 +157,7 @@ MESH = chip(ROOMY, payload__bits=24)
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The cores of each build that the tests of the fixtures made, in place of their runs."""
     cores: list[int] = []
 
@@ -174,7 +174,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return run(graph, inputs, **how)
 
     monkeypatch.setattr(test_vectors, "run", deployed)
-    yield cores
+    return cores
 
 
 def test_golden_primitives(ran: list[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -187,7 +188,7 @@ def test_structure() -> None:
 
 
 def test_everything_that_integers_compute_is_here() -> None:
-    text = open(__file__).read()
+    text = Path(__file__).read_text()
     assert not [name for name in PIECES if f"ir.{name}(" not in text]
 
 

@@ -69,7 +69,7 @@ def said(numeric: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("make", [maps, loop])
 @given(seed=st.integers(0, 10**6), size=SIZES, rules=RULES)
-@settings(max_examples=15, **CHECKED)  # type: ignore[arg-type]
+@settings(max_examples=10, **CHECKED)  # type: ignore[arg-type]
 def test_any_rule(make: Any, seed: int, size: int, rules: dict[str, Any]) -> None:
     rng = np.random.default_rng(seed)
     graph = make(rng, comparator=rules["comparator"])
@@ -108,8 +108,17 @@ def test_any_graph(source: random.Random, seed: int, size: int, axons: int) -> N
     except (ir.TalonError, ValueError, KeyError, RecursionError):
         # For those who quantise.
         assume(False)
-    try:
+    if fits(quantised, target):
         agree(quantised, x, [target])
-    except ir.TalonTargetError as error:
-        assert error.code == "T503"
+    else:
         assert axons == 20
+
+
+def fits(quantised: ir.Graph, target: hw.Target) -> bool:
+    try:
+        hw.deploy(quantised, target)
+    except ir.TalonTargetError as error:
+        if error.code == "T503":
+            return False
+        raise
+    return True

@@ -103,7 +103,8 @@ def test_the_same_spikes_added_twice_and_thrice(delays: tuple[int, ...]) -> None
 def test_sums_of_different_layers_meet() -> None:
     """Two layers and a delayed third in one neuron, on one core with it."""
     graph = wired(
-        {"x": ir.Input([5]), "y": ir.Input([3]), "f1": ir.Affine(normal(6, 5), normal(6)), "f2": ir.Affine(normal(6, 3)),
+        {"x": ir.Input([5]), "y": ir.Input([3]), "f1": ir.Affine(normal(6, 5), normal(6)),
+         "f2": ir.Affine(normal(6, 3)),
          "f3": ir.Affine(normal(6, 5)), "a": lif(), "out": ir.Output([6])},
         ("x", "f1"), ("y", "f2"), ("x", "f3"), ("f1", "a"), ("f2", "a"), ir.Edge("f3", "a", delay=2), ("a", "out"),
     )  # fmt: skip
