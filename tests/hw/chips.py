@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from talon import hw
-from talon.hw.catalogue import described
+from talon.hw.catalogue import described, shipped
 
 NUMBER = '{{ value = {}, unit = "{}", kind = "assumed", cite = "talon" }}'
 OF_CORES = {"neurons": "neuron", "fan_in": "input", "in_axons": "axon", "out_edges": "edge"}
@@ -43,3 +43,11 @@ def of_cores(limits: Mapping[str, int]) -> list[str]:
         if key in limits:
             lines += ["[[core.memory]]", f'name = "{name}"', f"words = {NUMBER.format(limits[key], 'word')}"]
     return lines
+
+
+def crossed(name: str) -> hw.Target:
+    """The cores and network of a target that ships, with the arithmetic of the mesh and numbers on its links."""
+    mesh = shipped()["generic-mesh"].read_text()
+    numeric = mesh[mesh.index("[numeric]") : mesh.index("[ops]")]
+    citations = mesh[mesh.index("[target.citations]") : mesh.index("[target.capabilities]")]
+    return described(f'inherits = "{name}"\ntarget.id = "chip"\n{citations}{numeric}'.encode(), "chip.toml")

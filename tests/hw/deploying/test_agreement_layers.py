@@ -40,6 +40,8 @@ CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((1, 1, 3, 3), (1, 6, 6), {}),
     ((1, 1, 1, 1), (1, 1, 1), {}),
     ((4, 2, 5, 5), (2, 3, 3), {"padding": 4}),
+    # Outputs that read nothing but zeros.
+    ((4, 2, 2, 2), (2, 3, 3), {"padding": 3}),
     ((2, 3, 4, 2, 2), (4, 5, 5), {"bias_steps": 2}),
 ]
 

@@ -221,3 +221,37 @@ def test_networks_without_neurons_and_without_layers() -> None:
     nothing = ir.Graph.chain(ir.Input([2, 3]), ir.Flatten(), ir.Output([6]))
     ((build, _), *_) = split(nothing, spikes(5, 2, 2, 3), parts=(1,))
     assert build.cores == 0
+
+
+def test_weights_of_zeros_and_neurons_that_feed_themselves_without_weights() -> None:
+    split(ir.Graph.chain(ir.Input([3]), ir.Affine(np.zeros((4, 3))), lif(), ir.Output(None)), spikes(6, 2, 3))
+    graph = wired(
+        {"in": ir.Input([3]), "fc": ir.Affine(normal(4, 3)), "a": ir.IF(1.0), "out": ir.Output([4])},
+        ("in", "fc"), ("fc", "a"), ir.Edge("a", "a", delay=1), ("a", "out"),
+    )  # fmt: skip
+    split(graph, spikes(9, 2, 3))
+
+
+def test_ends_that_are_sums() -> None:
+    """Of inputs, and of sums of several layers, which are kept to their register once."""
+    graph = wired({"x": ir.Input([3]), "y": ir.Input([3]), "out": ir.Output([3])}, ("x", "out"), ("y", "out"))
+    split(graph, {"x": spikes(5, 2, 3), "y": spikes(5, 2, 3)})
+    graph = wired(
+        {"x": ir.Input([40]), "f1": ir.Affine(normal(3, 40)), "f2": ir.Affine(normal(3, 40), normal(3)),
+         "out": ir.Output([3])},
+        ("x", "f1"), ("x", "f2"), ("f1", "out"), ir.Edge("f2", "out", delay=1),
+    )  # fmt: skip
+    for overflow in ("saturate", "wrap"):
+        split(graph, spikes(5, 2, 40, rate=0.8),
+              changes={"accumulators__bits": 9, "accumulators__overflow": overflow})  # fmt: skip
+
+
+def test_a_delay_of_a_thousand_steps() -> None:
+    graph = wired(
+        {"in": ir.Input([3]), "fc": ir.Affine(normal(4, 3)), "a": ir.IF(1.0), "f2": ir.Affine(np.abs(normal(2, 4))),
+         "b": ir.IF(0.5), "out": ir.Output([2])},
+        ("in", "fc"), ("fc", "a"), ir.Edge("a", "f2", delay=1000), ("f2", "b"), ("b", "out"),
+    )  # fmt: skip
+    ((_, found), *_) = split(graph, spikes(1050, 1, 3), parts=(1, 2))
+    assert not found.outputs["out"][:1000].any()
+    assert found.outputs["out"].any()

@@ -52,6 +52,21 @@ def test_a_float_graph() -> None:
         hw.deploy(net())
 
 
+@pytest.mark.parametrize("place", ["spikes", "sums", "end"])
+def test_delays_that_are_too_long(place: str) -> None:
+    def late(where: str) -> int:
+        return 20_000 if where == place else 0
+
+    graph = ir.Graph(
+        {"x": ir.Input([8]), "fc": ir.Affine(normal(6, 8)), "a": ir.IF(1.0), "fc2": ir.Affine(normal(4, 6)),
+         "b": ir.IF(1.0), "y": ir.Output([4])},
+        [("x", "fc"), ("fc", "a"), ir.Edge("a", "fc2", delay=late("spikes")), ir.Edge("fc2", "b", delay=late("sums")),
+         ir.Edge("b", "y", delay=late("end"))],
+    )  # fmt: skip
+    with refused("T506", "later", "delays below 16,383 steps", "state a shorter delay"):
+        hw.deploy(quantised(graph), chip(ROOMY))
+
+
 def test_what_is_no_graph() -> None:
     with refused("T206", "deploy takes a graph", "str"):
         hw.deploy("net.t1c")  # type: ignore[arg-type]
