@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from talon import hw
-from talon.hw.catalogue import described
+from talon.hw.catalogue import described, shipped
 
 NUMBER = '{{ value = {}, unit = "{}", kind = "assumed", cite = "talon" }}'
 OF_CORES = {"neurons": "neuron", "fan_in": "input", "in_axons": "axon", "out_edges": "edge"}
@@ -18,7 +18,12 @@ def chip(cores: Mapping[str, int] | None = None, **changes: Any) -> hw.Target:
     there are (`count`), and other limits of each: `neurons, fan_in, in_axons, out_edges, weight_words, state_words`."""
     lines = ['inherits = "generic-mesh"', 'target.id = "chip"']
     for key, value in changes.items():
-        written = NUMBER.format(value, "bit") if type(value) is int else value if value[0] in "[{" else f'"{value}"'
+        if isinstance(value, bool):
+            written = str(value).lower()
+        elif isinstance(value, int):
+            written = NUMBER.format(value, "bit")
+        else:
+            written = value if value[0] in "[{" else f'"{value}"'
         section = "" if key.startswith(("ops__", "noc__")) else "numeric."
         lines.append(f"{section}{key.replace('__', '.')} = {written}")
     return described("\n".join([*lines, *of_cores(cores or {})]).encode(), "chip.toml")
@@ -38,3 +43,11 @@ def of_cores(limits: Mapping[str, int]) -> list[str]:
         if key in limits:
             lines += ["[[core.memory]]", f'name = "{name}"', f"words = {NUMBER.format(limits[key], 'word')}"]
     return lines
+
+
+def crossed(name: str) -> hw.Target:
+    """The cores and network of a target that ships, with the arithmetic of the mesh and numbers on its links."""
+    mesh = shipped()["generic-mesh"].read_text()
+    numeric = mesh[mesh.index("[numeric]") : mesh.index("[ops]")]
+    citations = mesh[mesh.index("[target.citations]") : mesh.index("[target.capabilities]")]
+    return described(f'inherits = "{name}"\ntarget.id = "chip"\n{citations}{numeric}'.encode(), "chip.toml")

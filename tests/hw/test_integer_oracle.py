@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from talon import hw, ir
 from talon.engine import run
 from talon.hw.integers.pieces import Weights
 from talon.hw.integers.planned import planned
 from tests.hw.chips import chip
+from tests.hw.integer_networks import DECAYS, networks
 from tests.hw.plain_integers import Trapped, simulated
 
 RNG = np.random.default_rng(9)
@@ -123,15 +122,6 @@ def test_every_reset(kind: str, reset: str, reset_delay: int) -> None:
     for order in ('["decay", "input", "spike", "reset"]', '["input", "decay", "spike", "reset"]'):
         chain(ir.Affine(normal(6, 8), normal(6, size=0.1)), cell, shape=[8], target=chip(order=order),
               x=spikes(24, 2, 8))  # fmt: skip
-
-
-DECAYS = [
-    {"decay__rule": "shift", "decay__rounding": "floor"},
-    {"decay__rule": "shift", "decay__rounding": "half_even"},
-    {"decay__rule": "shift_at_least_1", "decay__rounding": "floor"},
-    {"decay__rule": "multiply", "decay__rounding": "half_up"},
-    {"decay__rule": "multiply", "decay__rounding": "half_even", "decay__bits": 6},
-]
 
 
 @pytest.mark.parametrize("changes", DECAYS, ids=str)
@@ -251,56 +241,6 @@ def test_inputs_that_are_numbers(low: float, bits: int) -> None:
     chain(ir.Affine(normal(5, 6)), ir.LIF(3.0, 2.0, 0.0, 0.4), shape=[6], x=x, input_bits=bits)
     chain(ir.MaxPool2d(), ir.Conv2d(normal(4, 2, 2, 2)), ir.IF(0.7), shape=[2, 6, 6],
           x=RNG.uniform(low, 1, (12, 2, 2, 6, 6)).astype(np.float32), input_bits=bits)  # fmt: skip
-
-
-SIZES = st.integers(1, 6)
-
-
-@st.composite
-def networks(draw: st.DrawFn) -> tuple[ir.Graph, np.ndarray, hw.Target, dict[str, Any]]:
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    size = [draw(SIZES) for _ in range(draw(st.integers(2, 4)))]
-    nodes: dict[str, ir.Node] = {"in": ir.Input([size[0]])}
-    edges: list[Any] = []
-    last = "in"
-    for k, (before, after) in enumerate(pairwise(size)):
-        gain = draw(st.sampled_from([0.01, 1.0, 50.0]))
-        weight = (rng.standard_normal((after, before)) * gain).astype(np.float32)
-        bias = rng.standard_normal(after).astype(np.float32) * gain if draw(st.booleans()) else None
-        nodes[f"w{k}"] = ir.Affine(weight, bias)
-        fields: dict[str, Any] = {
-            "reset": draw(st.sampled_from(["value", "subtract", "none"])),
-            "reset_delay": draw(st.integers(0, 1)),
-            "v_reset": draw(st.sampled_from([0.0, -0.5])),
-            "v_init": draw(st.sampled_from([0.0, 0.3])),
-        }
-        threshold = rng.uniform(0.2, 2, after).astype(np.float32) * gain
-        leaky = draw(st.booleans())
-        nodes[f"n{k}"] = (
-            ir.LIF(rng.uniform(1, 20, after), rng.uniform(0.5, 9, after), rng.normal(0, 0.2), threshold, **fields)
-            if leaky
-            else ir.IF(threshold, r=draw(st.sampled_from([1.0, 0.3])), **fields)
-        )
-        edges += [(last, f"w{k}"), ir.Edge(f"w{k}", f"n{k}", delay=draw(st.integers(0, 2)))]
-        if draw(st.booleans()):
-            nodes[f"r{k}"] = ir.Affine((rng.standard_normal((after, after)) * gain).astype(np.float32))
-            edges += [(f"n{k}", f"r{k}"), ir.Edge(f"r{k}", f"n{k}", delay=draw(st.integers(1, 2)))]
-        last = f"n{k}"
-    nodes["out"] = ir.Output(None)
-    edges.append((last, "out"))
-    graph = ir.Graph(nodes, edges, allow_cycles=True)
-    x = (rng.random((4, 1, size[0])) < 0.5).astype(np.float32)
-    changes: dict[str, Any] = draw(st.sampled_from([{}, *DECAYS]))
-    target = chip(
-        **changes,
-        accumulators__overflow=draw(st.sampled_from(["saturate", "wrap"])),
-        membranes__overflow=draw(st.sampled_from(["saturate", "wrap"])),
-        membranes__bits=draw(st.sampled_from([8, 12, 16, 24])),
-        weights__scale=draw(st.sampled_from(["pow2", "float"])),
-        accumulate=draw(st.sampled_from(["exact", "sequential_saturate"])),
-    )
-    asked = {"bits": draw(st.sampled_from([None, 2, 5])), "method": draw(st.sampled_from(["mse", "max", "percentile"]))}
-    return graph, x, target, asked
 
 
 @given(networks())

@@ -18,6 +18,7 @@ from talon.engine import Result, run, stream
 from talon.hw.integers.arithmetic import DECAYS, ORDERS, OVERFLOWS, ROUNDINGS, Arithmetic, Register
 from talon.hw.integers.record import Encoding, QuantRecord
 from talon.hw.native import library
+from tests.hw.integer_networks import loop, maps
 from tests.hw.records import record_of, with_record
 from tests.hw.test_native import SETS, WAYS, same, same_result
 
@@ -68,68 +69,6 @@ def spikes(*shape: int, rate: float = 0.3) -> np.ndarray:
 
 def weights(*shape: int) -> np.ndarray:
     return RNG.standard_normal(shape).astype(np.float32)
-
-
-def neuron(rng: np.random.Generator, channels: int, comparator: str = "ge", decays: bool = True) -> ir.Primitive:
-    """Any reset, with parameters for all or for each channel."""
-    many = [(), (channels,)][rng.integers(2)]
-    reset = str(rng.choice(["value", "subtract", "none"]))
-    given: dict[str, Any] = {"reset": reset, "reset_delay": int(rng.integers(2)), "comparator": comparator}
-    if reset == "value" and rng.integers(2):
-        given["v_reset"] = rng.normal(0, 0.2, many)
-    threshold = rng.uniform(0.5, 2, many)
-    if not decays or rng.integers(4) == 0:
-        return ir.IF(threshold, **given)
-    return ir.LIF(rng.uniform(1.2, 30, many), rng.uniform(1, 6), 0.0, threshold, **given)
-
-
-def maps(rng: np.random.Generator, **of_neurons: Any) -> ir.Graph:
-    """Convolutions, pools, a branch that is joined, an affine layer."""
-    a, b = int(rng.integers(1, 20)), int(rng.integers(1, 9))
-    groups = [1, a][rng.integers(2)]
-    stride = int(rng.integers(1, 3))
-    nodes: dict[str, Any] = {
-        "in": ir.Input([2, 9, 8]),
-        "c1": ir.Conv2d(weights(a, 2, 3, 3), weights(a) if rng.integers(2) else None, stride=stride, padding=1),
-        "l1": neuron(rng, a, **of_neurons),
-        "c2": ir.Conv2d(weights(a, a // groups, 3, 3), padding=1, groups=groups),
-        "l2": neuron(rng, a, **of_neurons),
-        "join": ir.Concat(2, -3),
-        "pool": ir.MaxPool2d(2),
-        "c3": ir.Conv2d(weights(b, 2 * a, 1, 1), weights(b)),
-        "mean": ir.AvgPool2d(2),
-        "l3": neuron(rng, b, **of_neurons),
-        "flat": ir.Flatten(),
-    }
-    places = b * 2 * 2 if stride == 1 else b
-    nodes |= {
-        "fc": ir.Affine(weights(5, places), weights(5)),
-        "l4": neuron(rng, 5, **of_neurons),
-        "out": ir.Output([5]),
-    }
-    chain = ["in", "c1", "l1", "c2", "l2", "join", "pool", "c3", "l3", "mean", "flat", "fc", "l4", "out"]
-    edges = [*itertools.pairwise(chain), ("l1", "join")]
-    return ir.Graph(nodes, edges)
-
-
-def loop(rng: np.random.Generator, **of_neurons: Any) -> ir.Graph:
-    """A layer that feeds itself, and one whose sums are an output."""
-    return ir.Graph(
-        {
-            "in": ir.Input([11]),
-            "fc": ir.Affine(weights(7, 11), weights(7)),
-            "lif": neuron(rng, 7, **of_neurons),
-            "back": ir.Affine(weights(7, 7)),
-            "read": ir.Affine(weights(3, 7), weights(3)),
-            "out": ir.Output([7]),
-            "sums": ir.Output([3]),
-        },
-        [
-            *[("in", "fc"), ("fc", "lif"), ("lif", "back"), ir.Edge("back", "lif", delay=int(rng.integers(1, 3)))],
-            *[("lif", "out"), ("lif", "read"), ("read", "sums")],
-        ],
-        allow_cycles=True,
-    )
 
 
 @pytest.mark.parametrize("build", [maps, loop])

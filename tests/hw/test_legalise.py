@@ -345,3 +345,15 @@ def test_lines_say_values_with_the_digits_that_matter() -> None:
     line = hw.Rewrite("gains", "n", "r", "2.0", "1.0", False, "rounded")
     assert str(line) == "gains: n.r: 2.0 -> 1.0 (not exact: rounded)"
     assert line.as_dict()["pass"] == "gains"
+
+
+def test_a_suppression_compares_scores_and_no_membranes() -> None:
+    """It has a comparator, and no threshold that would have to be the next one."""
+    nodes = {
+        "in": ir.Input([6, 2, 2]), "nms": ir.NMS(comparator="gt"), "out": ir.Output([300, 6]),
+        "cell": ir.IF(1.0, comparator="gt"), "spikes": ir.Output([6, 2, 2]),
+    }  # fmt: skip
+    graph = ir.Graph(nodes, [("in", "nms"), ("nms", "out"), ("in", "cell"), ("cell", "spikes")])
+    found = hw.legalise(graph, mesh())
+    assert found.graph.nodes["nms"].same_as(nodes["nms"])
+    assert {line.node for line in found.ledger} == {"cell"}

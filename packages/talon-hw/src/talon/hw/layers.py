@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from talon.hw.families import FAMILIES, Need, one_to_one
-from talon.hw.wiring import PASSIVE, Wires, Wiring, delay_of, unit_of
+from talon.hw.wiring import PASSIVE, Wires, Wiring, delay_of, times_of, unit_of
 from talon.ir.fields import PerNeuronField, Shape
 
 
@@ -125,7 +125,7 @@ def lonely(wiring: Wiring) -> np.ndarray:
         if role in PASSIVE and type(wiring.nodes[number]).__name__ != "Output":
             continue
         for wires in wiring.arriving(number):
-            np.add.at(read, unit_of(wires[wires >= 0]), 1)
+            np.add.at(read, unit_of(wires[wires >= 0]), times_of(wires[wires >= 0]))
     return np.asarray(read == 1)
 
 

@@ -125,11 +125,12 @@ class Compiler:
 
     def source(self, feeder: Feeder) -> Source:
         piece, node = self.piece(feeder.node), self.placed.wiring.nodes[feeder.node]
+        weighted, path = isinstance(piece, Weights), self.placed.wiring.path(feeder.node)
+        refuse_beyond(feeder.delay, 1, path)
         if feeder.summing:
-            return Source(self.placed.wiring.path(feeder.node), "copy", feeder.need.windows, feeder.delay)
-        weighted = isinstance(piece, Weights)
+            return Source(path, "copy", feeder.need.windows, feeder.delay)
         return Source(
-            self.placed.wiring.path(feeder.node),
+            path,
             operation(piece, node),
             feeder.need.windows,
             feeder.delay,
@@ -242,7 +243,14 @@ def now(layer: Layer, owner: np.ndarray) -> Iterator[int]:
 def gather(wires: Wires, place: np.ndarray, node: str) -> Gather:
     """Wires as the places of their units."""
     delays, times = delay_of(wires), times_of(wires)
-    if int(delays.max(initial=0)) >= MOST or int(times.max(initial=0)) > MOST:
+    refuse_beyond(int(delays.max(initial=0)), int(times.max(initial=0)), node)
+    numbers = place[unit_of(wires)]
+    return Gather(narrow(numbers), folded(delays), folded(times))
+
+
+def refuse_beyond(delay: int, times: int, node: str) -> None:
+    """Raise `TalonTargetError` (T506) for what wires cannot count."""
+    if delay >= MOST or times > MOST:
         raise TalonTargetError(
             "T506",
             "a value is later, or taken more often, than a core can be told",
@@ -251,8 +259,6 @@ def gather(wires: Wires, place: np.ndarray, node: str) -> Gather:
             found="more",
             help="state a shorter delay, or add fewer copies of one value",
         )
-    numbers = place[unit_of(wires)]
-    return Gather(narrow(numbers), folded(delays), folded(times))
 
 
 def folded(values: np.ndarray) -> np.ndarray:

@@ -30,15 +30,21 @@ class Crossing:
 def divided(graph: Graph, wired: IntegerWiring) -> tuple[Graph | None, list[Crossing]]:
     """The host's part of a flat graph, None where it has none, and all that leaves the chip."""
     host = on_host(wired)
+    if not host & graph.outputs.keys():
+        # What the host would compute, nobody sees.
+        host = frozenset()
     hosts = [name in host for name in wired.names]
+    # Names of the host's Inputs must be new among the graph's and among each other.
+    taken = set(graph.nodes)
     nodes = {name: node for name, node in graph.nodes.items() if name in host}
     edges: list[Edge] = []
     crossings: list[Crossing] = []
     for number, name in enumerate(wired.names):
         if hosts[number]:
             for argument, sources in enumerate(wired.units[number].arguments):
-                for crossing, edge in entering(graph, wired, hosts, number, argument, sources):
+                for crossing, edge in entering(graph, wired, hosts, number, argument, sources, taken):
                     if crossing is not None:
+                        taken.add(crossing.name)
                         shape = wired.units[crossing.value[0]].shapes[crossing.value[1]]
                         if crossing.source is None:
                             shape = wired.task.in_shapes[name][argument if len(wired.task.in_shapes[name]) > 1 else 0]
@@ -53,14 +59,20 @@ def divided(graph: Graph, wired: IntegerWiring) -> tuple[Graph | None, list[Cros
 
 
 def entering(
-    graph: Graph, wired: IntegerWiring, hosts: list[bool], number: int, argument: int, sources: list[Source]
+    graph: Graph,
+    wired: IntegerWiring,
+    hosts: list[bool],
+    number: int,
+    argument: int,
+    sources: list[Source],
+    taken: set[str],
 ) -> Iterator[tuple[Crossing | None, Edge]]:
     """The edges into an argument of one of the host's nodes, and what crosses on them. What the chip alone feeds is
     added there, in integers."""
     graph_edges = arguments(graph, number)[argument]
     name = wired.names[number]
     if not any(hosts[source.node] for source in sources):
-        new = free(f"{name}_{argument}", graph.nodes)
+        new = free(f"{name}_{argument}", taken)
         first = sources[0]
         crossing = Crossing(new, number, argument, None, (first.node, first.port), to_host=True)
         yield crossing, Edge(new, graph_edges[0].dst)
@@ -69,7 +81,7 @@ def entering(
         if hosts[source.node]:
             yield None, edge
             continue
-        new = free(f"{name}_{argument}_{place}", graph.nodes)
+        new = free(f"{name}_{argument}_{place}", taken)
         port = (source.node, source.port)
         yield Crossing(new, number, argument, port, port, to_host=True), Edge(new, edge.dst, delay=edge.delay)
 

@@ -28,7 +28,8 @@ class BuildResult:
 
     @cached_property
     def counts(self) -> Counts:
-        """By node, as engines count: sums over the tiles of its layer."""
+        """By node, as engines count: sums over the tiles of its layer. `binary_input` is of what cores hear: an input
+        that no output reads, as where a stride is larger than its kernel, engines look at, and cores do not."""
         return node_counts(self.chip, self.work)
 
     @property

@@ -1,0 +1,169 @@
+"""What deploying and running refuse: the code, what there is, what is needed, and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from talon import hw, ir
+from tests.hw.chips import chip
+from tests.hw.deploying.agreeing import ROOMY
+
+RNG = np.random.default_rng(26)
+X = (RNG.random((6, 3, 8)) < 0.5).astype(np.float32)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def net() -> ir.Graph:
+    return ir.Graph.chain(
+        x=ir.Input([8]),
+        fc=ir.Affine(normal(20, 8)),
+        cell=ir.LIF(3.0, 2.0, 0.0, 0.6),
+        fc2=ir.Affine(normal(4, 20)),
+        cell2=ir.IF(0.8),
+        y=ir.Output([4]),
+    )
+
+
+def quantised(graph: ir.Graph | None = None, **changes: Any) -> ir.Graph:
+    return hw.quantize(graph or net(), chip(ROOMY, **changes), calibration=X)
+
+
+@contextmanager
+def refused(code: str, *words: str) -> Iterator[None]:
+    """An error of this code must be raised inside, that says all of this (regular expressions)."""
+    with pytest.raises(ir.TalonError) as caught:
+        yield
+    assert caught.value.code == code
+    for word in words:
+        assert re.search(word, str(caught.value)), str(caught.value)
+
+
+def test_a_float_graph() -> None:
+    with refused("T508", "holds no integers", "hw.quantize"):
+        hw.deploy(net())
+
+
+@pytest.mark.parametrize("place", ["spikes", "sums", "end"])
+def test_delays_that_are_too_long(place: str) -> None:
+    def late(where: str) -> int:
+        return 20_000 if where == place else 0
+
+    graph = ir.Graph(
+        {"x": ir.Input([8]), "fc": ir.Affine(normal(6, 8)), "a": ir.IF(1.0), "fc2": ir.Affine(normal(4, 6)),
+         "b": ir.IF(1.0), "y": ir.Output([4])},
+        [("x", "fc"), ("fc", "a"), ir.Edge("a", "fc2", delay=late("spikes")), ir.Edge("fc2", "b", delay=late("sums")),
+         ir.Edge("b", "y", delay=late("end"))],
+    )  # fmt: skip
+    with refused("T506", "later", "delays below 16,383 steps", "state a shorter delay"):
+        hw.deploy(quantised(graph), chip(ROOMY))
+
+
+def test_what_is_no_graph() -> None:
+    with refused("T206", "deploy takes a graph", "str"):
+        hw.deploy("net.t1c")  # type: ignore[arg-type]
+
+
+def test_an_unknown_target() -> None:
+    with refused("T501", "generic-mesh"):
+        hw.deploy(quantised(), "generic-mash")
+
+
+def test_another_arithmetic() -> None:
+    with refused("T506", "another arithmetic", "that of generic-mesh", "that of chip", "hw.quantize"):
+        hw.deploy(quantised(membranes__bits=12), "generic-mesh")
+
+
+def test_other_cores_are_no_other_arithmetic() -> None:
+    assert hw.deploy(quantised(), "generic-mesh").cores == 1
+
+
+FULL: list[tuple[dict[str, int], list[str]]] = [
+    ({"count": 2, "neurons": 5}, ["24 neurons needed", "at most 10 neurons"]),
+    ({"fan_in": 10}, ["20 inputs needed", "at most 10 inputs", "fc2"]),
+    ({"in_axons": 10}, ["20 axons needed", "at most 10 axons", "fc2"]),
+    ({"weight_words": 10}, ["20 B needed", "at most 10 B", "fc2"]),
+    ({"neurons": 1, "out_edges": 3}, ["4 edges needed", "at most 3 edges"]),
+    ({"count": 1, "weight_words": 150}, ["240 B needed", "at most 150 B"]),
+]
+
+
+@pytest.mark.parametrize(("limits", "words"), FULL, ids=str)
+def test_what_does_not_fit(limits: dict[str, int], words: list[str]) -> None:
+    with refused("T503", *words, "help:"):
+        hw.deploy(quantised(), chip({**ROOMY, **limits}))
+
+
+def test_a_primitive_that_the_target_has_not() -> None:
+    graph = hw.quantize(net(), chip(ROOMY), calibration=X)
+    with refused("T504", "does not run IF", "cell2", "help:"):
+        hw.deploy(graph, chip(ROOMY, ops__IF="absent"))
+
+
+def sums_for_two() -> ir.Graph:
+    """A layer whose sums two neurons read, so that they travel."""
+    return ir.Graph(
+        {"x": ir.Input([8]), "fc": ir.Affine(normal(6, 8)), "a": ir.IF(1.0), "b": ir.IF(0.5),
+         "p": ir.Output([6]), "q": ir.Output([6])},
+        [("x", "fc"), ("fc", "a"), ("fc", "b"), ("a", "p"), ("b", "q")],
+    )  # fmt: skip
+
+
+def test_sums_that_links_are_too_narrow_for() -> None:
+    graph = quantised(sums_for_two())
+    with refused("T503", "'fc' sends sums that are wider", r"at most 8 bits", r"1\d bits needed", "help:"):
+        hw.deploy(graph, chip(ROOMY))
+    need = int(np.abs(graph.nodes["fc"].quant["weight"].integers).sum(axis=1).max()).bit_length() + 1
+    with refused("T503", f"at most {need - 1} bits", f"{need} bits needed"):
+        hw.deploy(graph, chip(ROOMY, payload__bits=need - 1))
+    assert hw.deploy(graph, chip(ROOMY, payload__bits=need)).cores == 1
+
+
+def test_sums_on_links_that_carry_spikes_alone() -> None:
+    with refused("T504", "'fc' sends values", "spikes alone", "put a neuron behind it"):
+        hw.deploy(quantised(sums_for_two()), chip(ROOMY, payload__bits=0))
+
+
+WRONG: list[tuple[Any, dict[str, Any], str, list[str]]] = [
+    (X[..., :7], {}, "T401", ["'x' has the wrong shape", r"\(steps, batch, 8\)", r"\(6, 3, 7\)"]),
+    (X[:, 0], {}, "T401", ["for steps of one sample"]),
+    (X, {"repeat": 4}, "T401", ["leave repeat out"]),
+    (X[0], {"repeat": 0}, "T401", ["repeat is a number of steps"]),
+    (X[:0], {}, "T401", ["no steps"]),
+    (X[:, :0], {}, "T401", ["no samples"]),
+    ({"z": X}, {}, "T401", ["'x'", "'z'"]),
+    (X.astype(complex), {}, "T402", ["complex"]),
+    (X * np.nan, {}, "T406", ["not finite"]),
+    (X, {"record": "cell.w"}, "T404", ["'cell.w'", "cell.v"]),
+    (X, {"record": ["cell.spikes", "fc.out"]}, "T404", ["'fc.out'"]),
+]
+
+
+@pytest.mark.parametrize(("inputs", "how", "code", "words"), WRONG, ids=lambda value: None)
+def test_wrong_runs(inputs: Any, how: dict[str, Any], code: str, words: list[str]) -> None:
+    build = hw.deploy(quantised())
+    with refused(code, *words):
+        build.run(inputs, **how)
+
+
+def test_a_build_without_a_golden_sample_cannot_be_verified() -> None:
+    with refused("T401", "no golden sample", "calibration=x"):
+        hw.deploy(quantised()).verify()
+
+
+def test_patterns_of_records() -> None:
+    build = hw.deploy(quantised())
+    assert not build.run(X).records
+    assert set(build.run(X, record="*.v").records) == {"cell.v", "cell2.v"}
+    found = build.run(X, record=["cell.spikes", "cell2.out"])
+    assert set(found.records) == {"cell.spikes", "cell2.out"}
+    assert set(found.spikes) == {"cell"}
+    assert np.array_equal(found.records["cell2.out"], found.outputs["y"])
