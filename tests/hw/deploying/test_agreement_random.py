@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from talon import hw, ir
 from talon.hw.integers.arithmetic import ACCUMULATIONS, DECAYS, ORDERS, OVERFLOWS, ROUNDINGS
+from talon.hw.integers.record import QuantRecord
 from talon.testing import layers
 from talon.testing.graphs import feeds, random_graph
 from talon.testing.layers import Dice
@@ -49,7 +50,7 @@ def test_small_networks(drawn: Any, size: int, rated: bool) -> None:
     """With recurrence and delays, for any arithmetic, with rates of a calibration and without."""
     graph, x, target, asked = drawn
     quantised = hw.quantize(graph, target, calibration=x, **asked)
-    numeric = quantised.quantization_config["arithmetic"]
+    numeric = QuantRecord.of(quantised).arithmetic.as_dict()
     narrow = chip(cores(size), **said(numeric), payload__bits=32)
     ((build, _),) = agree(quantised, x, [narrow], **({"calibration": x} if rated else {}))
     assert not rated or build.verify()
