@@ -106,14 +106,6 @@ def test_a_build_travels_by_value() -> None:
     same(result.outputs, expected.outputs)
 
 
-def test_what_is_kept_together_sends_less() -> None:
-    """With rates, no more packets than with the tiles in order."""
-    plain = hw.deploy(QUANTISED, SMALL).run(X)
-    rated = hw.deploy(QUANTISED, SMALL, calibration=X).run(X)
-    assert rated.packets <= plain.packets
-    same(rated.outputs, plain.outputs)
-
-
 def test_samples_and_steps_do_not_know_each_other() -> None:
     build = hw.deploy(QUANTISED, SMALL)
     whole = build.run(X, record="*")
