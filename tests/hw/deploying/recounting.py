@@ -15,40 +15,41 @@ def heard_by(chip: Chip) -> list[set[int]]:
     return [{next(entries) for _ in range(count)} for count in chip.routes.counts.tolist()]
 
 
-def sent(found: hw.BuildResult) -> np.ndarray:
-    """By line, how many packets a neuron sends in the whole run, from the records."""
+def spikes_sent(found: hw.BuildResult) -> np.ndarray:
+    """By line, what was sent in the whole run: of neurons from the records, where there are some; of sums and Inputs
+    what the cores say."""
     chip = found.chip
-    rates = np.zeros(sum(chip.neurons), np.int64)
+    sent = found.work.sent.copy()
     for tile in chip.tiles:
-        layer = chip.layers[tile.layer]
-        assert layer.neuron is not None, "a layer of sums sends values, which nothing records"
-        assert tile.cells is not None
-        spikes = found.records[f"{layer.neuron}.spikes"]
-        each = spikes.reshape(*spikes.shape[:2], -1).sum(axis=(0, 1))
-        rates[tile.first : tile.first + tile.size] = each[tile.cells.seats.ravel()]
-    return rates
+        spikes = found.records.get(f"{chip.layers[tile.layer].neuron}.spikes")
+        if spikes is not None:
+            assert tile.cells is not None
+            each = spikes.reshape(*spikes.shape[:2], -1).sum(axis=(0, 1)).astype(np.int64)
+            sent[tile.first : tile.first + tile.size] = each[tile.cells.seats.ravel()]
+    return sent
 
 
-def cut(found: hw.BuildResult) -> int:
-    """The packets by the metric of the mapping, with each neuron as a vertex and as a net."""
+def cut(found: hw.BuildResult, inputs: bool = False) -> int:
+    """The packets by the metric of the mapping, with each neuron as a vertex and as a net; with `inputs` also those
+    from outside."""
     chip = found.chip
     heard, neurons = heard_by(chip), sum(chip.neurons)
-    core = chip.core_of[:neurons]
+    lines = range(chip.lines if inputs else neurons)
     # A vertex more for each core, which stands for whatever hears there.
-    pins = [sorted(neurons + where for where in heard[line]) for line in range(neurons)]
+    pins = [sorted(neurons + where for where in heard[line]) for line in lines]
     h = Hypergraph(
         np.zeros((neurons + len(chip.neurons), 1)),
-        np.arange(neurons),
+        [line if line < neurons else -1 for line in lines],
         np.cumsum([0, *map(len, pins)]),
         np.concatenate([*pins, []]),
-        sent(found),
-        np.ones(neurons),
+        spikes_sent(found)[: len(lines)],
+        np.ones(len(lines)),
     )
-    return int(deliveries(h, np.concatenate([core, np.arange(len(chip.neurons))])))
+    return int(deliveries(h, np.concatenate([chip.core_of[:neurons], np.arange(len(chip.neurons))])))
 
 
 def reconciled(found: hw.BuildResult) -> None:
-    """Sums over cores are those over layers and over nodes, and what arrives is what was sent."""
+    """Sums over cores are those over layers and over nodes, what arrives is what was sent, and that is the cut."""
     chip, total = found.chip, found.counts.total()
     for quantity in ("synops", "updates", "spikes"):
         by_core, by_layer = found.by_core(quantity), found.by_layer(quantity)
@@ -57,11 +58,9 @@ def reconciled(found: hw.BuildResult) -> None:
         assert by_core.sum() == total[quantity]
     work = found.work
     assert np.array_equal(work.arrived.sum(axis=0), work.packets.sum(axis=0) + work.entered)
-    elsewhere = [len(cores - {int(chip.core_of[line])}) for line, cores in enumerate(heard_by(chip))]
-    assert (work.sent * elsewhere).sum() == work.arrived.sum()
-    if all(layer.neuron is not None for layer in chip.layers) and found.records:
-        assert found.packets == cut(found)
-        assert np.array_equal(work.sent[: sum(chip.neurons)], sent(found))
+    assert np.array_equal(work.sent, spikes_sent(found))
+    assert found.packets == cut(found)
+    assert work.arrived.sum() == cut(found, inputs=True)
 
 
 def within_limits(build: hw.Build, target: hw.Target) -> None:

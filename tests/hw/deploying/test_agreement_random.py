@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from talon import hw, ir
 from talon.hw.integers.arithmetic import ACCUMULATIONS, DECAYS, ORDERS, OVERFLOWS, ROUNDINGS
+from talon.hw.integers.record import QuantRecord
 from talon.testing import layers
 from talon.testing.graphs import feeds, random_graph
 from talon.testing.layers import Dice
 from tests.hw.chips import chip
-from tests.hw.deploying.agreeing import ROOMY, agree
+from tests.hw.deploying.agreeing import ANYWHERE, ROOMY, agree
 from tests.hw.integer_networks import loop, maps, networks
 
 CHECKED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
@@ -49,8 +50,8 @@ def test_small_networks(drawn: Any, size: int, rated: bool) -> None:
     """With recurrence and delays, for any arithmetic, with rates of a calibration and without."""
     graph, x, target, asked = drawn
     quantised = hw.quantize(graph, target, calibration=x, **asked)
-    numeric = quantised.quantization_config["arithmetic"]
-    narrow = chip(cores(size), **said(numeric), payload__bits=32)
+    numeric = QuantRecord.of(quantised).arithmetic.as_dict()
+    narrow = chip(cores(size), **said(numeric), payload__bits=32, **ANYWHERE)
     ((build, _),) = agree(quantised, x, [narrow], **({"calibration": x} if rated else {}))
     assert not rated or build.verify()
 
@@ -76,7 +77,7 @@ def test_any_rule(make: Any, seed: int, size: int, rules: dict[str, Any]) -> Non
     (port,) = graph.inputs.values()
     x = (rng.random((5, 2, *port.shape)) < rng.choice([0.05, 0.4])).astype(np.float32)
     size = size if make is loop or size > 7 else 100
-    target = chip(cores(size), **rules, payload__bits=32)
+    target = chip(cores(size), **rules, payload__bits=32, **ANYWHERE)
     agree(hw.quantize(graph, target, calibration=x), x, [target])
 
 
@@ -101,7 +102,7 @@ def test_any_graph(source: random.Random, seed: int, size: int, axons: int) -> N
     """Of all graphs those that can be quantised and fit: nested, with joins, splits, feedback and dead branches."""
     graph = random_graph(source, layers=WOVEN)
     x = feeds(graph, seed, steps=4)
-    target = chip({**cores(size), "in_axons": axons}, payload__bits=40)
+    target = chip({**cores(size), "in_axons": axons}, payload__bits=40, **ANYWHERE)
     try:
         quantised = hw.quantize(graph, target, calibration=x)
         hw.run(quantised, x, engine="integer")

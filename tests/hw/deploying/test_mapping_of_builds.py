@@ -10,7 +10,7 @@ import pytest
 
 from talon import hw, ir
 from tests.hw.chips import chip
-from tests.hw.deploying.agreeing import ROOMY, agree, same
+from tests.hw.deploying.agreeing import ANYWHERE, ROOMY, agree, same
 from tests.hw.deploying.recounting import cut, within_limits
 
 RNG = np.random.default_rng(25)
@@ -56,7 +56,7 @@ LIMITS: dict[str, dict[str, int]] = {
 @pytest.mark.parametrize("what", LIMITS)
 @pytest.mark.parametrize("rated", [False, True])
 def test_no_core_is_over_its_limits(what: str, rated: bool) -> None:
-    target = chip({**ROOMY, **LIMITS[what]})
+    target = chip({**ROOMY, **LIMITS[what]}, **ANYWHERE)
     how = {"calibration": X} if rated else {}
     ((build, _),) = agree(QUANTISED, X, [target], **how)
     assert build.cores > 1
@@ -71,7 +71,8 @@ def test_the_limits_are_counted() -> None:
             within_limits(build, chip({**ROOMY, **LIMITS[what]}))
 
 
-SMALL = chip({**ROOMY, "neurons": 60})
+SMALL = chip({**ROOMY, "count": 20, "neurons": 60})
+"""A mesh, of which some stay free."""
 
 
 def test_a_seed_gives_one_build_and_all_seeds_one_answer() -> None:
@@ -103,14 +104,6 @@ def test_a_build_travels_by_value() -> None:
     assert back.verify()
     result = pickle.loads(pickle.dumps(expected))
     same(result.outputs, expected.outputs)
-
-
-def test_what_is_kept_together_sends_less() -> None:
-    """With rates, no more packets than with the tiles in order."""
-    plain = hw.deploy(QUANTISED, SMALL).run(X)
-    rated = hw.deploy(QUANTISED, SMALL, calibration=X).run(X)
-    assert rated.packets <= plain.packets
-    same(rated.outputs, plain.outputs)
 
 
 def test_samples_and_steps_do_not_know_each_other() -> None:

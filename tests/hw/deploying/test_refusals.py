@@ -78,7 +78,7 @@ def test_an_unknown_target() -> None:
 
 
 def test_another_arithmetic() -> None:
-    with refused("T506", "another arithmetic", "that of generic-mesh", "that of chip", "hw.quantize"):
+    with refused("T506", "another arithmetic", "numeric.membranes.bits 16", "12, of chip", "hw.quantize"):
         hw.deploy(quantised(membranes__bits=12), "generic-mesh")
 
 

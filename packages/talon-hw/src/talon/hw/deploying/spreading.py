@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -17,6 +18,22 @@ from talon.hw.tiles import Tile
 
 OTHER_LIMITS = ("layers", "inputs", "outputs", "reach", "destinations")
 """What only first fit heeds: where a core limits one of these, its packing stays."""
+
+
+@dataclass(frozen=True)
+class Partitioned:
+    """`placed` with its cores in their order, and the core of every tile: the vertices of `h`. `in_order`: packets
+    between cores with those of first fit."""
+
+    placed: Placed
+    h: Hypergraph
+    core: np.ndarray
+    in_order: float
+
+    @cached_property
+    def crossing(self) -> float:
+        """Packets between cores that the rates let expect."""
+        return deliveries(self.h, self.core)
 
 
 @dataclass(frozen=True)
@@ -36,7 +53,7 @@ CUTS = ((False, 1), (True, 1), (True, 2), (True, 4))
 
 def best_spread(placed: Placed, rates: np.ndarray, seed: int) -> Spread:
     """The spread of the cut with which fewest packets cross. `rates`: packets that a run sends by unit."""
-    found = spread(placed, rates, seed)
+    found = partitioned(placed, rates, seed)
     for hearing, parts in CUTS[1:] if limits_of(placed.target) is not None else ():
         tiled = cut(placed.layers, placed.target, placed.units, hearing, parts)
         if None in tiled:
@@ -44,11 +61,13 @@ def best_spread(placed: Placed, rates: np.ndarray, seed: int) -> Spread:
         tiles = [tile for own in tiled for tile in own or ()]
         other = replace(placed, tiled=tiled, packed=pack(tiles, placed.target, placed.units))
         if len(other.packed) <= most(placed) and not over(other):
-            found = min(found, spread(other, rates, seed), key=lambda each: each.crossing)
-    return found
+            found = min(found, partitioned(other, rates, seed), key=lambda each: each.crossing)
+    # Only these cores get places: to find them takes longer than to part tiles.
+    where = positions(placed.target, found.h, found.core, seed)
+    return Spread(found.placed, where, found.crossing, found.in_order)
 
 
-def spread(placed: Placed, rates: np.ndarray, seed: int) -> Spread:
+def partitioned(placed: Placed, rates: np.ndarray, seed: int) -> Partitioned:
     """The same tiles on the cores that the partition finds. `rates`: packets that a run sends by unit."""
     tiles = placed.tiles
     h = hypergraph(tiles, rates)
@@ -67,7 +86,7 @@ def spread(placed: Placed, rates: np.ndarray, seed: int) -> Spread:
     better = with_cores(placed, core)
     if over(better):
         core, better = first, placed
-    return Spread(better, positions(placed.target, h, core, seed), deliveries(h, core), deliveries(h, first))
+    return Partitioned(better, h, core, deliveries(h, first))
 
 
 def most(placed: Placed) -> float:
