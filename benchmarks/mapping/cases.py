@@ -1,4 +1,4 @@
-"""Hypergraphs to map: neurons of a convolutional network, neurons that reach their surroundings, tiles of a deep network."""
+"""Hypergraphs to map: neurons of a convolutional network or that reach their surroundings, tiles of a deep network."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def tiles(layers: int = 10, side: int = 16, blocks: int = 4, seed: int = 0) -> C
     `side` x `side` places, heard by all blocks of the next layer on its place and around it. A core takes 256 neurons,
     the weights of a few tiles, which differ from layer to layer, and 1,024 axons."""
     rng = np.random.default_rng(seed)
-    layer, y, x, block = np.indices((layers, side, side, blocks)).reshape(4, -1)
+    layer, y, x = np.indices((layers, side, side, blocks)).reshape(4, -1)[:3]
     count = len(layer)
     dy, dx, b = np.indices((3, 3, blocks)).reshape(3, -1, 1) - np.array([1, 1, 0])[:, None, None]
     row, column = y + dy, x + dx

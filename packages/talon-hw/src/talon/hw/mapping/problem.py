@@ -128,7 +128,9 @@ def reduced(
 def distinct(keys: np.ndarray) -> np.ndarray:
     """Each number once, sorted."""
     keys = np.sort(keys)
-    return keys[np.concatenate([np.ones(min(len(keys), 1), bool), keys[1:] != keys[:-1]])]
+    new = np.concatenate([np.ones(min(len(keys), 1), bool), keys[1:] != keys[:-1]])
+    once: np.ndarray = keys[new]
+    return once
 
 
 def contracted(p: Problem, cluster: np.ndarray) -> tuple[Problem, np.ndarray]:
