@@ -40,7 +40,8 @@ def signed(vectors: np.ndarray) -> np.ndarray:
     vectors = np.round(vectors, 9)
     large = np.abs(vectors) > 0.5 * np.abs(vectors).max(axis=0)
     signs: np.ndarray = np.where(vectors[large.argmax(axis=0), np.arange(vectors.shape[1])] < 0, -1, 1)
-    return signs * vectors
+    turned: np.ndarray = signs * vectors
+    return turned
 
 
 def split(cores: np.ndarray, positions: np.ndarray, plane: np.ndarray, where: np.ndarray, placed: np.ndarray) -> None:

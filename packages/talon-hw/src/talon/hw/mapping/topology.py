@@ -26,13 +26,14 @@ class Mesh:
 
     def steps(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Signed steps along rows and columns from positions to others (..., 2). A torus takes the shorter way round,
-        upwards where both are as long."""
+        upwards where both are as long; a row of two is no ring."""
         size = np.array([self.height, self.width])
         apart: np.ndarray = end - start
         if not self.torus:
             return apart
         around: np.ndarray = apart % size
-        return around - size * (2 * around > size)
+        shorter: np.ndarray = np.where(size > 2, around - size * (2 * around > size), apart)
+        return shorter
 
     def distances(self) -> np.ndarray:
         """Hops from every position to every other (P, P)."""
