@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,3 +87,12 @@ def tiles(layers: int = 10, side: int = 16, blocks: int = 4, seed: int = 0) -> C
     offsets = np.searchsorted(pairs // count, np.arange(count + 1))
     h = Hypergraph(resources, np.arange(count), offsets, pairs % count, rng.integers(1, 500, count), sixteen)
     return Case(f"{count:,} tiles", h, Limits((256, 16384), in_axons=1024, out_edges=None))
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "conv28": convolutional,
+    "local 128 x 128": lambda: surroundings(128, 50, 256),
+    "local 316 x 316": lambda: surroundings(316, 28, 1024),
+    "1,000 tiles": lambda: tiles(side=5),
+    "10,240 tiles": tiles,
+}

@@ -70,6 +70,8 @@ def attempts(h: Hypergraph, limits: Limits, count: int, seed: int, engine: Engin
     """Partitions for a number of cores, as many as there is time for; few where the first do not keep the limits."""
     problem = prepared(h, limits)
     tries = max(1, min(TRIES, WORK // (len(problem.members) + problem.vertices * count + 1)))
+    if engine is not multilevel:
+        tries = 1  # which takes as long as several of ours
     found: list[np.ndarray] = []
     for number in range(tries):
         found.append(engine(problem, limits.all, count, np.random.default_rng([seed, count, number])))
