@@ -22,8 +22,8 @@ Cases: *conv28* is a convolutional network of 5,626 neurons and 595 thousand syn
 neurons on a torus, each reaching 50 or 28 others around it, on cores of 256 or 1,024; *tiles* are pieces of 16 neurons
 of the layers of a deep network, on cores with limits on neurons, words of weights and axons. Rates are drawn.
 
-METIS cuts the graph of who talks to whom, which counts a spike once for every synapse that is cut, and takes the size of
-a core for a wish. Mt-KaHyPar cuts the same hypergraph as talon on one thread, with the preset that a seed decides, and
+METIS cuts the graph of who talks to whom, which counts a spike once for every synapse that is cut, and takes the size
+of a core for a wish. Mt-KaHyPar cuts the same hypergraph as talon on one thread, with the preset that a seed decides, and
 our moves follow: `partition(..., engine="mtkahypar")`. Neither takes part in tiles: both know one need of a vertex.
 """
 

@@ -69,8 +69,8 @@ def test_clusters_lose_no_packets(h: Hypergraph, cores: int, seed: int) -> None:
 
 
 def test_without_the_library_the_partition_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    h = random_hypergraph(5, 80, 100)
-    most = Limits((45, -1), in_axons=160)
+    h = random_hypergraph(5, 40, 60)
+    most = Limits((45, -1), in_axons=110)
     expected = partition(h, most, seed=1)
     monkeypatch.setattr(kernels, "load", lambda: (None, "not built"))
     assert partition(h, most, seed=1).tolist() == expected.tolist()
