@@ -19,7 +19,7 @@ ROUNDS = 4
 WIDEST = 1000
 """Nets with more members say little about who belongs together."""
 LARGE = 1 << 27
-"""Vertices times cores that moves among all cores can hold; beyond that only halves are improved."""
+"""Vertices and nets, times cores, that moves among all cores can hold; beyond that only halves are improved."""
 LOOSE = 0.05
 """How far cores may be over their limits while vertices are still clusters."""
 
@@ -115,7 +115,7 @@ def final(p: Problem, limits: np.ndarray, parts: int, core: np.ndarray, rng: np.
 
 def multilevel(p: Problem, limits: np.ndarray, parts: int, rng: np.random.Generator) -> np.ndarray:
     """Cores for all vertices; where it does not succeed some are over their limits."""
-    if p.vertices * parts > LARGE:
+    if (p.vertices + p.nets) * parts > LARGE:
         return divided(p, limits, parts, 0.0, rng)
     loose = scaled(np.repeat(limits[None], parts, axis=0), 1 + LOOSE)
     levels = coarsened(p, scaled(limits, 1 / 12), max(FEW * parts, 200), rng)

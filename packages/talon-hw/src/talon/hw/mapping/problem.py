@@ -82,7 +82,7 @@ def prepared(h: Hypergraph, limits: Limits) -> Problem:
     silent = np.flatnonzero(sent & (hears == 0))
     keys = np.concatenate([h.nets * h.vertices + h.pins, silent * h.vertices + h.sources[silent]])
     needs = np.column_stack([h.resources, np.zeros((h.vertices, 2), np.int64)])
-    return reduced(needs, np.sort(keys), whole(h.weights), h.sources, hears, h.units, axons)
+    return merged(reduced(needs, np.sort(keys), whole(h.weights), h.sources, hears, h.units, axons))
 
 
 def reduced(
