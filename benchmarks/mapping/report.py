@@ -16,8 +16,8 @@ HEAD = """\
 
 What `talon.hw.mapping` finds beside other ways to put neurons on cores. Written by `make bench-mapping`, which installs
 the others in an environment of their own. A *delivery* is a packet that arrives on a core: a neuron's spike counts once
-for every core but its own that hears it. Times are seconds of processor of all threads, on one machine on one day: what
-else runs there does not count.
+for every core but its own that hears it. Times are seconds of processor of all threads, on one machine on one day;
+what else runs there does not count.
 
 Cases: *conv28* is a convolutional network of 5,626 neurons and 595 thousand synapses on cores of 256; *local* has
 neurons on a torus, each reaching 50 or 28 others around it, on cores of 256 or 1,024; *tiles* are pieces of 16 neurons

@@ -8,7 +8,7 @@ import numpy as np
 from talon.hw.mapping.kernels import cluster, refine
 from talon.hw.mapping.problem import Problem, contracted, restricted
 
-FEW = 25
+FEW = 40
 """Vertices for every core at which clustering ends."""
 SMALL = 120
 """Vertices at which halving begins."""

@@ -21,7 +21,7 @@ ENGINES: dict[str, Engine] = {"auto": multilevel, "builtin": multilevel, "mtkahy
 
 WORK = 6_000_000
 """So many members of nets, and vertices times cores, are gone through where there is more than one try."""
-TRIES = 4
+TRIES = 6
 """Tries at most, of which the best is kept."""
 GIVEN_UP = 2
 """Tries after which more cores are taken where none fitted."""
