@@ -24,8 +24,8 @@ neurons on a torus, each reaching 50 or 28 others around it, on cores of 256 or 
 of the layers of a deep network, on cores with limits on neurons, words of weights and axons. Rates are drawn.
 
 METIS cuts the graph of who talks to whom, which counts a spike once for every synapse that is cut, and takes the size
-of a core for a wish. Mt-KaHyPar cuts the same hypergraph as talon on one thread, with the preset that a seed decides, and
-our moves follow: `partition(..., engine="mtkahypar")`. Neither takes part in tiles: both know one need of a vertex.
+of a core for a wish. Mt-KaHyPar cuts the same hypergraph as talon on one thread, with the preset that a seed decides,
+and our moves follow: `partition(..., engine="mtkahypar")`. Neither takes part in tiles: both know one need of a vertex.
 """
 
 GOALS = {"conv28": (70_000, 6), "local 316 x 316": (900_000, 20)}
