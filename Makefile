@@ -18,7 +18,7 @@ NATIVE := packages/talon-hw/csrc
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wdouble-promotion -Werror
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -fno-wrapv -g -O1
 
-.PHONY: help demo setup-browser test lint sanitize bench bench-files bench-engines docs golden fuzz interop chips train-digits train-fashion accuracy accuracy-whole clean
+.PHONY: help demo setup-browser test lint sanitize bench bench-files bench-engines bench-mapping docs golden fuzz interop chips train-digits train-fashion accuracy accuracy-whole clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -31,7 +31,7 @@ setup-browser: ## Debian's chromium, which opens the report in tests, where no C
 	@$(PYTHON) -m tests.hw.reporting.browser
 
 # Without a browser and a way to install one, the tests that need it say what to do, and all others run.
-test: .venv/installed .envs/published/installed ## the whole test suite; calls setup-browser
+test: .venv/installed .envs/published/installed .envs/mapping/installed ## the whole test suite; calls setup-browser
 	-@$(PYTHON) -m tests.hw.reporting.browser
 	$(BIN)/python -m pytest
 
@@ -58,6 +58,9 @@ bench-files: .venv/installed .envs/safetensors/installed .envs/nir/installed .en
 
 bench-engines: .venv/installed $(ENGINES:%=.envs/%/installed) ## speed of running networks beside other products, written to docs/performance.md: ROUNDS turns each, PARTS of it
 	$(BIN)/python benchmarks/engines/run.py --rounds $(ROUNDS) $(PARTS:%=--parts %)
+
+bench-mapping: .venv/installed .envs/mapping/installed ## partitions, placements and routes beside other products, written to docs/performance-mapping.md
+	$(BIN)/python benchmarks/mapping/run.py
 
 docs: .venv/installed ## write the pages that follow from tables in the code
 	$(BIN)/python docs/generate.py
@@ -124,6 +127,18 @@ clean: ## remove the environments and caches
 	rm -rf .envs/$*
 	$(PYTHON) -m venv .envs/$*
 	.envs/$*/bin/python $(PIP) --requirement $<
+	touch $@
+
+# The extra `mapping` and METIS, with a copy of talon-hw: no other build may find its parts. No wheel for this machine: the
+# tests of the extra say so and skip.
+.envs/mapping/installed: benchmarks/mapping/requirements.txt $(PYPROJECTS) packages/talon-hw/setup.py $(wildcard $(NATIVE)/* packages/talon-hw/src/talon/hw/mapping/*.py)
+	rm -rf .envs/mapping
+	$(PYTHON) -m venv .envs/mapping
+	cp -R packages/talon-hw .envs/mapping/talon-hw
+	rm -rf .envs/mapping/talon-hw/build .envs/mapping/talon-hw/src/talon/hw/_native*
+	.envs/mapping/bin/python $(PIP) --editable packages/talon-core
+	.envs/mapping/bin/python $(PIP) --requirement $< '.envs/mapping/talon-hw[mapping]' 2> .envs/mapping/log || { cat .envs/mapping/log; \
+	  grep -q 'No matching distribution' .envs/mapping/log && cp .envs/mapping/log .envs/mapping/missing; }
 	touch $@
 
 # What the engines are compared with, each by itself.

@@ -1,7 +1,8 @@
-"""Hypergraphs to map: neurons of a convolutional network, neurons that reach their surroundings, tiles of a deep network."""
+"""Hypergraphs to map: neurons of a convolutional network or that reach their surroundings, tiles of a deep network."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +74,7 @@ def tiles(layers: int = 10, side: int = 16, blocks: int = 4, seed: int = 0) -> C
     `side` x `side` places, heard by all blocks of the next layer on its place and around it. A core takes 256 neurons,
     the weights of a few tiles, which differ from layer to layer, and 1,024 axons."""
     rng = np.random.default_rng(seed)
-    layer, y, x, block = np.indices((layers, side, side, blocks)).reshape(4, -1)
+    layer, y, x = np.indices((layers, side, side, blocks)).reshape(4, -1)[:3]
     count = len(layer)
     dy, dx, b = np.indices((3, 3, blocks)).reshape(3, -1, 1) - np.array([1, 1, 0])[:, None, None]
     row, column = y + dy, x + dx
@@ -86,3 +87,12 @@ def tiles(layers: int = 10, side: int = 16, blocks: int = 4, seed: int = 0) -> C
     offsets = np.searchsorted(pairs // count, np.arange(count + 1))
     h = Hypergraph(resources, np.arange(count), offsets, pairs % count, rng.integers(1, 500, count), sixteen)
     return Case(f"{count:,} tiles", h, Limits((256, 16384), in_axons=1024, out_edges=None))
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "conv28": convolutional,
+    "local 128 x 128": lambda: surroundings(128, 50, 256),
+    "local 316 x 316": lambda: surroundings(316, 28, 1024),
+    "1,000 tiles": lambda: tiles(side=5),
+    "10,240 tiles": tiles,
+}

@@ -112,9 +112,10 @@ static void needed(const state *s, int64_t v, int64_t core, int64_t *more) {
     }
 }
 
-static int fits(const state *s, int64_t core, const int64_t *more, const int64_t *limits) {
+/* Whether a core has room for the first `count` kinds of needs. */
+static int fits(const state *s, int64_t core, const int64_t *more, const int64_t *limits, int64_t count) {
     const int64_t kinds = s->c->kinds;
-    for (int64_t k = 0; k < kinds; k++)
+    for (int64_t k = 0; k < count; k++)
         if (limits[core * kinds + k] >= 0 && s->load[core * kinds + k] + more[k] > limits[core * kinds + k]) return 0;
     return 1;
 }
@@ -140,9 +141,11 @@ static int64_t target(const state *s, int64_t v, int64_t *gain, int64_t *more) {
                                         (near[k] == near[best] && s->load[k * kinds] >= s->load[best * kinds]))))
             continue;
         /* What needs no look at nets first. */
-        if (s->waiting != 2 && !fits(s, k, c->needs + v * kinds, c->soft)) continue;
+        if (s->waiting != 2 && !fits(s, k, c->needs + v * kinds, c->soft, kinds - 2)) continue;
         needed(s, v, k, more);
-        if (s->waiting == 2 ? fits(s, k, more, c->limits) || fill(s, k, more) < full : fits(s, k, more, c->soft)) best = k;
+        if (s->waiting == 2 ? fits(s, k, more, c->limits, kinds) || fill(s, k, more) < full
+                            : fits(s, k, more, c->soft, kinds))
+            best = k;
     }
     *gain = best < 0 ? NONE : near[best] + s->alone[v] - s->whole[v];
     return best;

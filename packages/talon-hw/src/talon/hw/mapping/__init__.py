@@ -3,15 +3,18 @@
 Pure functions over numpy arrays: nothing here knows graphs, primitives, targets or files.
 """
 
-from talon.hw.mapping.hypergraph import Hypergraph, Limits, Use, deliveries, use
-from talon.hw.mapping.partition import NothingFits, partition
+from talon.hw.mapping.hypergraph import Hypergraph, Limits, Use, deliveries, traffic, use
+from talon.hw.mapping.partition import ENGINES, NothingFits, NotInstalled, partition
 from talon.hw.mapping.placing import hop_cost, place
-from talon.hw.mapping.routing import Mesh, Routes, route
+from talon.hw.mapping.routing import Routes, route
+from talon.hw.mapping.topology import Mesh
 
 __all__ = [
+    "ENGINES",
     "Hypergraph",
     "Limits",
     "Mesh",
+    "NotInstalled",
     "NothingFits",
     "Routes",
     "Use",
@@ -20,5 +23,6 @@ __all__ = [
     "partition",
     "place",
     "route",
+    "traffic",
     "use",
 ]

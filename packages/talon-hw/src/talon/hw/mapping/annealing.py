@@ -52,7 +52,7 @@ class Placement:
     def changes(self, i: int) -> np.ndarray:
         """What it costs that core i changes places with what is on each position."""
         here = self.place[i]
-        change = self.field[i] - self.field[i, here]
+        change: np.ndarray = self.field[i] - self.field[i, here]
         taken = np.flatnonzero(self.holder >= 0)
         who = self.holder[taken]
         # The two fields each take the other core for still where it was.

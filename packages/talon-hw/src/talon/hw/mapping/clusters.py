@@ -46,4 +46,5 @@ def members_of(p: Problem, nets: np.ndarray) -> np.ndarray:
     """The members of nets, one net after the other."""
     start, size = p.ends[nets], p.ends[nets + 1] - p.ends[nets]
     first = np.cumsum(size) - size
-    return p.members[np.arange(int(size.sum())) + np.repeat(start - first, size)]
+    found: np.ndarray = p.members[np.arange(int(size.sum())) + np.repeat(start - first, size)]
+    return found

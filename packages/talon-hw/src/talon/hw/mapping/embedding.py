@@ -19,7 +19,7 @@ def first_placements(both: np.ndarray, distances: np.ndarray) -> Iterator[np.nda
 
 
 def modes(both: np.ndarray) -> np.ndarray:
-    """Two coordinates for every core, near to each other for those that talk much: the slowest modes of their traffic."""
+    """Two coordinates for every core, near for those that talk much: the slowest modes of their traffic."""
     cores = len(both)
     _, vectors = np.linalg.eigh(np.diag(both.sum(axis=1)) - both)
     return signed(vectors[:, [min(1, cores - 1), min(2, cores - 1)]])
@@ -31,14 +31,17 @@ def drawn(distances: np.ndarray) -> np.ndarray:
     square = square - square.mean(axis=0) - square.mean(axis=1)[:, None] + square.mean()
     values, vectors = np.linalg.eigh(-square / 2)
     last = [-1, -2 if len(distances) > 1 else -1]
-    return signed(vectors[:, last]) * np.sqrt(np.maximum(values[last], 0))
+    plane: np.ndarray = signed(vectors[:, last]) * np.sqrt(np.maximum(values[last], 0))
+    return plane
 
 
 def signed(vectors: np.ndarray) -> np.ndarray:
     """Vectors without what rounding decides: the sign, by their first large number, and the last digits."""
     vectors = np.round(vectors, 9)
     large = np.abs(vectors) > 0.5 * np.abs(vectors).max(axis=0)
-    return vectors * np.where(vectors[large.argmax(axis=0), np.arange(vectors.shape[1])] < 0, -1, 1)
+    signs: np.ndarray = np.where(vectors[large.argmax(axis=0), np.arange(vectors.shape[1])] < 0, -1, 1)
+    turned: np.ndarray = signs * vectors
+    return turned
 
 
 def split(cores: np.ndarray, positions: np.ndarray, plane: np.ndarray, where: np.ndarray, placed: np.ndarray) -> None:
@@ -56,8 +59,8 @@ def split(cores: np.ndarray, positions: np.ndarray, plane: np.ndarray, where: np
 
 
 def along(mode: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """Cores in the order of a mode, on positions that follow one another: each the nearest to the last, the one with most
-    behind it first."""
+    """Cores in the order of a mode, on positions that follow one another: each the nearest to the last, the first at
+    the edge."""
     behind = distances.sum(axis=1)
     order = [int(behind.argmax())]
     free = np.ones(len(distances), bool)

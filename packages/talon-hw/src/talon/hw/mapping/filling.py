@@ -34,7 +34,7 @@ def in_order(h: Hypergraph, limits: Limits, order: np.ndarray) -> np.ndarray:
     at = number = 0
     while at < len(order):
         total = np.cumsum(need[at : at + CHUNK], axis=0) + used
-        fits = (total <= most).all(axis=1)
+        fits: np.ndarray = np.all(total <= most, axis=1)
         count = len(fits) if fits.all() else int(fits.argmin())
         if hears is not None:
             for taken, v in enumerate(order[at : at + count].tolist()):

@@ -10,8 +10,8 @@ from talon.hw.native.library import load
 
 
 def cluster(p: Problem, most: np.ndarray, widest: int, order: np.ndarray) -> np.ndarray:
-    """For every vertex one vertex of its cluster: in `order` each joins the cluster that shares most nets with it for its
-    size, within `most` needs (-1: any); nets with more than `widest` members are passed over."""
+    """For every vertex one vertex of its cluster: in `order` each joins the cluster that shares most nets with it for
+    its size, within `most` needs (-1: any); nets with more than `widest` members are passed over."""
     library, _ = load()
     if library is None:
         return clusters.cluster(p, most, widest, order)

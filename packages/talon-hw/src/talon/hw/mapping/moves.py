@@ -55,7 +55,8 @@ class Moves:
         """Members of nets on a core that hear it."""
         source = self.p.source[nets]
         silent = (source >= 0) & (self.p.hears[nets] == 0) & (self.core[source] == there)
-        return self.count[nets, there] - silent
+        hearing: np.ndarray = self.count[nets, there] - silent
+        return hearing
 
     def over(self, k: int) -> int:
         """How far a core is over its limits."""
@@ -65,7 +66,8 @@ class Moves:
     def fill(self, load: np.ndarray, most: np.ndarray, bounded: np.ndarray) -> np.ndarray:
         """How full cores of such loads are by what they are fullest of."""
         part = np.where(bounded, load * 1048576 // (most + 1), 0)
-        return part.max(axis=-1)
+        fullest: np.ndarray = part.max(axis=-1)
+        return fullest
 
     def recount(self, k: int) -> None:
         """Note how far a core is over its limits now."""
@@ -119,8 +121,7 @@ class Moves:
             room = (load <= self.most).all(axis=1) | (self.fill(load, self.most, self.bounded) < full)
         else:
             room = (load <= self.top).all(axis=1)
-        room[here] = False
-        open_ = np.flatnonzero(room)
+        open_ = np.flatnonzero(room & (np.arange(self.cores) != here))
         if not len(open_):
             return -1, NONE
         best = int(open_[np.lexsort((open_, self.load[open_, 0], -near[open_]))[0]])

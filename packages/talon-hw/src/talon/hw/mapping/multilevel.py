@@ -1,5 +1,5 @@
-"""Multilevel partitions: clusters of clusters until little is left, halves of halves of that, and better cores on the way
-back to the vertices."""
+"""Multilevel partitions: clusters of clusters until little is left, halves of halves of that, and better cores on the
+way back to the vertices."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import numpy as np
 from talon.hw.mapping.kernels import cluster, refine
 from talon.hw.mapping.problem import Problem, contracted, restricted
 
-FEW = 25
+FEW = 40
 """Vertices for every core at which clustering ends."""
 SMALL = 120
 """Vertices at which halving begins."""
 TRIES = 8
 """First halves of the smallest problem, of which the best is kept."""
+ROUNDS = 4
+"""Rounds of moves at most."""
 WIDEST = 1000
 """Nets with more members say little about who belongs together."""
+LARGE = 1 << 27
+"""Vertices and nets, times cores, that moves among all cores can hold; beyond that only halves are improved."""
 LOOSE = 0.05
 """How far cores may be over their limits while vertices are still clusters."""
 
@@ -51,12 +55,11 @@ def improved(
     core: np.ndarray,
     rng: np.random.Generator,
     slacks: tuple[float, ...],
-    rounds: int = 4,
 ) -> np.ndarray:
     """Better cores, with ever less room beyond the limits on the way."""
     patience = max(100, p.vertices // 20)
     for slack in slacks:
-        core = refine(p, limits, scaled(limits, 1 + slack), rng.permutation(p.vertices), patience, rounds, core)
+        core = refine(p, limits, scaled(limits, 1 + slack), rng.permutation(p.vertices), patience, ROUNDS, core)
     return core
 
 
@@ -85,7 +88,8 @@ def halved(p: Problem, limits: np.ndarray, rng: np.random.Generator) -> np.ndarr
 
 
 def divided(p: Problem, limits: np.ndarray, parts: int, loose: float, rng: np.random.Generator) -> np.ndarray:
-    """Cores by halving again and again, each within limits that are loosened a little at every halving."""
+    """Cores by halving again and again, each within limits that are loosened a little at every halving. Axons are left
+    to later moves: those of a whole are not the sum of its parts'."""
     if parts == 1 or p.vertices == 0:
         return np.zeros(p.vertices, np.int64)
     first = parts // 2
@@ -104,15 +108,18 @@ def divided(p: Problem, limits: np.ndarray, parts: int, loose: float, rng: np.ra
     return core
 
 
+def final(p: Problem, limits: np.ndarray, parts: int, core: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Better cores, within limits wherever a way is found."""
+    return improved(p, np.repeat(limits[None], parts, axis=0), core, rng, (0.02, 0.01, 0.0))
+
+
 def multilevel(p: Problem, limits: np.ndarray, parts: int, rng: np.random.Generator) -> np.ndarray:
     """Cores for all vertices; where it does not succeed some are over their limits."""
-    every = np.repeat(limits[None], parts, axis=0)
+    if (p.vertices + p.nets) * parts > LARGE:
+        return divided(p, limits, parts, 0.0, rng)
+    loose = scaled(np.repeat(limits[None], parts, axis=0), 1 + LOOSE)
     levels = coarsened(p, scaled(limits, 1 / 12), max(FEW * parts, 200), rng)
-    problems = [p, *(level for level, _ in levels)]
-    core = divided(restricted(problems[-1], np.ones(problems[-1].vertices, bool)), limits, parts, LOOSE, rng)
-    for number in range(len(levels), -1, -1):
-        if number < len(levels):
-            core = core[levels[number][1]]
-        bounds = every if number == 0 else scaled(every, 1 + LOOSE)
-        core = improved(problems[number], bounds, core, rng, (0.02, 0.01, 0.0) if number == 0 else (0.02,))
-    return core
+    core = divided(levels[-1][0] if levels else p, limits, parts, LOOSE, rng)
+    for level, place in levels[::-1]:
+        core = improved(level, loose, core, rng, (0.02,))[place]
+    return final(p, limits, parts, core, rng)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from talon.hw.mapping.filling import NothingFits, fewest, in_order
 from talon.hw.mapping.hypergraph import Hypergraph, Limits, deliveries, use
 from talon.hw.mapping.multilevel import multilevel
-from talon.hw.mapping.problem import prepared
+from talon.hw.mapping.outside import NotInstalled, outside
+from talon.hw.mapping.problem import Problem, prepared
 
-__all__ = ["NothingFits", "partition"]
+__all__ = ["ENGINES", "NotInstalled", "NothingFits", "partition"]
+
+Engine = Callable[[Problem, np.ndarray, int, np.random.Generator], np.ndarray]
+ENGINES: dict[str, Engine] = {"auto": multilevel, "builtin": multilevel, "mtkahypar": outside}
+"""Who partitions. "auto" is not what happens to be installed, so that a network is mapped the same way everywhere."""
 
 WORK = 6_000_000
-"""So many members of nets, and vertices times cores, are gone through by all tries together, if there is more than one."""
-TRIES = 4
+"""So many members of nets, and vertices times cores, are gone through where there is more than one try."""
+TRIES = 6
 """Tries at most, of which the best is kept."""
 GIVEN_UP = 2
 """Tries after which more cores are taken where none fitted."""
@@ -28,9 +34,13 @@ def partition(
 ) -> np.ndarray:
     """The core of every vertex (V,), numbered from 0 without gaps; the same for the same seed.
 
-    `parts`: the most cores there are. As few are used as a way is found to fill, which keeps packets at home. Never more
-    packets than by filling cores in the order of the vertices, if that fits. Raises NothingFits where no way was found.
+    `parts`: the most cores there are. As few are used as a way is found to fill, which keeps packets at home. Never
+    more packets than by filling cores in the order of the vertices, if that fits. Raises NothingFits where no way was
+    found.
+    `engine`: one of ENGINES; "mtkahypar" needs the extra `mapping`.
     """
+    if engine not in ENGINES:
+        raise ValueError(f"engine: expected one of {', '.join(ENGINES)}, found {engine!r}")
     if h.resources.shape[1] != len(limits.resources):
         raise ValueError(f"limits: expected {h.resources.shape[1]} resources, found {len(limits.resources)}")
     if not h.vertices:
@@ -40,7 +50,7 @@ def partition(
     found = [ordered] if ordered.max() < most else []
     count = fewest(h, limits)
     while count <= most:
-        tried = attempts(h, limits, count, seed)
+        tried = attempts(h, limits, count, seed, ENGINES[engine])
         fit = [core for core in tried if use(h, core, count).fits(limits)]
         found += fit
         if fit:
@@ -56,13 +66,15 @@ def partition(
     return np.unique(best, return_inverse=True)[1].astype(np.int64)
 
 
-def attempts(h: Hypergraph, limits: Limits, count: int, seed: int) -> list[np.ndarray]:
+def attempts(h: Hypergraph, limits: Limits, count: int, seed: int, engine: Engine) -> list[np.ndarray]:
     """Partitions for a number of cores, as many as there is time for; few where the first do not keep the limits."""
     problem = prepared(h, limits)
     tries = max(1, min(TRIES, WORK // (len(problem.members) + problem.vertices * count + 1)))
+    if engine is not multilevel:
+        tries = 1  # which takes as long as several of ours
     found: list[np.ndarray] = []
     for number in range(tries):
-        found.append(multilevel(problem, limits.all, count, np.random.default_rng([seed, count, number])))
+        found.append(engine(problem, limits.all, count, np.random.default_rng([seed, count, number])))
         if number + 1 == GIVEN_UP and not any(use(h, core, count).fits(limits) for core in found):
             break
     return found
@@ -73,4 +85,4 @@ def more(h: Hypergraph, limits: Limits, core: np.ndarray, count: int) -> int:
     used, most = use(h, core, count).all.sum(axis=0), limits.all
     bounded = most > 0
     filled = math.ceil((used[bounded] / most[bounded]).max(initial=0.0))
-    return max(count + 1, math.ceil(count * GROWTH), filled)
+    return max(count + 1, math.ceil(count * GROWTH), int(filled))

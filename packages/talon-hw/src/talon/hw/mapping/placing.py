@@ -27,8 +27,9 @@ def place(
 ) -> np.ndarray:
     """An index into the positions for every core, each another, with few hops in sum.
 
-    `traffic` (K, K): packets from core to core. `positions` (P, 2): rows and columns of an open mesh; any other topology
-    is given by `distances` (P, P), hops from position to position the same both ways, which count where both are given.
+    `traffic` (K, K): packets from core to core. `positions` (P, 2): rows and columns of an open mesh; any other
+    topology is given by `distances` (P, P), hops from position to position, the same both ways. They count where both
+    are given.
     """
     if distances is None and positions is None:
         raise ValueError("place: expected positions or distances")
@@ -47,7 +48,8 @@ def place(
     near = middle(apart, max(LEAST, ROOM * cores))
     apart = np.ascontiguousarray(apart[np.ix_(near, near)])
     found = best_of_all(flow, apart) if math.perm(len(near), cores) <= EXACT else anneal(flow, apart, seed)
-    return near[found]
+    placed: np.ndarray = near[found]
+    return placed
 
 
 def middle(distances: np.ndarray, count: int) -> np.ndarray:
@@ -70,4 +72,5 @@ def best_of_all(flow: np.ndarray, distances: np.ndarray) -> np.ndarray:
     cost = np.zeros(len(tried))
     for a, b in np.argwhere(flow):
         cost += flow[a, b] * distances[tried[:, a], tried[:, b]]
-    return tried[int(cost.argmin())].astype(np.int64)
+    best: np.ndarray = tried[int(cost.argmin())].astype(np.int64)
+    return best

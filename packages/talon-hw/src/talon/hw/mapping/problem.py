@@ -82,7 +82,7 @@ def prepared(h: Hypergraph, limits: Limits) -> Problem:
     silent = np.flatnonzero(sent & (hears == 0))
     keys = np.concatenate([h.nets * h.vertices + h.pins, silent * h.vertices + h.sources[silent]])
     needs = np.column_stack([h.resources, np.zeros((h.vertices, 2), np.int64)])
-    return reduced(needs, np.sort(keys), whole(h.weights), h.sources, hears, h.units, axons)
+    return merged(reduced(needs, np.sort(keys), whole(h.weights), h.sources, hears, h.units, axons))
 
 
 def reduced(
@@ -128,7 +128,9 @@ def reduced(
 def distinct(keys: np.ndarray) -> np.ndarray:
     """Each number once, sorted."""
     keys = np.sort(keys)
-    return keys[np.concatenate([np.ones(min(len(keys), 1), bool), keys[1:] != keys[:-1]])]
+    new = np.concatenate([np.ones(min(len(keys), 1), bool), keys[1:] != keys[:-1]])
+    once: np.ndarray = keys[new]
+    return once
 
 
 def contracted(p: Problem, cluster: np.ndarray) -> tuple[Problem, np.ndarray]:

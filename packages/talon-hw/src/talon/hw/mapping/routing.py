@@ -33,7 +33,8 @@ class Routes:
 
     def tree(self, net: int) -> np.ndarray:
         """The positions that each link of a net leads from and to."""
-        return self.ends[self.links[self.offsets[net] : self.offsets[net + 1]]]
+        taken: np.ndarray = self.ends[self.links[self.offsets[net] : self.offsets[net + 1]]]
+        return taken
 
 
 def links(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:

@@ -26,21 +26,24 @@ class Mesh:
 
     def steps(self, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Signed steps along rows and columns from positions to others (..., 2). A torus takes the shorter way round,
-        upwards where both are as long."""
+        upwards where both are as long; a row of two is no ring."""
         size = np.array([self.height, self.width])
-        apart = end - start
+        apart: np.ndarray = end - start
         if not self.torus:
             return apart
-        around = apart % size
-        return np.where(2 * around > size, around - size, around)
+        around: np.ndarray = apart % size
+        shorter: np.ndarray = np.where(size > 2, around - size * (2 * around > size), apart)
+        return shorter
 
     def distances(self) -> np.ndarray:
         """Hops from every position to every other (P, P)."""
         p = self.positions
-        return np.abs(self.steps(p[:, None], p[None, :])).sum(axis=2)
+        apart: np.ndarray = np.abs(self.steps(p[:, None], p[None, :])).sum(axis=2)
+        return apart
 
 
 def hops(positions: np.ndarray) -> np.ndarray:
     """Hops between positions of an open mesh (P, P)."""
     p = np.asarray(positions, np.int64)
-    return np.abs(p[:, None] - p[None, :]).sum(axis=2)
+    apart: np.ndarray = np.abs(p[:, None] - p[None, :]).sum(axis=2)
+    return apart
