@@ -47,7 +47,7 @@ TRUE = ("weight", "bias", "threshold", "reset", "start", "factor")
 COLUMNS = {"role": 1, "form": 1, "pool": 1, "bits": 1, "rank": 1, "at": 8, "dims": 4}
 SIGN = 64
 """In a row's bits: the numbers have a sign."""
-MOST_NUMBERS = 1 << 24
+MOST_NUMBERS = 1 << 22
 """Of arrays that take no place in the file, beside 16 for each byte of it: what a small file may make of itself."""
 
 
@@ -140,13 +140,17 @@ class Reader:
         """The next array if it has this role, else a single number."""
         return self.take(role) if self.role() == role else np.array(default, np.int8)
 
-    def made(self, role: str, each: Mapping[str, int], shape: Shape) -> np.ndarray:
-        count = math.prod(shape)
+    def spend(self, count: int, what: str) -> None:
+        """Take numbers from what a file of this size may make of itself. Raise where nothing is left."""
         self.budget -= count
         if self.budget < 0:
-            raise damaged("its arrays are larger than a file of this size says", found=f"{role} of shape {shape}")
+            raise damaged("it makes more of itself than a file of this size may", found=what)
+
+    def made(self, role: str, each: Mapping[str, int], shape: Shape) -> np.ndarray:
+        count = math.prod(shape)
+        self.spend(count, f"{role} of shape {shape}")
         form, at = each["form"], each["at"]
-        if form in (CONSTANT, RANGE):
+        if form in (CONSTANT, RANGE) and role != "unit":
             if not -(2**62) < at < 2**62:
                 raise damaged(f"a number of role {role!r} is too large")
             last = at + (count - 1 if form == RANGE else 0)
@@ -158,6 +162,8 @@ class Reader:
         name = POOLS[pool] if 0 <= pool < len(POOLS) else ""
         if form != STORED or name not in self.pools or not 0 <= each["bits"] < 2 * SIGN or not 1 <= bits <= 63:
             raise damaged(f"a row of role {role!r} makes no sense", found=dict(each))
+        if (name == "float32") != (role == "unit"):
+            raise damaged(f"an array of role {role!r} holds numbers of the wrong kind", found=name)
         length = packed_bytes(count, bits) if name == "packed" else count
         if not 0 <= at <= len(self.pools[name]) - length:
             raise damaged(f"an array of role {role!r} is not inside its pool")
