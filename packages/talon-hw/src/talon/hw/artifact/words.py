@@ -10,7 +10,6 @@ from typing import Any
 from talon.hw.artifact.refusal import damaged
 from talon.ir.fields import Shape
 
-
 LONGEST = 1 << 14
 """Letters of a word: paths of nodes are the longest."""
 

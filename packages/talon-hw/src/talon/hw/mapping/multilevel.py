@@ -46,12 +46,7 @@ def coarsened(p: Problem, most: np.ndarray, until: int, rng: np.random.Generator
 
 
 def improved(
-    p: Problem,
-    limits: np.ndarray,
-    core: np.ndarray,
-    rng: np.random.Generator,
-    slacks: tuple[float, ...],
-    rounds: int = 4,
+    p: Problem, limits: np.ndarray, core: np.ndarray, rng: np.random.Generator, slacks: tuple[float, ...], rounds: int = 4
 ) -> np.ndarray:
     """Better cores, with ever less room beyond the limits on the way."""
     patience = max(100, p.vertices // 20)
