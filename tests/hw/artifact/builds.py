@@ -29,7 +29,7 @@ def everything() -> hw.Build:
         {
             "in": ir.Input([2, 6, 6]),
             "conv": ir.Conv2d(normal(4, 1, 3, 3), normal(4), groups=2, padding=1),
-            "a": ir.LIF(rng.uniform(1, 9, 144).reshape(4, 6, 6), 2.0, 0.1, 0.7, v_reset=-0.2, v_init=0.1),
+            "a": ir.LIF(4.0, 2.0, 0.1, rng.uniform(0.3, 1, (4, 6, 6)), v_reset=-0.2, v_init=0.1),
             "pool": ir.MaxPool2d(2),
             "flat": ir.Flatten(),
             "fc": ir.Affine(normal(3, 8, 36), normal(8)),
@@ -64,7 +64,7 @@ def small() -> hw.Build:
         out=ir.Output(None),
     )
     x = rng.uniform(0, 1, (5, 1, 5)).astype(np.float32)
-    return quantised(graph, chip({"count": 2, "neurons": 6, "weight_words": 60, "state_words": 6}), x)
+    return quantised(graph, chip({"count": 2, "neurons": 6, "weight_words": 60, "state_words": 24}), x)
 
 
 def same(a: Any, b: Any, where: str = "build") -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
+
 import numpy as np
 
 from talon.hw.artifact.refusal import damaged
@@ -13,32 +16,26 @@ MOST = 2.0**62
 
 
 def check_values(chip: Chip) -> None:
-    """Follow the largest values from line to line in the order of a step, and see that each comes after what it
-    hears."""
-    bounds = np.ones(chip.lines)
-    level = np.full(chip.lines, -1, np.int64)
+    """Follow the largest values from line to line, and see that each is there when it is heard."""
+    bounds = np.ones(chip.lines)  # of neurons, which fire or do not
+    level, owner = np.full(chip.lines, -1, np.int64), np.full(chip.lines, -1, np.int64)
     for tile in chip.tiles:
-        layer = chip.layers[tile.layer]
         own = slice(tile.first, tile.first + tile.size)
-        level[own] = layer.level
-        if layer.neuron is None:
-            # Until its turn comes; only what is delayed reads it before.
-            claims = [s.bound if s.operation in ("dense", "conv") else MOST for s in layer.sources]
-            bounds[own] = sum(claims)
+        level[own], owner[own] = chip.layers[tile.layer].level, tile.layer
     for port in chip.inputs.values():
         size = int(np.prod(port.shape))
         bounds[port.first : port.first + size] = max(abs(port.encoding.low), abs(port.encoding.high))
-    heard = lines_of_axons(chip)
-    starts = np.concatenate([[0], np.cumsum(chip.axons)])
-    for number in chip.order:
+    starts = np.concatenate([[0], np.cumsum(chip.axons)]).astype(np.int64)
+    heard = lines_of_axons(chip, starts)
+    lines = [heard[starts[tile.core] : starts[tile.core + 1]] for tile in chip.tiles]
+    for number in in_order(chip, lines, owner):
         tile = chip.tiles[number]
         layer = chip.layers[tile.layer]
-        lines = heard[starts[tile.core] : starts[tile.core + 1]]
         total = 0.0
         for source, part in zip(layer.sources, tile.parts, strict=True):
             if not source.delay:
-                check_turn(layer, source, part.inputs, level[lines])
-            total += result(source, tile, part, arriving(part.inputs, bounds[lines]), chip.arithmetic)
+                check_turn(layer, source, part.inputs, level[lines[number]])
+            total += result(source, tile, part, arriving(part.inputs, bounds[lines[number]]), chip.arithmetic)
         if total >= MOST:
             raise damaged(f"sums of {layer.members[-1]!r} do not fit 63 bits")
         if layer.neuron is None:
@@ -50,9 +47,25 @@ def check_values(chip: Chip) -> None:
             raise damaged(f"sums of readout {readout.name!r} do not fit 63 bits")
 
 
-def lines_of_axons(chip: Chip) -> np.ndarray:
-    """The line that every axon hears, core by core."""
-    starts = np.concatenate([[0], np.cumsum(chip.axons)]).astype(np.int64)
+def in_order(chip: Chip, lines: Sequence[np.ndarray], owner: np.ndarray) -> list[int]:
+    """The tiles, each behind those whose sums it hears, however late. Sums that never pass a neuron on their way back to
+    themselves would grow without end."""
+    sums = np.array([layer.neuron is None for layer in chip.layers], bool)
+    before: dict[int, set[int]] = {number: set() for number in range(len(chip.layers))}
+    tiles: list[list[int]] = [[] for _ in chip.layers]
+    for number, tile in enumerate(chip.tiles):
+        tiles[tile.layer].append(number)
+        for part in tile.parts:
+            from_lines = owner[lines[number][part.inputs.numbers[part.inputs.numbers >= 0]]]
+            before[tile.layer] |= set(from_lines[from_lines >= 0][sums[from_lines[from_lines >= 0]]].tolist())
+    try:
+        return [number for layer in TopologicalSorter(before).static_order() for number in tiles[layer]]
+    except CycleError as error:
+        raise damaged("sums come back to themselves without a neuron") from error
+
+
+def lines_of_axons(chip: Chip, starts: np.ndarray) -> np.ndarray:
+    """The line that every axon hears, core by core. `starts`: the first axon of every core."""
     found = np.empty(int(starts[-1]), np.int64)
     found[starts[chip.routes.cores.astype(np.int64)] + chip.routes.axons] = np.repeat(
         np.arange(chip.lines), chip.routes.counts

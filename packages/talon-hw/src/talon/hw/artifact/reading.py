@@ -216,7 +216,7 @@ class Loading:
             ):
                 raise damaged("a tile is not inside its layer", layer.shape, box)
             parts = tuple([self.part(source) for source in layer.sources])
-            cells = None if layer.neuron is None else self.cells()
+            cells = None if layer.neuron is None else self.cells(len(layer.shape))
             tile = Tile(number, core, box, first, parts, cells)
             first += math.prod(tile.form)
             found.append(tile)
@@ -243,9 +243,10 @@ class Loading:
             broadcasts(values, numbers.shape, "delays or times of what is gathered")
         return Gather(numbers, delays, times)
 
-    def cells(self) -> Cells:
+    def cells(self, rank: int) -> Cells:
         threshold = self.rows.take("threshold")
-        reset, start, factor = (self.rows.optional(role, 0) for role in ("reset", "start", "factor"))
+        found = [self.rows.optional(role, 0) for role in ("reset", "start", "factor")]
+        reset, start, factor = (a.reshape((1,) * rank) if a.ndim == 0 else a for a in found)
         return Cells(threshold, reset, start, factor, self.rows.take("seats"))
 
     def port(self, said: Words) -> Port:

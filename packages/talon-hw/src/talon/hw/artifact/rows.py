@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -189,18 +190,21 @@ def npy(values: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+HEADER = re.compile(
+    rb"\x93NUMPY\x01\0(..)\{'descr': '([<|][iuf][1248])', 'fortran_order': False, 'shape': \((\d{1,18}),\), \} *\n",
+    re.S,
+)
+
+
 def loaded(members: Mapping[str, bytes], key: str, kinds: str) -> np.ndarray:
-    """The flat array of a `.npy` file, whose header must say exactly what is there."""
+    """The flat array of a `.npy` file, whose header must be as we write it and say exactly what is there."""
     if key not in members:
         raise damaged(f"it lacks {key!r}")
-    buffer = io.BytesIO(members[key])
-    try:
-        if np.lib.format.read_magic(buffer) != (1, 0):
-            raise ValueError("another version of the npy format")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(buffer)
-    except (ValueError, TypeError, KeyError, AttributeError, SyntaxError, RecursionError, MemoryError) as error:
-        raise damaged(f"{key!r} is no npy file", found=f"{type(error).__name__}: {error}"[:200]) from error
-    rest = members[key][buffer.tell() :]
-    if fortran or len(shape) != 1 or dtype.kind not in kinds or dtype.itemsize * shape[0] != len(rest):
-        raise damaged(f"{key!r} is not a flat array that fills its file", found=f"{dtype} of shape {shape}")
+    data = members[key]
+    head = HEADER.match(data[:128])
+    if head is None or 10 + int.from_bytes(head[1], "little") != head.end():
+        raise damaged(f"{key!r} is no npy file as talon writes it", found=data[:64])
+    dtype, rest = np.dtype(head[2].decode()), data[head.end() :]
+    if dtype.kind not in kinds or dtype.itemsize * int(head[3]) != len(rest):
+        raise damaged(f"{key!r} is not a flat array that fills its file", found=f"{dtype} of {int(head[3])}")
     return np.frombuffer(rest, dtype)
