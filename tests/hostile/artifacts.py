@@ -216,7 +216,8 @@ def change_json(rng: random.Random, store: Files, name: str, how: Callable[[Call
     try:
         how(lambda said: change_value(rng, said))(store)
     except (ValueError, KeyError, TypeError, AttributeError):
-        store[name] = store[name][: rng.randrange(len(store[name]) + 1)]
+        data = store.get(name, b"{}")
+        store[name] = data[: rng.randrange(len(data) + 1)]
 
 
 def change_value(rng: random.Random, said: Any) -> None:
@@ -243,7 +244,7 @@ def change_value(rng: random.Random, said: Any) -> None:
 
 
 def of_member(rng: random.Random, store: Files) -> None:
-    name = rng.choice(list(store))
+    name = rng.choice(sorted(store))
     data = bytearray(store[name])
     if not data or rng.random() < 0.05:
         del store[name]

@@ -48,8 +48,8 @@ def check_values(chip: Chip) -> None:
 
 
 def in_order(chip: Chip, lines: Sequence[np.ndarray], owner: np.ndarray) -> list[int]:
-    """The tiles, each behind those whose sums it hears, however late. Sums that never pass a neuron on their way back to
-    themselves would grow without end."""
+    """The tiles, each behind those whose sums it hears, however late. Sums that come back to themselves and pass no
+    neuron on the way would grow without end."""
     sums = np.array([layer.neuron is None for layer in chip.layers], bool)
     before: dict[int, set[int]] = {number: set() for number in range(len(chip.layers))}
     tiles: list[list[int]] = [[] for _ in chip.layers]

@@ -171,7 +171,8 @@ def put_unless(rows: Writer, role: str, values: np.ndarray, default: int) -> Non
 def put_uses(rows: Writer, build: Build) -> None:
     """By core, what it needs and what it has of every resource; -1 where that is unknown."""
     numbers = [[(-1 if n is None else n) for use in core.uses for n in (use.need, use.have)] for core in build.uses]
-    rows.put("uses", np.array(numbers, np.int64).reshape(len(build.uses), -1))
+    columns = len(numbers[0]) if numbers else 0
+    rows.put("uses", np.array(numbers, np.int64).reshape(len(numbers), columns))
 
 
 def graph_bytes(build: Build) -> bytes:
