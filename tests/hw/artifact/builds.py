@@ -42,8 +42,8 @@ def everything() -> hw.Build:
         },
         [
             ("in", "conv"), ("conv", "a"), ("a", "pool"), ("pool", "flat"), ("flat", "fc"), ir.Edge("fc", "b", delay=2),
-            ("b", "back"), ir.Edge("back", "b", delay=1), ("b", "sum"), ("sum", "soft"), ("soft", "out"),
-            ("b", "spikes"),
+            ("b", "back"), ir.Edge("back", "b", delay=1), ir.Edge("b", "sum", delay=3), ("sum", "soft"),
+            ("soft", "out"), ("b", "spikes"),
         ],
         allow_cycles=True,
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from talon import hw, ir
 from tests.hw.artifact import builds
 from tests.hw.artifact.builds import same
+from tests.hw.chips import chip
 from tests.hw.test_integer_oracle import networks
 
 DEPLOYS = """\
@@ -108,3 +110,18 @@ def test_it_is_not_written_over_unasked(tmp_path: Path) -> None:
         builds.small().save(path)
     assert caught.value.code == "T306"
     assert path.read_bytes() == b"precious"
+
+
+def test_numbers_wider_than_32_bits(tmp_path: Path) -> None:
+    """Membranes may have up to 48, and thresholds with them."""
+    target = chip(membranes__bits=48, accumulators__bits=48)
+    graph = ir.Graph.chain(
+        input=ir.Input([4]), fc=ir.Affine(np.ones((3, 4), np.float32)), n=ir.IF(1.0, v_init=0.5), out=ir.Output(None)
+    )
+    x = np.ones((3, 1, 4), np.float32)
+    build = builds.quantised(graph, target, x)
+    tile = build.chip.tiles[0]
+    assert tile.cells is not None
+    wide = replace(tile.cells, threshold=np.array([1 << 40, (1 << 41) + 1, 5]))
+    build = replace(build, chip=replace(build.chip, tiles=(replace(tile, cells=wide),)))
+    same(again(build, tmp_path), build)

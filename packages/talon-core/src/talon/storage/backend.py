@@ -181,6 +181,11 @@ def head_of(path: Path) -> bytes:
     return b"" if path.is_dir() else OpenFile(path).bytes(0, HEAD)
 
 
+ZIPS = {
+    name: "it is a network on the cores of a chip: hw.load(path) of talon-hw reads it, 'talon hw run' runs it"
+    for name in (b"host.t1c", b"ledger.z")
+}
+"""The name of the first file in zip archives that are found in the place of a network, and what to do."""
 RIGHT_FILE = "check that it is the right file; 'talon plugins' lists the backends"
 OTHERS = {
     b"version https://git-lfs": "it stands for the file in Git LFS: 'git lfs pull' fetches the file",
@@ -202,6 +207,13 @@ def begins_with(path: Path, head: bytes) -> str:
     return f"a file that begins with {head[:8]!r}" if head else "an empty file"
 
 
+def advice(head: bytes) -> str:
+    """What to do with a file that no backend recognises."""
+    if head.startswith(b"PK\3\4"):
+        return next((help for name, help in ZIPS.items() if head[30:].startswith(name)), RIGHT_FILE)
+    return next((help for begin, help in OTHERS.items() if head.lstrip().lower().startswith(begin)), RIGHT_FILE)
+
+
 def for_reading(path: Path, trusted: bool = False) -> Backend:
     """The backend that recognises the content; the suffix does not matter."""
     head = head_of(path)
@@ -218,5 +230,5 @@ def for_reading(path: Path, trusted: bool = False) -> Backend:
         file=str(path),
         expected=" or ".join(known),
         found=begins_with(path, head),
-        help=next((help for begin, help in OTHERS.items() if head.lstrip().lower().startswith(begin)), RIGHT_FILE),
+        help=advice(head),
     )

@@ -38,6 +38,8 @@ def check_tile(chip: Chip, tile: Tile, rows: Reader) -> None:
 
 def check_part(chip: Chip, layer: Population, tile: Tile, source: Source, part: Part, rows: Reader) -> None:
     """A source on one tile: its windows, what it hears, and the form of its weights."""
+    if tuple(window.outputs for window in source.windows) != layer.shape:
+        raise damaged(f"the windows of {source.node!r} do not fit its layer", layer.shape)
     tables = [table_of(window, *ends, source, rows) for window, ends in zip(source.windows, tile.box, strict=True)]
     region = tuple(int(table.max(initial=-1)) + 1 for table in tables)
     if part.inputs.numbers.shape[1:] != region:
@@ -53,8 +55,6 @@ def table_of(window: Window, start: int, end: int, source: Source, rows: Reader)
     """What each output of a box reads along one axis, as the cores use it; -1 outside the map."""
     count = (end - 1) // window.every - start // window.every + 1
     rows.spend(count * window.taps, f"windows of {source.node!r}")
-    if end > window.outputs:
-        raise damaged(f"a window of {source.node!r} does not fit its layer")
     return local(window, start, end)
 
 

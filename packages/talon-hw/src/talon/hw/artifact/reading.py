@@ -6,6 +6,7 @@ import hashlib
 import math
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ from talon.hw.integers.arithmetic import MOST_BITS, Arithmetic
 from talon.hw.integers.record import Encoding
 from talon.hw.quantising.lines import inflated
 from talon.hw.report import CoreUse, Use
-from talon.ir.errors import TalonFormatError, TalonTargetError
+from talon.ir.errors import TalonError, TalonFormatError, TalonTargetError
 from talon.ir.graph import Graph
 from talon.storage.files import read as read_graph
 from talon.storage.index import footer
@@ -117,6 +118,10 @@ class Loading:
             {name: versions.word(name) for name in versions.data},
             said.words("assumed") if said.data.get("assumed") != [] else (),
         )
+        try:
+            found.inputs  # noqa: B018 - makes nodes of them
+        except TalonError as error:
+            raise damaged("an Input has a name that no node can have", found=error.diagnostic.message) from error
         if said.data.get("host") != found.host_nodes():
             raise damaged("the host's graph holds other nodes than the manifest says")
         return found
@@ -314,7 +319,13 @@ class Loading:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "host.t1c"
             path.write_bytes(self.members["host.t1c"])
-            graph = read_graph(path, lazy=False)
+            try:
+                graph = read_graph(path, lazy=False)
+            except TalonError as error:
+                # The copy beside the artifact is nobody's business.
+                message = f"host.t1c in the artifact: {error.diagnostic.message}"
+                error.diagnostic = replace(error.diagnostic, file="", message=message)
+                raise
         fed = {readout.name: readout.shape for readout in chip.readouts if readout.to_host}
         if {name: node.shape for name, node in graph.inputs.items()} != fed:
             raise damaged("the host's graph reads something else than leaves the chip", fed, list(graph.inputs))

@@ -25,7 +25,7 @@ def not_ours(head: bytes = b"") -> TalonFormatError:
         "T302",
         "this is a graph, not an artifact" if graph else "this is no artifact of talon",
         expected="a .talonhw file, as build.save or 'talon hw deploy' writes it",
-        found="an HDF5 file, such as a .t1c" if graph else f"a file that begins with {head!r}" if head else "no file",
+        found="an HDF5 file, such as a .t1c" if graph else f"what begins with {head[:32]!a}" if head else "no file",
         help="graphs are read with talon.ir.read, and become artifacts by hw.deploy(graph).save(path), or 'talon hw "
         "deploy'",
     )

@@ -46,8 +46,10 @@ POOLS = ("packed", "int8", "int16", "int32", "int64", "float32")
 TRUE = ("weight", "bias", "threshold", "reset", "start", "factor")
 """What stands in whole bytes, as a core would load it, unless it is narrower than half a byte."""
 COLUMNS = {"role": 1, "form": 1, "pool": 1, "bits": 1, "rank": 1, "at": 8, "dims": 4}
-SIGN = 64
+SIGN = 128
 """In a row's bits: the numbers have a sign."""
+WHOLE = {"int8": 8 | SIGN, "int16": 16 | SIGN, "int32": 32 | SIGN, "int64": 64 | SIGN, "float32": 32}
+"""The bits of rows whose numbers stand in whole bytes."""
 MOST_NUMBERS = 1 << 22
 """Of arrays that take no place in the file, beside 16 for each byte of it: what a small file may make of itself."""
 
@@ -73,7 +75,7 @@ class Writer:
         """Form, pool, bits and place of an array."""
         flat = values.reshape(-1)
         if values.dtype.kind == "f":
-            return STORED, "float32", 32, self.into("float32", flat.astype("<f4"))
+            return STORED, "float32", WHOLE["float32"], self.into("float32", flat.astype("<f4"))
         if len(flat) and (flat == flat[0]).all():
             return CONSTANT, "packed", 0, int(flat[0])
         if len(flat) > 2 and (np.diff(flat.astype(np.int64)) == 1).all():
@@ -82,7 +84,7 @@ class Writer:
         if role in TRUE and bits > 4:
             kind = smallest(bits, signed)
             at = self.into(kind.name, flat.astype(kind.newbyteorder("<")))
-            return STORED, kind.name, 8 * kind.itemsize | SIGN, at
+            return STORED, kind.name, WHOLE[kind.name], at
         return STORED, "packed", bits | (SIGN if signed else 0), self.into("packed", pack(flat, bits))
 
     def into(self, pool: str, values: np.ndarray) -> int:
@@ -161,7 +163,8 @@ class Reader:
             return np.arange(at, at + count, dtype=kind).reshape(shape)
         pool, bits = each["pool"], each["bits"] & ~SIGN
         name = POOLS[pool] if 0 <= pool < len(POOLS) else ""
-        if form != STORED or name not in self.pools or not 0 <= each["bits"] < 2 * SIGN or not 1 <= bits <= 63:
+        sound = form == STORED and name in self.pools and 0 <= each["bits"] < 2 * SIGN
+        if not sound or not (1 <= bits <= 63 if name == "packed" else each["bits"] == WHOLE[name]):
             raise damaged(f"a row of role {role!r} makes no sense", found=dict(each))
         if (name == "float32") != (role == "unit"):
             raise damaged(f"an array of role {role!r} holds numbers of the wrong kind", found=name)
