@@ -12,14 +12,15 @@ from math import prod
 
 import numpy as np
 
-ROLES, POOLS, COLUMNS = map(str.split, (  # 2
-    "positions kinds neurons uses unit tiles numbers delays times weight bias threshold reset start factor seats counts "
-    "cores axons golden", "packed int8 int16 int32 int64 float32", "role form pool bits rank at dims"))  # fmt: skip
+ROLES = (
+    "positions kinds neurons uses unit tiles numbers delays times weight bias threshold reset start factor seats counts"
+)
+ROLES, POOLS = (ROLES + " cores axons golden").split(), ("packed", "int8", "int16", "int32", "int64", "float32")
 
 
 class Rows:
     def __init__(self, array, names):
-        self.map = {name: array(f"map/{name}.npy") for name in COLUMNS}
+        self.map = {name: array(f"map/{name}.npy") for name in ("role", "form", "pool", "bits", "rank", "at", "dims")}
         self.pools = {name: array(f"tensors/{name}.npy") for name in POOLS if f"tensors/{name}.npy" in names}
         self.row = self.dim = 0
 
@@ -62,29 +63,26 @@ def read(path):
         layer, core = said["layers"][table[0]], table[1]
         box, table = table[2 : 2 + 2 * len(layer["shape"])], table[2 + 2 * len(layer["shape"]) :]
         form = tuple(end - start for start, end in zip(box[::2], box[1::2], strict=True))
-        parts = [(*gather(rows), *weights(rows, source)) for source in layer["sources"]]
-        own = [("threshold", None), ("reset", 0), ("start", 0), ("factor", 0), ("seats", None)]
+        if any(s["operation"] != "dense" or s["delay"] or s["clipped"] or any(s["stepped"]) for s in layer["sources"]):
+            raise ValueError("only dense layers without delays and steps are run here")
+        parts = [(gather(rows), rows.take("weight"), rows.take("bias", 0)) for _ in layer["sources"]]
+        own = [("threshold", None), ("reset", 0), ("start", 0), ("factor", 0), ("seats", 0)]
         cells = "neuron" in layer and [rows.take(*each) for each in own]
         tiles.append((layer, core, form, first, parts, cells))
         first += prod(form)
     routes = [rows.take(role).astype(np.int64) for role in ("counts", "cores", "axons")]
-    readouts = [(*gather(rows), rows.take("unit")) for _ in said["readouts"]]
+    readouts = [(gather(rows), rows.take("unit")) for _ in said["readouts"]]
     rows.take("uses")
     golden = [rows.take("golden") for _ in said["inputs"] + said["readouts"]] if said["golden"] else None
     return said, tiles, routes, readouts, golden
 
 
 def gather(rows):
+    """What adds up values, such as those of axons."""
     numbers, delays, times = rows.take("numbers"), rows.take("delays", 0), rows.take("times", 1)
     if np.any(delays):
         raise ValueError("what is late is not run here")
-    return numbers, times
-
-
-def weights(rows, source):
-    if source["operation"] != "dense" or any(source["stepped"]) or source["delay"] or source["clipped"]:
-        raise ValueError("only dense layers without delays and steps are run here")
-    return rows.take("weight").astype(np.int64), rows.take("bias", 0).astype(np.int64)
+    return lambda values: (np.append(values, 0)[numbers] * times).sum(axis=0)
 
 
 def kept(values, register):  # 6
@@ -99,7 +97,7 @@ def shifted(values, bits, rounding):
 
 
 def neurons(layer, cells, v, total, arithmetic):
-    own, (threshold, reset, _, factor) = layer["neuron"], (np.asarray(c, np.int64) for c in cells)
+    own, (threshold, reset, _, factor, _) = layer["neuron"], (np.asarray(c, np.int64) for c in cells)
     decay, membranes = arithmetic["decay"] if own["decays"] else None, arithmetic["membranes"]
     words = [
         arithmetic["accumulate"],
@@ -118,10 +116,6 @@ def neurons(layer, cells, v, total, arithmetic):
     fires = v >= threshold if own["comparator"] == "ge" else v > threshold
     after = {"value": reset, "subtract": v - threshold, "none": v}[own["reset"]]
     return fires.astype(np.int64), kept(np.where(fires, after, v), membranes)
-
-
-def summed(heard, values):
-    return (np.append(values, 0)[heard[0]] * heard[1]).sum(axis=0)
 
 
 def run(path):
@@ -144,14 +138,12 @@ def run(path):
         for n in sorted(range(len(tiles)), key=lambda n: tiles[n][0]["level"]):
             layer, core, form, first, parts, cells = tiles[n]
             total = np.zeros(form, np.int64)
-            for *heard, weight, bias in parts:
-                total = total + summed(heard, arrived[core]) @ weight.T + bias
+            for heard, weight, bias in parts:
+                total = total + heard(arrived[core]) @ weight.T.astype(np.int64) + bias
             if cells:
                 total, v[n] = neurons(layer, cells, v[n], total, said["arithmetic"])
             send(first, total)
-        found = [
-            (summed(heard, lines), each["summed"]) for (*heard, _), each in zip(readouts, said["readouts"], strict=True)
-        ]
+        found = [(heard(lines), own["summed"]) for (heard, _), own in zip(readouts, said["readouts"], strict=True)]
         answers.append([kept(a, said["arithmetic"]["accumulators"]) if wide else a for a, wide in found])
     return [np.stack(each) for each in zip(*answers, strict=True)], golden[len(said["inputs"]) :]
 

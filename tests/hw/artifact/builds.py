@@ -92,3 +92,15 @@ def same(a: Any, b: Any, where: str = "build") -> None:
             same(a[key], b[key], f"{where}[{key!r}]")
     else:
         assert a == b, where
+
+
+@cache
+def digits(bits: int) -> hw.Build:
+    """The network of the demo."""
+    from talon.cli.demo import drive, model_path, test_images
+    from talon.storage import read
+
+    graph = read(model_path())
+    x, steps = drive(graph, test_images()[0])[:32], int(graph.metadata["steps"])
+    quantised = hw.quantize(graph, calibration=x, repeat=steps, bits=bits)
+    return hw.deploy(quantised, calibration=x, repeat=steps)

@@ -31,15 +31,17 @@ from talon.hw.deploying.programs import (
     Rule,
     Source,
     Tile,
+    places,
 )
 from talon.hw.description import Target
 from talon.hw.description import build as build_target
-from talon.hw.families import Window
+from talon.hw.families import Box, Window
 from talon.hw.integers.arithmetic import MOST_BITS, Arithmetic
 from talon.hw.integers.record import Encoding
 from talon.hw.quantising.lines import inflated
 from talon.hw.report import CoreUse, Use
 from talon.ir.errors import TalonError, TalonFormatError, TalonTargetError
+from talon.ir.fields import Shape
 from talon.ir.graph import Graph
 from talon.storage.files import read as read_graph
 from talon.storage.index import footer
@@ -221,7 +223,7 @@ class Loading:
             ):
                 raise damaged("a tile is not inside its layer", layer.shape, box)
             parts = tuple([self.part(source) for source in layer.sources])
-            cells = None if layer.neuron is None else self.cells(len(layer.shape))
+            cells = None if layer.neuron is None else self.cells(layer.shape, box)
             tile = Tile(number, core, box, first, parts, cells)
             first += math.prod(tile.form)
             found.append(tile)
@@ -248,11 +250,14 @@ class Loading:
             broadcasts(values, numbers.shape, "delays or times of what is gathered")
         return Gather(numbers, delays, times)
 
-    def cells(self, rank: int) -> Cells:
+    def cells(self, shape: Shape, box: Box) -> Cells:
         threshold = self.rows.take("threshold")
         found = [self.rows.optional(role, 0) for role in ("reset", "start", "factor")]
-        reset, start, factor = (a.reshape((1,) * rank) if a.ndim == 0 else a for a in found)
-        return Cells(threshold, reset, start, factor, self.rows.take("seats"))
+        reset, start, factor = (a.reshape((1,) * len(shape)) if a.ndim == 0 else a for a in found)
+        if self.rows.role() == "seats":
+            return Cells(threshold, reset, start, factor, self.rows.take("seats"))
+        self.rows.spend(math.prod(end - low for low, end in box), "seats")
+        return Cells(threshold, reset, start, factor, places(shape, box))
 
     def port(self, said: Words) -> Port:
         said.only(PORT)

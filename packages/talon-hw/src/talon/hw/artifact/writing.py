@@ -12,7 +12,7 @@ import numpy as np
 
 from talon.hw.artifact.rows import Writer
 from talon.hw.deploying.build import Build
-from talon.hw.deploying.programs import Chip, Gather, Population, Source
+from talon.hw.deploying.programs import Chip, Gather, Population, Source, places
 from talon.hw.quantising.lines import deflated
 from talon.ir.errors import TalonFileError
 from talon.storage.atomic import replacing
@@ -147,7 +147,8 @@ def put_chip(rows: Writer, chip: Chip) -> None:
             rows.put("threshold", tile.cells.threshold)
             for role in ("reset", "start", "factor"):
                 put_unless(rows, role, getattr(tile.cells, role), 0)
-            rows.put("seats", tile.cells.seats)
+            if not np.array_equal(tile.cells.seats, places(chip.layers[tile.layer].shape, tile.box)):
+                rows.put("seats", tile.cells.seats)
     rows.put("counts", chip.routes.counts)
     rows.put("cores", chip.routes.cores)
     rows.put("axons", chip.routes.axons)
