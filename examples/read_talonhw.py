@@ -12,10 +12,8 @@ from math import prod
 
 import numpy as np
 
-ROLES = (
-    "positions kinds neurons uses unit tiles numbers delays times weight bias threshold reset start factor seats counts"
-)
-ROLES, POOLS = (ROLES + " cores axons golden").split(), ("packed", "int8", "int16", "int32", "int64", "float32")
+ROLES = "positions kinds neurons uses unit tiles numbers delays times weight bias threshold reset start factor seats"
+ROLES, POOLS = (ROLES + " counts cores axons golden").split(), ("packed", "int8", "int16", "int32", "int64", "float32")
 
 
 class Rows:
@@ -25,7 +23,6 @@ class Rows:
         self.row = self.dim = 0
 
     def take(self, role, default=None):
-        """The next array, or the default where it is left out."""
         row = self.row
         here = ROLES[self.map["role"][row]] if row < len(self.map["role"]) else "nothing"
         if here != role:
@@ -78,7 +75,6 @@ def read(path):
 
 
 def gather(rows):
-    """What adds up values, such as those of axons."""
     numbers, delays, times = rows.take("numbers"), rows.take("delays", 0), rows.take("times", 1)
     if np.any(delays):
         raise ValueError("what is late is not run here")
@@ -91,6 +87,8 @@ def kept(values, register):  # 6
 
 
 def shifted(values, bits, rounding):
+    if rounding == "rtz":
+        return np.where(values < 0, -(-values >> bits), values >> bits)
     down, half = values >> bits, 1 << bits >> 1
     rest, even = values - (down << bits), (down & 1 == 0) & (rounding == "half_even")
     return down + ((rest > half) | ((rest == half) & ~even)) * (bits > 0 and rounding != "floor")
@@ -99,13 +97,8 @@ def shifted(values, bits, rounding):
 def neurons(layer, cells, v, total, arithmetic):
     own, (threshold, reset, _, factor, _) = layer["neuron"], (np.asarray(c, np.int64) for c in cells)
     decay, membranes = arithmetic["decay"] if own["decays"] else None, arithmetic["membranes"]
-    words = [
-        arithmetic["accumulate"],
-        arithmetic["rounding"],
-        membranes["overflow"],
-        arithmetic["accumulators"]["overflow"],
-    ]
-    if own["late"] or (decay and decay["rule"] != "multiply") or {"sequential_saturate", "trap", "rtz"} & {*words}:
+    words = {arithmetic["accumulate"], membranes["overflow"], arithmetic["accumulators"]["overflow"]}
+    if own["late"] or (decay and decay["rule"] != "multiply") or {"sequential_saturate", "trap"} & words:
         raise ValueError("this arithmetic is not run here")
     x = kept(total, arithmetic["accumulators"] | {"bits": own["input_bits"]})
     x = x << own["shift"] if own["shift"] >= 0 else shifted(x, -own["shift"], arithmetic["rounding"])
