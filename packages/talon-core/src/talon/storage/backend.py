@@ -181,11 +181,9 @@ def head_of(path: Path) -> bytes:
     return b"" if path.is_dir() else OpenFile(path).bytes(0, HEAD)
 
 
-ZIPS = {
-    name: "it is a network on the cores of a chip: hw.load(path) of talon-hw reads it, 'talon hw run' runs it"
-    for name in (b"host.t1c", b"ledger.z")
-}
-"""The name of the first file in zip archives that are found in the place of a network, and what to do."""
+ZIPS = (b"host.t1c", b"ledger.z")
+"""How artifacts begin, zip archives that hold what a chip is told: names of their first file."""
+ON_A_CHIP = "it is a network on the cores of a chip: hw.load(path) of talon-hw reads it, 'talon hw run' runs it"
 RIGHT_FILE = "check that it is the right file; 'talon plugins' lists the backends"
 OTHERS = {
     b"version https://git-lfs": "it stands for the file in Git LFS: 'git lfs pull' fetches the file",
@@ -210,7 +208,7 @@ def begins_with(path: Path, head: bytes) -> str:
 def advice(head: bytes) -> str:
     """What to do with a file that no backend recognises."""
     if head.startswith(b"PK\3\4"):
-        return next((help for name, help in ZIPS.items() if head[30:].startswith(name)), RIGHT_FILE)
+        return ON_A_CHIP if head[30:].startswith(ZIPS) else RIGHT_FILE
     return next((help for begin, help in OTHERS.items() if head.lstrip().lower().startswith(begin)), RIGHT_FILE)
 
 
