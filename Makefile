@@ -9,6 +9,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 
 COUNT ?= 1000000
 TREES ?= 20000
+ARTIFACTS ?= 50000
 MINUTES ?= 20
 ROUNDS ?= 15
 PARTS ?=
@@ -69,9 +70,10 @@ golden: .venv/installed ## golden files of the format of today that are not ther
 	$(BIN)/python -m tests.golden.record_formats
 	$(BIN)/python -m tests.golden.record_quantised
 
-fuzz: .venv/installed ## mutated files through the reader, with a fixed seed: COUNT indexes and TREES without, MINUTES each at most
+fuzz: .venv/installed ## mutated files through the reader, with a fixed seed: COUNT indexes, TREES without and ARTIFACTS, MINUTES each at most
 	$(BIN)/python -m tests.hostile.fuzz --kind index --count $(COUNT) --minutes $(MINUTES) --seed 1
 	$(BIN)/python -m tests.hostile.fuzz --kind tree --count $(TREES) --minutes $(MINUTES) --seed 1
+	$(BIN)/python -m tests.hostile.fuzz --kind artifact --count $(ARTIFACTS) --minutes $(MINUTES) --seed 1
 
 interop: .envs/frameworks/installed ## record other frameworks' neurons again, for the tests to compare with
 	.envs/frameworks/bin/python tests/interchange/frameworks/record.py

@@ -49,4 +49,8 @@ def test_the_fuzzer_runs_as_many_as_are_told() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "COUNT ?= 1000000" in makefile
     assert "TREES ?= 20000" in makefile
-    assert "a million through the index reader and twenty thousand through child processes" in PAGE
+    assert "ARTIFACTS ?= 50000" in makefile
+    assert (
+        "a million through the index reader, twenty thousand through child processes and fifty thousand artifacts"
+        in PAGE
+    )

@@ -1,7 +1,8 @@
 """Mutated files through the reader: `python -m tests.hostile.fuzz --count 1000000 --minutes 10 --seed 1`.
 
 `--kind index`: files with an index, read in this process. Half of the inputs get a right hash and footer, so that what
-is behind them is reached. `--kind tree`: HDF5 without one, read in child processes that are used again.
+is behind them is reached. `--kind tree`: HDF5 without one, read in child processes that are used again. `--kind
+artifact`: artifacts of builds, loaded and run; most have right sums and hashes.
 Prints how often each code was the answer, the slowest input and how much memory grew; what raised anything else is kept
 in `--keep`, and the end is 1.
 """
@@ -24,9 +25,9 @@ import numpy as np
 from talon import ir
 from talon.storage.index import packing
 from talon.storage.index.layout import COLUMNS
-from tests.hostile import forged, trees
+from tests.hostile import artifacts, forged, stores, trees
 
-SLOW = {"index": 2.0, "tree": 10.0}
+SLOW = {"index": 2.0, "tree": 10.0, "artifact": 2.0}
 INTERESTING = (0, 1, 2, 7, 63, 64, 127, 128, 255, 1 << 15, 1 << 16, 1 << 31, 1 << 32, 1 << 40, 1 << 62, (1 << 64) - 1)
 WORDS = (b"NaN", b"1e999", b"[[[[", b'{"list":[', b"\xff", b"\0", b"e\xcc\x81", b"/", b":", b"null", b"Graph", b"-1")
 
@@ -142,11 +143,16 @@ def honest_trees() -> list[bytes]:
         return [*found, (Path(folder) / "old.h5").read_bytes()]
 
 
-def answer(path: Path) -> str:
+def asked(path: Path) -> None:
+    """All that is in a file."""
+    ir.info(path)
+    ir.read(path).load()
+
+
+def answer(path: Path, use: Callable[[Path], None] = asked) -> str:
     """The code of the error, `ok`, or what else was raised."""
     try:
-        ir.info(path)
-        ir.read(path).load()
+        use(path)
     except ir.TalonError as error:
         return error.code
     except Exception as error:  # noqa: BLE001 - that is what is looked for
@@ -169,17 +175,18 @@ def main() -> int:
     options = parser.parse_args()
     rng = random.Random(options.seed)
     honest, forge_next = source(options.kind, rng)
+    use = artifacts.used if options.kind == "artifact" else asked
     answers: Counter[str] = Counter()
     slowest, bad = (0.0, -1), 0
     with forged.file_of(honest) as path:
-        assert answer(path) == "ok"
+        assert answer(path, use) == "ok"
         before, start = memory(), time.monotonic()
         done = 0
         while done < options.count and time.monotonic() - start < 60 * options.minutes:
             content = forge_next()
             path.write_bytes(content)
             began = time.perf_counter()
-            found = answer(path)
+            found = answer(path, use)
             seconds = time.perf_counter() - began
             slowest = max(slowest, (seconds, done))
             answers[found] += 1
@@ -204,6 +211,8 @@ def source(kind: str, rng: random.Random) -> tuple[bytes, Callable[[], bytes]]:
     if kind == "tree":
         bases = honest_trees()
         return bases[0], lambda: forge_tree(rng, rng.choice(bases))
+    if kind == "artifact":
+        return stores.zipped(artifacts.files()), lambda: artifacts.mutated(rng)
     _, index = forged.original()
     columns = [
         (offset, np.dtype(dtype).itemsize, count) for _, dtype, offset, count in packing.header_of(index).columns

@@ -181,6 +181,9 @@ def head_of(path: Path) -> bytes:
     return b"" if path.is_dir() else OpenFile(path).bytes(0, HEAD)
 
 
+ZIPS = (b"host.t1c", b"ledger.z")
+"""How artifacts begin, zip archives that hold what a chip is told: names of their first file."""
+ON_A_CHIP = "it is a network on the cores of a chip: hw.load(path) of talon-hw reads it, 'talon hw run' runs it"
 RIGHT_FILE = "check that it is the right file; 'talon plugins' lists the backends"
 OTHERS = {
     b"version https://git-lfs": "it stands for the file in Git LFS: 'git lfs pull' fetches the file",
@@ -202,6 +205,13 @@ def begins_with(path: Path, head: bytes) -> str:
     return f"a file that begins with {head[:8]!r}" if head else "an empty file"
 
 
+def advice(head: bytes) -> str:
+    """What to do with a file that no backend recognises."""
+    if head.startswith(b"PK\3\4"):
+        return ON_A_CHIP if head[30:].startswith(ZIPS) else RIGHT_FILE
+    return next((help for begin, help in OTHERS.items() if head.lstrip().lower().startswith(begin)), RIGHT_FILE)
+
+
 def for_reading(path: Path, trusted: bool = False) -> Backend:
     """The backend that recognises the content; the suffix does not matter."""
     head = head_of(path)
@@ -218,5 +228,5 @@ def for_reading(path: Path, trusted: bool = False) -> Backend:
         file=str(path),
         expected=" or ".join(known),
         found=begins_with(path, head),
-        help=next((help for begin, help in OTHERS.items() if head.lstrip().lower().startswith(begin)), RIGHT_FILE),
+        help=advice(head),
     )

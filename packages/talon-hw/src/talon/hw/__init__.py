@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from talon.engine import run as run
     from talon.hw.accuracy import WidthRow as WidthRow
     from talon.hw.accuracy import by_width as by_width
-    from talon.hw.artifact.reading import load as load
+    from talon.hw.artifact.opening import load as load
     from talon.hw.catalogue import target as target
     from talon.hw.catalogue import targets as targets
     from talon.hw.deploying.build import Build as Build
@@ -54,7 +54,7 @@ else:
             "target": "talon.hw.catalogue:target",
             "targets": "talon.hw.catalogue:targets",
             "check": "talon.hw.fit:check",
-            "load": "talon.hw.artifact.reading:load",
+            "load": "talon.hw.artifact.opening:load",
             "deploy": "talon.hw.deploying.deploy:deploy",
             "Build": "talon.hw.deploying.build:Build",
             "BuildResult": "talon.hw.deploying.result:BuildResult",

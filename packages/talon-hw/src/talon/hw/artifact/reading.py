@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from talon.hw.artifact.checking import check_chip
-from talon.hw.artifact.refusal import damaged
-from talon.hw.artifact.rows import COLUMNS, POOLS, Reader
+from talon.hw.artifact.refusal import HDF5, damaged, not_ours
+from talon.hw.artifact.rows import Reader
 from talon.hw.artifact.words import Words
 from talon.hw.artifact.writing import FORMAT, VERSION, text
 from talon.hw.deploying.build import Build, Golden
@@ -31,77 +31,51 @@ from talon.hw.deploying.programs import (
     Rule,
     Source,
     Tile,
+    places,
 )
 from talon.hw.description import Target
 from talon.hw.description import build as build_target
-from talon.hw.families import Window
-from talon.hw.integers.arithmetic import Arithmetic
+from talon.hw.families import Box, Window
+from talon.hw.integers.arithmetic import MOST_BITS, Arithmetic
 from talon.hw.integers.record import Encoding
 from talon.hw.quantising.lines import inflated
 from talon.hw.report import CoreUse, Use
-from talon.ir.errors import TalonError, TalonFileError, TalonFormatError
+from talon.ir.errors import TalonError, TalonFormatError, TalonTargetError
+from talon.ir.fields import Shape
 from talon.ir.graph import Graph
 from talon.storage.files import read as read_graph
-from talon.storage.zarr.archive import Archive
-from talon.storage.zarr.container import content
+from talon.storage.index import footer
+from talon.storage.tagged import strict_json
 
-NEEDED = {"manifest.json", "target.json", "ledger.z", *(f"map/{name}.npy" for name in COLUMNS)}
-KNOWN = NEEDED | {f"tensors/{name}.npy" for name in POOLS} | {"host.t1c"}
-ZIP = b"PK\3\4"
-"""How a zip archive begins that is not empty."""
 MOST_TEXT = 1 << 26
 """Bytes of a member that is JSON."""
 OPERATIONS = ("dense", "conv", "sum", "max", "copy")
 RESETS = ("value", "subtract", "none")
-
-
-def load(path: str | os.PathLike[str]) -> Build:
-    """Read an artifact, a `.talonhw` file that `Build.save` wrote. It runs alone: `hw.load(path).run(x)`.
-
-    Raises `TalonFileError` (T301), `TalonFormatError` (T302 for what is no artifact, T303, T305, T307), and
-    `TalonMissingPluginError` (T001) where a primitive that the host runs is not installed.
-    """
-    where = os.fspath(path)
-    try:
-        members = members_at(Path(where))
-        return Loading(members).build()
-    except TalonError as error:
-        said = error.diagnostic.message.replace("the zarr store is damaged", "the artifact is damaged")
-        error.diagnostic = type(error.diagnostic)(**{**fields(error), "message": said})
-        raise error.at(file=where) from error.__cause__
-
-
-def fields(error: TalonError) -> dict[str, Any]:
-    return {name: getattr(error.diagnostic, name) for name in error.diagnostic.__dataclass_fields__}
-
-
-def members_at(path: Path) -> dict[str, bytes]:
-    """The files of the archive, each checked by its sum."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(ZIP))
-    except (OSError, ValueError) as error:
-        raise TalonFileError("T301", "the file cannot be opened", found=str(error), help="check the path") from error
-    if head != ZIP:
-        raise not_ours()
-    archive = Archive(path)
-    names = set(archive.members)
-    if "manifest.json" not in names or not names & {"map/role.npy"}:
-        raise not_ours()
-    if foreign := names - KNOWN:
-        raise damaged(f"it holds {min(foreign)[:100]!r}, which does not belong there")
-    if missing := NEEDED - names:
-        raise damaged(f"it lacks {min(missing)!r}")
-    return {name: content(archive, name, archive.size()) for name in sorted(names)}
-
-
-def not_ours() -> TalonFormatError:
-    return TalonFormatError(
-        "T302",
-        "this is no artifact of talon",
-        expected="a .talonhw file, as build.save or 'talon hw deploy' writes it",
-        help="graphs are read with talon.ir.read, and deployed with hw.deploy",
-    )
+MOST_RESOURCES = 32
+KEYS = (
+    "format",
+    "version",
+    "target",
+    "graph",
+    "calibration",
+    "seed",
+    "assumed",
+    "made_by",
+    "arithmetic",
+    "cores",
+    "tiles",
+    "resources",
+    "layers",
+    "inputs",
+    "readouts",
+    "host",
+    "golden",
+)
+"""Of the manifest; those of its parts follow."""
+LAYER = ("members", "shape", "channel_axis", "level", "sources", "neuron")
+NEURON = ("node", "shape", "reset", "late", "comparator", "decays", "shift", "input_bits")
+SOURCE = ("node", "operation", "windows", "delay", "bound", "clipped", "stepped")
+PORT = ("name", "shape", "first", "scale", "low", "high")
 
 
 class Loading:
@@ -111,7 +85,7 @@ class Loading:
         self.members = members
         self.said = Words(parsed(members["manifest.json"], "manifest.json"), "manifest.json")
         if self.said.data.get("format") != FORMAT:
-            raise not_ours()
+            raise not_ours(text(self.said.data.get("format")))
         version = self.said.whole("version", 1)
         if version > VERSION:
             raise TalonFormatError(
@@ -121,42 +95,49 @@ class Loading:
                 found=str(version),
                 help="upgrade talon-hw",
             )
+        self.said.only(KEYS)
         self.rows = Reader(members, sum(map(len, members.values())))
 
     def build(self) -> Build:
         said = self.said
         target = self.target()
         chip = self.chip(target)
+        check_chip(chip, target, self.rows)
         uses = self.uses(target, chip)
         golden = self.golden(chip)
         self.rows.finish()
-        check_chip(chip)
-        calibration = said.data.get("calibration")
-        if calibration is not None and not isinstance(calibration, str):
-            raise damaged("the manifest's calibration is no hash")
-        versions = said.part("made_by").data
-        if not all(isinstance(value, str) for value in versions.values()):
-            raise damaged("the manifest's versions are no words")
-        return Build(
+        versions = said.part("made_by")
+        found = Build(
             chip,
             target,
             said.word("graph"),
-            calibration,
+            None if said.data.get("calibration") is None else said.word("calibration"),
             said.whole("seed", 0, 2**63),
             self.host(chip),
             golden,
             inflated(np.frombuffer(self.members["ledger.z"], np.uint8), damaged),
             uses,
-            versions,
+            {name: versions.word(name) for name in versions.data},
             said.words("assumed") if said.data.get("assumed") != [] else (),
         )
+        try:
+            found.inputs  # noqa: B018 - makes nodes of them
+        except TalonError as error:
+            raise damaged("an Input has a name that no node can have", found=error.diagnostic.message) from error
+        if said.data.get("host") != found.host_nodes():
+            raise damaged("the host's graph holds other nodes than the manifest says")
+        return found
 
     def target(self) -> Target:
         data = parsed(self.members["target.json"], "target.json")
         own = self.said.part("target")
+        own.only(("id", "hash"))
         if hashlib.sha256(text(data)).hexdigest() != own.word("hash"):
             raise damaged("target.json is not the target that the manifest names")
-        found = build_target(data, "target.json")
+        try:
+            found = build_target(data, "target.json")
+        except TalonTargetError as error:
+            raise damaged("target.json describes no target", found=error.diagnostic.message) from error
         if found.id != own.word("id"):
             raise damaged("target.json has another id than the manifest", own.word("id"), found.id)
         return found
@@ -175,9 +156,10 @@ class Loading:
         found = tuple(self.tiles(table.tolist(), layers, tiles, cores))
         routes = Routes(rows.take("counts", 1), rows.take("cores", 1), rows.take("axons", 1))
         inputs = {each.word("name"): self.port(each) for each in said.parts("inputs")}
-        if len(inputs) != len(said.parts("inputs")):
-            raise damaged("two Inputs have one name")
         readouts = tuple([self.readout(each) for each in said.parts("readouts")])
+        names = [(readout.name, readout.to_host) for readout in readouts]
+        if not inputs or len(inputs) != len(said.parts("inputs")) or len(set(names)) != len(names):
+            raise damaged("two Inputs, or two readouts, have one name, or there is no Input")
         heard = routes.cores[(routes.cores >= 0) & (routes.cores < cores)]
         axons = np.bincount(heard, minlength=cores)
         return Chip(
@@ -194,14 +176,18 @@ class Loading:
         )
 
     def layer(self, said: Words) -> Population:
+        said.only(LAYER)
         members = said.words("members")
         shape = said.shape("shape")
         axis = said.whole("channel_axis", 0, max(len(shape), 1))
         sources = tuple([source(each, len(shape)) for each in said.parts("sources")])
+        if not sources:
+            raise damaged(f"a layer has no source, in {said.where}")
         level = said.whole("level", 0)
         if "neuron" not in said.data:
             return Population(members, shape, axis, level, sources)
         own = said.part("neuron")
+        own.only(NEURON)
         rule = Rule(own.one_of("reset", RESETS), own.flag("late"), own.one_of("comparator", ("ge", "gt")))
         neurons = own.shape("shape")
         unit = self.rows.take("unit")
@@ -215,8 +201,8 @@ class Loading:
             own.word("node"),
             rule,
             own.flag("decays"),
-            own.whole("shift", -47, 48),
-            own.whole("input_bits", 1, 49),
+            own.whole("shift", 1 - MOST_BITS, MOST_BITS),
+            own.whole("input_bits", 1, MOST_BITS + 1),
             neurons,
             unit,
         )
@@ -237,7 +223,7 @@ class Loading:
             ):
                 raise damaged("a tile is not inside its layer", layer.shape, box)
             parts = tuple([self.part(source) for source in layer.sources])
-            cells = None if layer.neuron is None else self.cells()
+            cells = None if layer.neuron is None else self.cells(layer.shape, box)
             tile = Tile(number, core, box, first, parts, cells)
             first += math.prod(tile.form)
             found.append(tile)
@@ -264,18 +250,24 @@ class Loading:
             broadcasts(values, numbers.shape, "delays or times of what is gathered")
         return Gather(numbers, delays, times)
 
-    def cells(self) -> Cells:
+    def cells(self, shape: Shape, box: Box) -> Cells:
         threshold = self.rows.take("threshold")
-        reset, start, factor = (self.rows.optional(role, 0) for role in ("reset", "start", "factor"))
-        return Cells(threshold, reset, start, factor, self.rows.take("seats"))
+        found = [self.rows.optional(role, 0) for role in ("reset", "start", "factor")]
+        reset, start, factor = (a.reshape((1,) * len(shape)) if a.ndim == 0 else a for a in found)
+        if self.rows.role() == "seats":
+            return Cells(threshold, reset, start, factor, self.rows.take("seats"))
+        self.rows.spend(math.prod(end - low for low, end in box), "seats")
+        return Cells(threshold, reset, start, factor, places(shape, box))
 
     def port(self, said: Words) -> Port:
+        said.only(PORT)
         encoding = Encoding(
             said.positive("scale"), said.whole("low", -(2**53), 2**53), said.whole("high", -(2**53), 2**53)
         )
         return Port(said.shape("shape"), encoding, said.whole("first", 0))
 
     def readout(self, said: Words) -> Readout:
+        said.only(("name", "summed", "to"))
         lines = self.gather()
         unit = self.rows.take("unit")
         broadcasts(unit, lines.numbers.shape[1:], "the unit of a readout")
@@ -285,28 +277,23 @@ class Loading:
 
     def uses(self, target: Target, chip: Chip) -> tuple[CoreUse, ...]:
         numbers = self.rows.take("uses", 2)
-        names = self.said.data.get("resources")
-        pairs = isinstance(names, list) and all(
-            isinstance(pair, list) and len(pair) == 2 and all(isinstance(word, str) for word in pair) for pair in names
-        )
-        if not pairs or numbers.shape != (len(chip.axons) if names else 0, 2 * len(names)):  # type: ignore[arg-type]
+        names = self.said.pairs("resources", MOST_RESOURCES)
+        if numbers.shape != (len(chip.axons) if names else 0, 2 * len(names)):
             raise damaged("the table of resources has another form than the manifest says")
+        called = [" + ".join(layer.members) for layer in chip.layers]
         layers: list[dict[str, None]] = [{} for _ in chip.axons]
         for tile in chip.tiles:
-            layers[tile.core][" + ".join(chip.layers[tile.layer].members)] = None
+            layers[tile.core][called[tile.layer]] = None
+
+        @cache  # most cores are like others
+        def of_row(row: tuple[int, ...]) -> tuple[Use, ...]:
+            pairs = zip(names, row[::2], row[1::2], strict=True)
+            return tuple([Use(name, known(need), known(have), unit) for (name, unit), need, have in pairs])
+
         return tuple(
             [
-                CoreUse(
-                    target.cores[kind].name,
-                    tuple(layers[core]),
-                    tuple(
-                        [
-                            Use(name, known(need), known(have), unit)
-                            for (name, unit), need, have in zip(names, row[::2], row[1::2], strict=True)  # type: ignore[arg-type]
-                        ]
-                    ),
-                )
-                for core, (kind, row) in enumerate(zip(chip.kinds, numbers.tolist(), strict=False))
+                CoreUse(target.cores[kind].name, tuple(own), of_row(tuple(row)))
+                for kind, own, row in zip(chip.kinds, layers, numbers.tolist(), strict=False)
             ]
         )
 
@@ -321,6 +308,9 @@ class Loading:
             if array.shape != (steps, *shape):
                 raise damaged("the golden sample has another shape", (steps, *shape), array.shape)
             arrays.append(array.astype(np.int64))
+        for (name, port), array in zip(chip.inputs.items(), arrays, strict=False):
+            if array.min() < port.encoding.low or array.max() > port.encoding.high:
+                raise damaged(f"the golden sample holds values that Input {name!r} does not have")
         inputs = dict(zip(chip.inputs, arrays, strict=False))
         return Golden(inputs, tuple(arrays[len(inputs) :]))
 
@@ -329,17 +319,33 @@ class Loading:
             if any(readout.to_host for readout in chip.readouts):
                 raise damaged("it lacks 'host.t1c', which reads what leaves the chip")
             return None
+        if not self.members["host.t1c"].startswith(HDF5) or not indexed(self.members["host.t1c"]):
+            raise damaged("host.t1c is no .t1c file with an index")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "host.t1c"
             path.write_bytes(self.members["host.t1c"])
-            graph = read_graph(path, lazy=False)
+            try:
+                graph = read_graph(path, lazy=False)
+            except TalonError as error:
+                # The copy beside the artifact is nobody's business.
+                message = f"host.t1c in the artifact: {error.diagnostic.message}"
+                error.diagnostic = replace(error.diagnostic, file="", message=message)
+                raise
         fed = {readout.name: readout.shape for readout in chip.readouts if readout.to_host}
         if {name: node.shape for name, node in graph.inputs.items()} != fed:
             raise damaged("the host's graph reads something else than leaves the chip", fed, list(graph.inputs))
+        if set(graph.outputs) & {readout.name for readout in chip.readouts if not readout.to_host}:
+            raise damaged("an Output is fed by the chip and by the host")
         return graph
 
 
+def indexed(data: bytes) -> bool:
+    """Whether the end of a `.t1c` says where its index is; without one it would take a child process to read."""
+    return data[-footer.LENGTH :].startswith(footer.MAGIC)
+
+
 def source(said: Words, rank: int) -> Source:
+    said.only(SOURCE)
     windows = said.data.get("windows")
     if not isinstance(windows, list) or len(windows) != rank or not all(numbers(window) for window in windows):
         raise damaged("a source has no window for every axis of its layer")
@@ -379,23 +385,7 @@ def broadcasts(values: np.ndarray, shape: tuple[int, ...], what: str) -> None:
 
 
 def parsed(data: bytes, name: str) -> dict[str, Any]:
-    """A JSON object, in which no key stands twice."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            raise ValueError("a key twice")
-        return found
-
-    def refuse(word: str) -> Any:
-        raise ValueError(word)
-
+    """A strict JSON object."""
     if len(data) > MOST_TEXT:
         raise damaged(f"{name} is too large", f"at most {MOST_TEXT:,} bytes", len(data))
-    try:
-        found = json.loads(data.decode(), object_pairs_hook=once, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise damaged(f"{name} is no JSON of ours", found=f"{type(error).__name__}: {error}"[:200]) from error
-    if not isinstance(found, dict):
-        raise damaged(f"{name} is no object", found=type(found).__name__)
-    return found
+    return strict_json(data, name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -45,9 +46,11 @@ POOLS = ("packed", "int8", "int16", "int32", "int64", "float32")
 TRUE = ("weight", "bias", "threshold", "reset", "start", "factor")
 """What stands in whole bytes, as a core would load it, unless it is narrower than half a byte."""
 COLUMNS = {"role": 1, "form": 1, "pool": 1, "bits": 1, "rank": 1, "at": 8, "dims": 4}
-SIGN = 64
+SIGN = 128
 """In a row's bits: the numbers have a sign."""
-MOST_NUMBERS = 1 << 24
+WHOLE = {"int8": 8 | SIGN, "int16": 16 | SIGN, "int32": 32 | SIGN, "int64": 64 | SIGN, "float32": 32}
+"""The bits of rows whose numbers stand in whole bytes."""
+MOST_NUMBERS = 1 << 22
 """Of arrays that take no place in the file, beside 16 for each byte of it: what a small file may make of itself."""
 
 
@@ -72,7 +75,7 @@ class Writer:
         """Form, pool, bits and place of an array."""
         flat = values.reshape(-1)
         if values.dtype.kind == "f":
-            return STORED, "float32", 32, self.into("float32", flat.astype("<f4"))
+            return STORED, "float32", WHOLE["float32"], self.into("float32", flat.astype("<f4"))
         if len(flat) and (flat == flat[0]).all():
             return CONSTANT, "packed", 0, int(flat[0])
         if len(flat) > 2 and (np.diff(flat.astype(np.int64)) == 1).all():
@@ -81,7 +84,7 @@ class Writer:
         if role in TRUE and bits > 4:
             kind = smallest(bits, signed)
             at = self.into(kind.name, flat.astype(kind.newbyteorder("<")))
-            return STORED, kind.name, 8 * kind.itemsize | SIGN, at
+            return STORED, kind.name, WHOLE[kind.name], at
         return STORED, "packed", bits | (SIGN if signed else 0), self.into("packed", pack(flat, bits))
 
     def into(self, pool: str, values: np.ndarray) -> int:
@@ -140,13 +143,17 @@ class Reader:
         """The next array if it has this role, else a single number."""
         return self.take(role) if self.role() == role else np.array(default, np.int8)
 
-    def made(self, role: str, each: Mapping[str, int], shape: Shape) -> np.ndarray:
-        count = math.prod(shape)
+    def spend(self, count: int, what: str) -> None:
+        """Take numbers from what a file of this size may make of itself. Raise where nothing is left."""
         self.budget -= count
         if self.budget < 0:
-            raise damaged("its arrays are larger than a file of this size says", found=f"{role} of shape {shape}")
+            raise damaged("it makes more of itself than a file of this size may", found=what)
+
+    def made(self, role: str, each: Mapping[str, int], shape: Shape) -> np.ndarray:
+        count = math.prod(shape)
+        self.spend(count, f"{role} of shape {shape}")
         form, at = each["form"], each["at"]
-        if form in (CONSTANT, RANGE):
+        if form in (CONSTANT, RANGE) and role != "unit":
             if not -(2**62) < at < 2**62:
                 raise damaged(f"a number of role {role!r} is too large")
             last = at + (count - 1 if form == RANGE else 0)
@@ -156,8 +163,11 @@ class Reader:
             return np.arange(at, at + count, dtype=kind).reshape(shape)
         pool, bits = each["pool"], each["bits"] & ~SIGN
         name = POOLS[pool] if 0 <= pool < len(POOLS) else ""
-        if form != STORED or name not in self.pools or not 0 <= each["bits"] < 2 * SIGN or not 1 <= bits <= 63:
+        sound = form == STORED and name in self.pools and 0 <= each["bits"] < 2 * SIGN
+        if not sound or not (1 <= bits <= 63 if name == "packed" else each["bits"] == WHOLE[name]):
             raise damaged(f"a row of role {role!r} makes no sense", found=dict(each))
+        if (name == "float32") != (role == "unit"):
+            raise damaged(f"an array of role {role!r} holds numbers of the wrong kind", found=name)
         length = packed_bytes(count, bits) if name == "packed" else count
         if not 0 <= at <= len(self.pools[name]) - length:
             raise damaged(f"an array of role {role!r} is not inside its pool")
@@ -183,18 +193,21 @@ def npy(values: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+HEADER = re.compile(
+    rb"\x93NUMPY\x01\0(..)\{'descr': '([<|][iuf][1248])', 'fortran_order': False, 'shape': \((\d{1,18}),\), \} *\n",
+    re.S,
+)
+
+
 def loaded(members: Mapping[str, bytes], key: str, kinds: str) -> np.ndarray:
-    """The flat array of a `.npy` file, whose header must say exactly what is there."""
+    """The flat array of a `.npy` file, whose header must be as we write it and say exactly what is there."""
     if key not in members:
         raise damaged(f"it lacks {key!r}")
-    buffer = io.BytesIO(members[key])
-    try:
-        if np.lib.format.read_magic(buffer) != (1, 0):
-            raise ValueError("another version of the npy format")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(buffer)
-    except (ValueError, TypeError, KeyError, AttributeError, SyntaxError, RecursionError, MemoryError) as error:
-        raise damaged(f"{key!r} is no npy file", found=f"{type(error).__name__}: {error}"[:200]) from error
-    rest = members[key][buffer.tell() :]
-    if fortran or len(shape) != 1 or dtype.kind not in kinds or dtype.itemsize * shape[0] != len(rest):
-        raise damaged(f"{key!r} is not a flat array that fills its file", found=f"{dtype} of shape {shape}")
+    data = members[key]
+    head = HEADER.match(data[:128])
+    if head is None or 10 + int.from_bytes(head[1], "little") != head.end():
+        raise damaged(f"{key!r} is no npy file as talon writes it", found=data[:64])
+    dtype, rest = np.dtype(head[2].decode()), data[head.end() :]
+    if dtype.kind not in kinds or dtype.itemsize * int(head[3]) != len(rest):
+        raise damaged(f"{key!r} is not a flat array that fills its file", found=f"{dtype} of {int(head[3])}")
     return np.frombuffer(rest, dtype)

@@ -10,6 +10,14 @@ from typing import Any
 from talon.hw.artifact.refusal import damaged
 from talon.ir.fields import Shape
 
+LONGEST = 1 << 14
+"""Letters of a word: paths of nodes are the longest."""
+
+
+def plain(word: Any) -> bool:
+    """Whether something is a word that can be shown."""
+    return isinstance(word, str) and 0 < len(word) <= LONGEST and word.isprintable()
+
 
 @dataclass(frozen=True)
 class Words:
@@ -20,13 +28,18 @@ class Words:
 
     def wrong(self, key: str, expected: str) -> Exception:
         found = self.data.get(key, "nothing")
-        return damaged(f"{key!r} in {self.where} is wrong", expected, f"{found!r}"[:200])
+        return damaged(f"{key!r} in {self.where} is wrong", expected, ascii(found)[:200])
+
+    def only(self, keys: Sequence[str]) -> None:
+        """Raise where it has a key that this version does not know."""
+        if foreign := self.data.keys() - set(keys):
+            raise damaged(f"{self.where} holds the key {min(foreign)[:100]!r}, which does not belong there")
 
     def word(self, key: str) -> str:
         value = self.data.get(key)
-        if not isinstance(value, str) or not value:
+        if not plain(value):
             raise self.wrong(key, "a word")
-        return value
+        return str(value)
 
     def one_of(self, key: str, choices: Sequence[str]) -> str:
         value = self.data.get(key)
@@ -36,7 +49,7 @@ class Words:
 
     def words(self, key: str) -> tuple[str, ...]:
         value = self.data.get(key)
-        if not isinstance(value, list) or not value or not all(isinstance(word, str) and word for word in value):
+        if not isinstance(value, list) or not value or not all(plain(word) for word in value):
             raise self.wrong(key, "a list of words")
         return tuple(value)
 
@@ -55,7 +68,7 @@ class Words:
 
     def positive(self, key: str) -> float:
         value = self.data.get(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not (math.isfinite(value) and value > 0):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e300:
             raise self.wrong(key, "a positive number")
         return float(value)
 
@@ -66,6 +79,15 @@ class Words:
         if math.prod(value) >= 2**31:
             raise self.wrong(key, "a shape of fewer elements")
         return tuple(value)
+
+    def pairs(self, key: str, most: int) -> list[tuple[str, str]]:
+        """Up to so many pairs of words."""
+        value = self.data.get(key)
+        if not isinstance(value, list) or len(value) > most:
+            raise self.wrong(key, f"at most {most} pairs of words")
+        if not all(isinstance(pair, list) and len(pair) == 2 and all(map(plain, pair)) for pair in value):
+            raise self.wrong(key, "pairs of words")
+        return [(name, unit) for name, unit in value]
 
     def part(self, key: str) -> Words:
         value = self.data.get(key)

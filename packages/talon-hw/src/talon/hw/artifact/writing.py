@@ -12,7 +12,7 @@ import numpy as np
 
 from talon.hw.artifact.rows import Writer
 from talon.hw.deploying.build import Build
-from talon.hw.deploying.programs import Chip, Gather, Population, Source
+from talon.hw.deploying.programs import Chip, Gather, Population, Source, places
 from talon.hw.quantising.lines import deflated
 from talon.ir.errors import TalonFileError
 from talon.storage.atomic import replacing
@@ -147,7 +147,8 @@ def put_chip(rows: Writer, chip: Chip) -> None:
             rows.put("threshold", tile.cells.threshold)
             for role in ("reset", "start", "factor"):
                 put_unless(rows, role, getattr(tile.cells, role), 0)
-            rows.put("seats", tile.cells.seats)
+            if not np.array_equal(tile.cells.seats, places(chip.layers[tile.layer].shape, tile.box)):
+                rows.put("seats", tile.cells.seats)
     rows.put("counts", chip.routes.counts)
     rows.put("cores", chip.routes.cores)
     rows.put("axons", chip.routes.axons)
@@ -171,7 +172,8 @@ def put_unless(rows: Writer, role: str, values: np.ndarray, default: int) -> Non
 def put_uses(rows: Writer, build: Build) -> None:
     """By core, what it needs and what it has of every resource; -1 where that is unknown."""
     numbers = [[(-1 if n is None else n) for use in core.uses for n in (use.need, use.have)] for core in build.uses]
-    rows.put("uses", np.array(numbers, np.int64).reshape(len(build.uses), -1))
+    columns = len(numbers[0]) if numbers else 0
+    rows.put("uses", np.array(numbers, np.int64).reshape(len(numbers), columns))
 
 
 def graph_bytes(build: Build) -> bytes:

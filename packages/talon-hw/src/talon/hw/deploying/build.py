@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from talon.engine.inputs import batches, cast
 from talon.engine.running import run as run_graph
 from talon.engine.state import State
+from talon.hw.deploying.needs import refuse_too_large
 from talon.hw.deploying.programs import Chip
 from talon.hw.deploying.result import BuildResult
 from talon.hw.deploying.running import Running
@@ -94,9 +96,12 @@ class Build:
         `repeat=T` `(B, *shape)`. The same bits as `engine="integer"` of the graph.
 
         `record`: keys or patterns `path.quantity`, of `v`, `out` and `spikes`. Raises `TalonRunError` (T401, T402,
-        T404, T406), and T507 where a number traps.
+        T404, T406, T409), and T507 where a number traps.
         """
         arrays, steps, batch = batches(self.inputs, inputs, repeat)
+        record = (record,) if isinstance(record, str) else tuple(record)
+        recorded = sum(prod(shape) for shape in recordable(self.chip, record).values())
+        refuse_too_large(self.chip, steps, batch, recorded)
         arrays = {name: cast(name, array, FLOAT32) for name, array in arrays.items()}
         recorder = Recorder(self.chip, record, steps, batch)
         running = Running(self.chip, steps, batch)
@@ -121,6 +126,7 @@ class Build:
     def answers(self, coded: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """What every readout gives, in integers, for encoded inputs `(T, B, *shape)`."""
         steps, batch = next(iter(coded.values())).shape[:2]
+        refuse_too_large(self.chip, steps, batch)
         running = Running(self.chip, steps, batch)
         found = [np.empty((steps, batch, *readout.shape), np.int64) for readout in self.chip.readouts]
         for t in range(steps):
@@ -192,17 +198,12 @@ class Recorder:
 
     def __init__(self, chip: Chip, record: str | Iterable[str], steps: int, batch: int) -> None:
         self.chip = chip
-        wanted = (record,) if isinstance(record, str) else tuple(record)
         self.tiles: dict[str, list[int]] = {}
-        shapes: dict[str, tuple[int, ...]] = {}
         for number, tile in enumerate(chip.tiles):
-            layer = chip.layers[tile.layer]
-            for quantity in QUANTITIES if layer.neuron is not None else ():
-                key = f"{layer.neuron}.{quantity}"
-                self.tiles.setdefault(key, []).append(number)
-                shapes[key] = layer.neurons
-        keys = chosen(wanted, list(self.tiles))
-        self.records = {key: np.zeros((steps, batch, *shapes[key]), FLOAT32) for key in keys}
+            for quantity in QUANTITIES:
+                self.tiles.setdefault(f"{chip.layers[tile.layer].neuron}.{quantity}", []).append(number)
+        shapes = recordable(chip, record)
+        self.records = {key: np.zeros((steps, batch, *shape), FLOAT32) for key, shape in shapes.items()}
 
     def take(self, t: int, running: Running, values: np.ndarray) -> None:
         for key, array in self.records.items():
@@ -221,6 +222,13 @@ class Recorder:
 
 QUANTITIES = ("v", "out", "spikes")
 """What is told of neurons. Sums that leave the chip are told as outputs."""
+
+
+def recordable(chip: Chip, record: str | Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """The shapes of what is asked for, by key. Raises `TalonRunError` (T404)."""
+    cells = {layer.neuron: layer.neurons for layer in chip.layers if layer.neuron is not None}
+    shapes = {f"{name}.{quantity}": shape for name, shape in cells.items() for quantity in QUANTITIES}
+    return {key: shapes[key] for key in chosen((record,) if isinstance(record, str) else tuple(record), list(shapes))}
 
 
 def chosen(wanted: tuple[str, ...], available: list[str]) -> list[str]:

@@ -21,9 +21,12 @@ class Gathering:
         """For each row and delay: the delay, places, numbers, and how often each is taken."""
         delays, times = (np.broadcast_to(values, numbers.shape) for values in (inputs.delays, inputs.times))
         for row, delay, often in zip(numbers, delays, times, strict=True) if self.plain is None else ():
-            for steps in np.unique(delay[row >= 0]).tolist():
-                (places,) = np.nonzero(((row >= 0) & (delay == steps)).ravel())
-                self.rows.append((steps, places, row.ravel()[places] + base, often.ravel()[places].astype(np.int64)))
+            (places,) = np.nonzero(row.ravel() >= 0)
+            late = delay.ravel()[places]
+            order = np.argsort(late, kind="stable")
+            steps, first = np.unique(late[order], return_index=True)
+            for step, own in zip(steps.tolist(), np.split(places[order], first[1:]), strict=False):
+                self.rows.append((step, own, row.ravel()[own] + base, often.ravel()[own].astype(np.int64)))
 
     def taken(self, memory: Sequence[np.ndarray]) -> np.ndarray:
         """The sums, `(B, *shape)`; `memory` holds what there is at every number, `(B, numbers)`, this step's first."""

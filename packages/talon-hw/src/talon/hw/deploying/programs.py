@@ -214,3 +214,11 @@ class Chip:
     def order(self) -> list[int]:
         """The tiles in the order of a step."""
         return sorted(range(len(self.tiles)), key=lambda n: (self.layers[self.tiles[n].layer].level, n))
+
+
+def places(shape: Shape, box: Box) -> np.ndarray:
+    """Where the places of a box stand in a map of this shape, in row order."""
+    found = np.zeros((), np.int64)
+    for length, (start, end) in zip(shape, box, strict=True):
+        found = found[..., None] * length + np.arange(start, end)
+    return np.asarray(found)

@@ -19,7 +19,8 @@ from talon.storage.tagged import strict_json, strict_value
 FORMAT = 2
 UNIT = np.dtype("<f4")
 MOST_BYTES = 1 << 26
-"""Of what is unpacked: what a damaged or hostile file may make of a few bytes."""
+LEAST_BYTES, RATIO = 1 << 21, 256
+"""Of what is unpacked: what a damaged or hostile file may make of a few bytes, and of each byte more."""
 
 
 def packed(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,9 +60,10 @@ def inflated(data: Any) -> bytes:
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8:
         raise TypeError("it is no array of bytes")
     inflate = zlib.decompressobj()
-    found = inflate.decompress(data.tobytes(), MOST_BYTES)
-    if not inflate.eof:
-        raise ValueError(f"it is cut short, or longer than {MOST_BYTES:,} bytes")
+    most = min(MOST_BYTES, LEAST_BYTES + RATIO * len(data))
+    found = inflate.decompress(data.tobytes(), most)
+    if not inflate.eof or inflate.unused_data:
+        raise ValueError(f"it is cut short, or longer than {most:,} bytes")
     return found
 
 

@@ -16,6 +16,10 @@ from talon.ir.errors import TalonFormatError
 from talon.ir.graph import Graph
 
 
+SHORTEST = 16
+"""Bytes of a line or list, on average: many empty ones would be large in memory."""
+
+
 def lines(ledger: Iterable[Rewrite]) -> list[dict[str, Any]]:
     """Every line, without what it does not say."""
     return [{key: value for key, value in line.as_dict().items() if value is not None} for line in ledger]
@@ -28,7 +32,10 @@ def deflated(found: Iterable[Mapping[str, Any]]) -> bytes:
 def inflated(data: np.ndarray, damaged: Callable[[str, str, str], Exception]) -> tuple[Mapping[str, Any], ...]:
     """The lines of a ledger. `damaged(what, expected, found)` makes the error where there are none."""
     try:
-        return lines_of(json.loads(packed.inflated(data)))
+        text = packed.inflated(data)
+        if SHORTEST * (text.count(b"{") + text.count(b"[")) > packed.LEAST_BYTES // 8 + len(text):
+            raise ValueError("it has more lines than words")
+        return lines_of(json.loads(text))
     except (*packed.DAMAGED, RecursionError) as error:
         raise damaged(*broken(error)) from error
 
