@@ -113,9 +113,18 @@ def links(report: Report) -> Html:
     return section(
         "links",
         "Link loads",
-        "How many packets crossed a link in the run; the first one limits how fast the network can go.",
+        f"How many packets crossed a link in the run; the first one limits how fast the network can go. {copied(report)}",
         table(caption, ["link", "#packets", "#of the heaviest", "#a step"], rows),
     )
+
+
+def copied(report: Report) -> str:
+    """What the loads rest on."""
+    return {
+        True: "What several cores hear is one packet until its ways part.",
+        False: "Every core that hears a neuron is sent a packet of its own.",
+        None: "The target does not say whether packets are copied on their way; here they are not.",
+    }[report.target.multicast]
 
 
 HEAVIEST = 20
