@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from talon.hw.report import Finding as Finding
     from talon.hw.report import FitReport as FitReport
     from talon.hw.reporting.figures import Report as Report
-    from talon.hw.reporting.making import report as report
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -75,7 +74,6 @@ else:
             "Rewrite": "talon.hw.ledger:Rewrite",
             "Finding": "talon.hw.report:Finding",
             "FitReport": "talon.hw.report:FitReport",
-            "report": "talon.hw.reporting.making:report",
             "Report": "talon.hw.reporting.figures:Report",
             "QuantReport": "talon.hw.quantising.report:QuantReport",
             "quantization_ledger": "talon.hw.quantising.lines:quantization_ledger",

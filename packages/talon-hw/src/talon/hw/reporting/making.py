@@ -35,16 +35,7 @@ def report(
     title: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Run a build and tell how it lies on its chip and what it did there: `.to_html()` is one page, `.to_json()` the
-    figures alone.
-
-    `inputs`, `repeat`: as `Build.run` takes them; without, the golden sample of the build. `quantised`: the graph that
-    was deployed, which an engine that knows of no cores runs too, so that its counts can be compared. `graph`: the
-    network in floats, to say where the build first parts from it, and with both what quantising changed.
-
-    Raises what `Build.run` raises, `TalonRunError` (T401) where there is neither an input nor a golden sample, and
-    `TalonTargetError` (T506) where `quantised` is not the graph of the build.
-    """
+    """As `Build.report` says."""
     if quantised is not None and quantised.fingerprint() != build.graph:
         raise TalonTargetError(
             "T506",
