@@ -21,6 +21,8 @@ from talon.ir.graph import Graph
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from talon.engine.comparing.outcome import Comparison
+
 COUNTED = ("synops", "updates", "spikes")
 """What cores, layers and engine count alike."""
 
@@ -64,9 +66,7 @@ def report(
         build.energy(result, samples=samples) if samples else None,
         build.target.timing,
         quantization_report(graph, quantised, inputs, repeat) if graph is not None and quantised is not None else None,
-        None
-        if graph is None
-        else compare(graph, build, inputs, repeat=repeat, labels=("the network in floats", "the build")),
+        None if graph is None else parting(build, graph, quantised, inputs, repeat),
         build.ledger,
         tuple(unsaid(build)),
         entered=int(result.work.entered.sum()),
@@ -89,6 +89,14 @@ def golden(build: Build) -> dict[str, np.ndarray]:
         )
     ports = build.chip.inputs
     return {name: ports[name].encoding.decode(coded)[:, None] for name, coded in build.golden.inputs.items()}
+
+
+def parting(build: Build, graph: Graph, quantised: Graph | None, inputs: Any, repeat: int | None) -> Comparison:
+    """Where the network in floats and its integers first part. The graph of the build tells more than the build: how
+    far each side was from the threshold, and whether an error is a node's own."""
+    if quantised is not None:
+        return compare(graph, quantised, inputs, repeat=repeat, what="spikes", labels=("floats", "integers"))
+    return compare(graph, build, inputs, repeat=repeat, what="spikes", labels=("floats", "the build"))
 
 
 def engine(build: Build, quantised: Graph, inputs: Any, repeat: int | None) -> dict[str, int]:

@@ -115,7 +115,8 @@ def facts(report: Report) -> Iterator[tuple[str, str, str, str]]:
     yield "spikes", f"{spikes:,}", f"in {plural(report.steps, 'step')} of {plural(report.samples, 'sample')}", ""
     packets = sum(core.sent for core in report.cores)
     heaviest = max((link.packets for link in report.links), default=0)
-    yield "packets", f"{packets:,}", f"between cores; at most {heaviest:,} over a link", ""
+    over = f"between cores; at most {heaviest:,} over a link" if report.links else "between cores"
+    yield "packets", f"{packets:,}", over, ""
     latency = report.latency
     if latency is None:
         yield "critical core", "unknown", "steps were not counted", ""

@@ -96,7 +96,8 @@ def links(report: Report) -> Html:
         (link for link in report.links if link.packets), key=lambda link: (-link.packets, link.start, link.end)
     )
     if not busy:
-        return section("links", "Link loads", "No packet crossed a link, or links were not counted.")
+        none = "No packet crossed a link." if report.target.mesh else "Unknown: the target does not say how cores are linked."
+        return section("links", "Link loads", none)
     most, total = busy[0].packets, sum(link.packets for link in busy)
     rows = [
         row(
