@@ -38,6 +38,7 @@ def rectangle(rows: int, columns: int, kind: str, multicast: bool, neurons: int 
     """generic-mesh with other sides and smaller cores."""
     text = MESH.replace("count = { value = 64", f"count = {{ value = {rows * columns}")
     text = text.replace("[8, 8]", f"[{rows}, {columns}]").replace('kind = "mesh"', f'kind = "{kind}"')
+    text = text.replace("8 x 8 mesh", f"{rows} x {columns} {kind}")
     text = text.replace("multicast = true", f"multicast = {str(multicast).lower()}")
     return described(text.replace("neurons = { value = 256", f"neurons = {{ value = {neurons}").encode(), "test.toml")
 
