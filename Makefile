@@ -19,7 +19,7 @@ NATIVE := packages/talon-hw/csrc
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wdouble-promotion -Werror
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -fno-wrapv -g -O1
 
-.PHONY: help demo setup-browser test lint sanitize bench bench-files bench-engines bench-mapping docs golden fuzz interop chips train-digits train-fashion accuracy accuracy-whole clean
+.PHONY: help demo setup-browser test lint sanitize bench bench-files bench-engines bench-mapping docs report-picture golden fuzz interop chips train-digits train-fashion accuracy accuracy-whole clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -65,6 +65,9 @@ bench-mapping: .venv/installed .envs/mapping/installed ## partitions, placements
 
 docs: .venv/installed ## write the pages that follow from tables in the code
 	$(BIN)/python docs/generate.py
+
+report-picture: .venv/installed ## the picture of a report in docs/images; needs Chromium
+	$(BIN)/python docs/picture.py
 
 golden: .venv/installed ## golden files of the format of today that are not there yet; what is there is never changed
 	$(BIN)/python -m tests.golden.record_formats

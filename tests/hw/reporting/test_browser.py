@@ -11,7 +11,7 @@ import pytest
 
 from talon.hw.reporting.amounts import percent
 from talon.hw.reporting.figures import Report
-from tests.hw.reporting import browser, example
+from tests.hw.reporting import browser, builds, example
 from tests.hw.reporting.browser import MISSING, WITHOUT, Visit
 
 pytestmark = pytest.mark.skipif(os.environ.get(WITHOUT) == "1", reason=f"{WITHOUT}=1 says that there is no browser")
@@ -40,7 +40,6 @@ def shown(dom: str) -> str:
 def check(found: Visit, report: Report) -> None:
     text = shown(found.dom)
     assert f"{len(report.cores)} of {report.target.cores}" in text
-    assert report.energy is not None
     for number in (*report.engine.values(), report.deliveries):
         assert f"{number:,}" in text
     for layer in report.layers:
@@ -55,13 +54,29 @@ def test_a_browser_is_here() -> None:
     assert browser.find(), MISSING
 
 
-@pytest.mark.parametrize("made", [example.example, example.large])
+@pytest.mark.parametrize("made", [example.example, example.large, lambda: builds.digits().report(), lambda: builds.detector().report()])
 def test_figures_are_in_the_dom_and_nothing_is_fetched(opened: Open, made: Callable[[], Report]) -> None:
+    """Of reports made by hand, and of real builds: 5 cores, and 148 cores that run 43 layers."""
     report = made()
     found = opened(report.to_html())
     check(found, report)
     assert found.console == ()
     assert found.requests == ()
+
+
+def test_the_golden_detector_is_a_page_that_opens_at_once(opened: Open) -> None:
+    """What its chip does not say is not shown as if it were known."""
+    report = builds.detector().report(graph=None)
+    html = report.to_html()
+    assert len(html) < 500_000
+    assert (len(report.cores), len(report.layers), report.agrees) == (148, 43, True)
+    text = shown(opened(html).dom)
+    assert "the target does not say where cores are" in text
+    assert "over a link" not in text
+    for node in report.host:
+        assert f"{node['node']} {node['type']}" in text
+    assert {node["type"] for node in report.host} >= {"DFLDecode", "Dist2BBox", "NMS"}
+    assert all(key in text for key in report.assumed)
 
 
 def test_the_script_ran(opened: Open) -> None:

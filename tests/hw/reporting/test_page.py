@@ -117,7 +117,7 @@ def test_what_is_not_known_is_said() -> None:
     found = Elements(html)
     assert "of unknown on the chip" in html
     assert "the target does not say how much there is" in html
-    assert "Places are not known" in html
+    assert "the target does not say where cores are" in html
     for words in ("Not priced", "Not compared", "the work of single steps was not counted", "links were not counted"):
         assert words in html
     assert len([1 for _, attributes in found.found if "unknown" in (attributes.get("class") or "")]) > 100

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from talon.hw.quantising.report import quantization_report as quantization_report
     from talon.hw.report import Finding as Finding
     from talon.hw.report import FitReport as FitReport
+    from talon.hw.reporting.figures import Report as Report
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -73,6 +74,7 @@ else:
             "Rewrite": "talon.hw.ledger:Rewrite",
             "Finding": "talon.hw.report:Finding",
             "FitReport": "talon.hw.report:FitReport",
+            "Report": "talon.hw.reporting.figures:Report",
             "QuantReport": "talon.hw.quantising.report:QuantReport",
             "quantization_ledger": "talon.hw.quantising.lines:quantization_ledger",
             "quantization_report": "talon.hw.quantising.report:quantization_report",

@@ -16,6 +16,7 @@ from talon.hw.evaluating.command import evaluate
 from talon.hw.fit_shown import show_report
 from talon.hw.names import TARGET, refuse_same, target_names
 from talon.hw.quantising.command import quantize
+from talon.hw.reporting.command import report as report_command
 
 if TYPE_CHECKING:
     from talon.hw.legalising import Legalised
@@ -131,5 +132,5 @@ def fixed(out: Output, found: Legalised, file: str, output: str, force: bool) ->
 
 
 targets.add_command(show)
-for item in (targets, check, quantize, evaluate, deploy, run, demo):
+for item in (targets, check, quantize, evaluate, deploy, run, report_command, demo):
     group.add_command(item)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from talon.hw.pricing import Energy
+    from talon.hw.reporting.figures import Report
 
 FLOAT32 = np.dtype(np.float32)
 BOUNDARY = ("Input", "Output")
@@ -155,6 +156,30 @@ class Build:
         from talon.hw.deploying.energy import build_energy
 
         return build_energy(self, result, samples=samples)
+
+    def report(
+        self,
+        inputs: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        *,
+        repeat: int | None = None,
+        graph: Graph | None = None,
+        quantised: Graph | None = None,
+        title: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Report:
+        """Run the build and tell how it lies on its chip and what it did: `.to_html()` is one page that needs nothing
+        else, `.to_json()` the figures alone.
+
+        `inputs`, `repeat`: as for `run`; without them the golden sample. `quantised`: the graph that was deployed,
+        whose counts by an engine must be those of the cores. `graph`: the network in floats, to say where the build
+        parts from it; with both, what quantising changed. Raises what `run` raises, `TalonRunError` (T401) where there
+        is nothing to run, and `TalonTargetError` (T506) where `quantised` is another graph than was deployed.
+        """
+        from talon.hw.reporting.making import report
+
+        return report(
+            self, inputs, repeat=repeat, graph=graph, quantised=quantised, title=title, progress=progress
+        )
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the artifact, a `.talonhw` file: the same build gives the same bytes. Raises `TalonFileError`."""

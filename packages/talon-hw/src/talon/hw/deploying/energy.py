@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from talon.hw.deploying.build import Build
 from talon.hw.deploying.journeys import journeys
 from talon.hw.deploying.result import BuildResult
@@ -15,24 +18,26 @@ def build_energy(build: Build, result: BuildResult, *, samples: int = 1) -> Ener
     Where the target prices whole events (a synaptic operation, an update, a hop) these are priced; else single
     operations, as `hw.energy` does. A total is None where a row is unknown.
     """
-    return priced(done(build, result), whole_widths(build.chip.arithmetic, build.target), build.target, samples)
+    computed = done(build, result, range(len(build.chip.tiles)))
+    what = replace(computed, packets=result.packets, hops=hops(build, result))
+    return priced(what, whole_widths(build.chip.arithmetic, build.target), build.target, samples)
 
 
-def done(build: Build, result: BuildResult) -> Done:
-    """What the cores did."""
-    work, chip = result.work, build.chip
-    decays = sum(
-        int(work.updates[number].sum()) for number, tile in enumerate(chip.tiles) if chip.layers[tile.layer].decays
-    )
-    synops = int(work.synops.sum())
+def layer_energy(build: Build, result: BuildResult, layer: int, *, samples: int = 1) -> Energy:
+    """What the tiles of one layer take of it: what they compute, without packets and hops."""
+    tiles = [number for number, tile in enumerate(build.chip.tiles) if tile.layer == layer]
+    widths = whole_widths(build.chip.arithmetic, build.target)
+    return priced(done(build, result, tiles), widths, build.target, samples)
+
+
+def done(build: Build, result: BuildResult, tiles: Sequence[int]) -> Done:
+    """What tiles computed."""
+    work, chip, own = result.work, build.chip, list(tiles)
+    synops, binary = work.synops[own], work.binary[own]
+    decays = sum(int(work.updates[number].sum()) for number in own if chip.layers[chip.tiles[number].layer].decays)
+    total = int(synops.sum())
     return Done(
-        synops,
-        synops - int(work.synops[work.binary].sum()),
-        int(work.updates.sum()),
-        decays,
-        int(work.active.sum()),
-        result.packets,
-        hops(build, result),
+        total, total - int(synops[binary].sum()), int(work.updates[own].sum()), decays, int(work.active[own].sum())
     )
 
 

@@ -77,12 +77,12 @@ def evaluate(
 
 def opened(file: str, trusted: bool) -> tuple[Any, list[str]]:
     """What a file holds, and the names of its Inputs."""
-    from talon.hw.artifact.reading import load
+    from talon import hw
     from talon.hw.artifact.writing import SUFFIX
     from talon.storage import read
 
     if Path(file).suffix.lower() == SUFFIX:
-        build = load(file)
+        build = hw.load(file)
         return build, list(build.chip.inputs)
     graph = read(file, trusted=trusted)
     return graph, list(graph.inputs)

@@ -26,6 +26,10 @@ class Encoding:
     def encode(self, x: np.ndarray) -> np.ndarray:
         return np.asarray(np.clip(np.rint(x.astype(np.float64) / self.scale), self.low, self.high), np.int64)
 
+    def decode(self, coded: np.ndarray) -> np.ndarray:
+        """Values that `encode` gives these integers for."""
+        return np.asarray(coded.astype(np.float64) * self.scale, np.float32)
+
     @property
     def binary(self) -> bool:
         return self.scale == 1.0 and (self.low, self.high) == (0, 1)

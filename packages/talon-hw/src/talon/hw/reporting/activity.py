@@ -16,7 +16,7 @@ BOUND = (
 
 def layers(report: Report) -> Html:
     """The table of layers, numbered as on the map."""
-    priced = any(layer.energy is not None for layer in report.layers)
+    priced = any(layer.energy is not None and layer.energy.picojoules is not None for layer in report.layers)
     heads = ["layer", "#neurons", "#tiles", "#cores", "#synaptic events", "#updates", "#spikes", "#rate"]
     heads += ["#energy a sample"] * priced
     rows = [layer_row(place, layer, report, priced) for place, layer in enumerate(report.layers)]
@@ -28,7 +28,10 @@ def layers(report: Report) -> Html:
 def layer_row(place: int, layer: Layer, report: Report, priced: bool) -> Html:
     rate = layer.rate(report.places)
     cells = [number(n) for n in (layer.neurons, layer.tiles, layer.cores, layer.synops, layer.updates)]
-    cells += [number(sum(layer.spikes)), number(rate, amounts.rate(rate))]
+    if layer.spiking:
+        cells += [number(sum(layer.spikes)), number(rate, amounts.rate(rate))]
+    else:
+        cells += [cell("-", class_="num"), cell("sums", class_="num")]
     if priced:
         taken = None if layer.energy is None else layer.energy.picojoules
         cells.append(number(taken, amounts.energy(taken)))

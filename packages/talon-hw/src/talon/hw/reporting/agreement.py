@@ -19,6 +19,8 @@ def reconciliation(report: Report) -> Html:
         told = ", ".join(f"{who}: {amounts.count(n)}" for who, n in balance.sums.items())
         rows.append(row(text(balance.quantity), [cell(told), verdict(balance)]))
     about = "What was counted by core, by layer and by an engine that knows of neither must be the same number."
+    if not report.engine:
+        about += " No engine was run beside: it needs the quantised network."
     if not report.agrees:
         wrong = ", ".join(balance.quantity for balance in report.reconciliation if not balance.equal)
         alarm = element(
@@ -44,7 +46,7 @@ def quantisation(report: Report) -> Html:
     found = report.quantisation
     if found is None:
         return section(
-            "quantisation", "Quantisation", "Not compared: no calibration data was given, or nothing was quantised."
+            "quantisation", "Quantisation", "Not compared: it needs the network in floats and the quantised one."
         )
     head, *lines = found.table()
     rows = [row(text(line[0]), [cell(value, class_="num") for value in line[1:]]) for line in lines]
@@ -76,7 +78,7 @@ def divergence(report: Report) -> Html:
     """Where the float network and the build first part."""
     found = report.divergence
     if found is None:
-        return section("divergence", "First divergence", "Not compared: no other run was given.")
+        return section("divergence", "First divergence", "Not compared: it needs the network in floats.")
     size = f"{found.values:,} values in {plural(found.steps, 'step')} of {plural(found.batch, 'sample')}"
     size = f"{size}, {found.a} (a) against {found.b} (b)"
     if found.equal:

@@ -18,6 +18,10 @@ ABOUT = (
     "Every square is a core at its place on the chip, every arrow a link in one direction. A core leads to its row in "
     "the table of cores; a dashed square is a core that is not used."
 )
+UNPLACED = (
+    "Every square is a core in use, in order of number: the target does not say where cores are and how they are linked. "
+    "A core leads to its row in the table of cores."
+)
 SIZES = ((8, 76.0, 34.0), (16, 38.0, 16.0), (1 << 30, 22.0, 10.0))
 """Of maps up to so many columns: the side of a core, and the gap between cores, in pixels."""
 WHOLE = 1024
@@ -48,7 +52,10 @@ class Grid:
 def core_map(report: Report) -> Html:
     """The section with the map. Without script, buttons choose what the colours show."""
     placed = places(report.cores)
+    known = all(core.position for core in report.cores)
+    about = ABOUT if known else UNPLACED
     grid = grid_of(report, list(placed.values()))
+    unused = free(grid, set(placed.values())) if known else ""
     views = list(views_of(report))
     layers = {layer.name: place for place, layer in enumerate(report.layers)}
     width, height = grid.size
@@ -56,18 +63,17 @@ def core_map(report: Report) -> Html:
     drawing = Html(
         f'<svg viewBox="0 0 {number(width)} {number(height)}" width="{number(width)}" height="{number(height)}" '
         f'role="img" aria-label="{label}">'
-        f"\n{free(grid, set(placed.values()))}\n{drawn(report.links, grid.corner, grid.side)}"
+        f"\n{unused}\n{drawn(report.links, grid.corner, grid.side)}"
         + "".join(
             core_cell(core, grid, placed[core.number], views, [layers[name] for name in core.layers if name in layers])
             for core in report.cores
         )
         + "</svg>"
     )
-    note = "" if all(core.position for core in report.cores) else " Places are not known: cores lie in order of number."
     return section(
         "map",
         "Core map",
-        ABOUT + note,
+        about,
         element(
             "fieldset",
             element("legend", text("Colour by")),

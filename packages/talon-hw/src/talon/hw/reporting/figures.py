@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from talon.engine.comparing.outcome import Comparison
+from talon.hw.deploying.spreading import mesh_of
 from talon.hw.description import Target
 from talon.hw.pricing import Energy
 from talon.hw.quantising.report import QuantReport
@@ -29,26 +30,29 @@ Position = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """The target: its identity, columns and rows of its mesh, and how many cores there are."""
+    """The target: its identity, columns and rows of its mesh, how many cores there are, and whether the network copies
+    packets on their way."""
 
     id: str
     hash: str
     summary: str
     mesh: tuple[int, int] | None
     cores: int | None
+    multicast: bool | None = None
 
     @classmethod
     def of(cls, target: Target) -> Chip:
-        dims = target.noc["dims"].value
-        return cls(target.id, target.hash, target.summary, dims, target.core_count)
+        found = mesh_of(target)
+        mesh = None if found is None else (found.width, found.height)
+        return cls(target.id, target.hash, target.summary, mesh, target.core_count, target.noc["multicast"])
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
     """One core in use: where it is, what it holds, and what it did in the run.
 
-    `layers`: names of the layers that have a tile here. `sent`, `received`: packets to and from other cores. `peak`:
-    the step in which it did most, None where that was not counted.
+    `layers`: names of the layers that have a tile here. `sent`: packets to other cores; `received`: packets from
+    other cores and from the Inputs. `peak`: the step in which it did most, None where that was not counted.
     """
 
     number: int
@@ -84,7 +88,8 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer: its nodes, how it was cut, and what it did. `spikes`: how many in each step, all samples together."""
+    """One layer: its nodes, how it was cut, and what it did. `spikes`: how many in each step, all samples together;
+    `spiking` is False where it gives sums, and has no spikes. `energy`: of what it computes, in one sample."""
 
     name: str
     nodes: tuple[str, ...]
@@ -95,13 +100,14 @@ class Layer:
     updates: int
     spikes: tuple[int, ...]
     energy: Energy | None = None
+    spiking: bool = True
 
     def rate(self, places: int) -> float | None:
         """Spikes for each neuron, where each had so many occasions."""
-        return sum(self.spikes) / (self.neurons * places) if self.neurons and places else None
+        return sum(self.spikes) / (self.neurons * places) if self.spiking and self.neurons and places else None
 
     def as_dict(self, places: int) -> dict[str, Any]:
-        plain = {field: getattr(self, field) for field in ("name", "tiles", "cores", "neurons", "synops", "updates")}
+        plain = {field: getattr(self, field) for field in ("name", "tiles", "cores", "neurons", "synops", "updates", "spiking")}
         several = {"nodes": list(self.nodes), "spikes": list(self.spikes), "rate": self.rate(places)}
         return {**plain, **several, "energy": self.energy and self.energy.as_dict()}
 
@@ -111,7 +117,9 @@ class Report:
     """All figures. `build`: hash of what was deployed; `graph`: fingerprint of the network it was made of.
 
     `engine`: the counts of the whole network, by an engine that knows nothing of cores. `deliveries`: the packets that
-    the mapping foresaw for this run. `energy`: of one sample. `timing`: what the target states of times.
+    the mapping foresaw for this run. `energy`: of one sample. `timing`: what the target states of times. `entered`:
+    packets from the Inputs. `seed`: of the mapping; `calibration`: hash of the input that set the scales. `host`: nodes
+    that the host computes; `assumed`: keys of the arithmetic that the target leaves open.
     """
 
     title: str
@@ -132,6 +140,11 @@ class Report:
     divergence: Comparison | None = None
     ledger: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    entered: int = 0
+    seed: int | None = None
+    calibration: str | None = None
+    host: tuple[Mapping[str, str], ...] = ()
+    assumed: tuple[str, ...] = ()
 
     @property
     def latency(self) -> Latency | None:
@@ -141,7 +154,7 @@ class Report:
     @property
     def reconciliation(self) -> tuple[Balance, ...]:
         """Every quantity as it was counted in several ways, which must agree."""
-        return (*counts(self.cores, self.layers, self.engine), packets(self.cores, self.deliveries))
+        return (*counts(self.cores, self.layers, self.engine), packets(self.cores, self.entered, self.deliveries))
 
     @property
     def agrees(self) -> bool:
@@ -161,6 +174,8 @@ class Report:
             "target": asdict(self.target),
             "graph": self.graph,
             "build": self.build,
+            "calibration": self.calibration,
+            "seed": self.seed,
             "versions": dict(self.versions),
             "steps": self.steps,
             "samples": self.samples,
@@ -168,9 +183,12 @@ class Report:
             "links": [link.as_dict() for link in self.links],
             "layers": [layer.as_dict(self.places) for layer in self.layers],
             "engine": dict(self.engine),
+            "entered": self.entered,
             "deliveries": self.deliveries,
             "reconciliation": [balance.as_dict() for balance in self.reconciliation],
             "agrees": self.agrees,
+            "host": [dict(node) for node in self.host],
+            "assumed": list(self.assumed),
             "latency": latency and latency.as_dict(),
             "energy": energy and energy.as_dict(),
             "quantisation": quantised and quantised.as_dict(),

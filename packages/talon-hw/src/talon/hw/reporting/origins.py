@@ -45,6 +45,15 @@ def rewrite(line: Mapping[str, Any]) -> Html:
     )
 
 
+def host(report: Report) -> Html:
+    """What no core computes."""
+    if not report.host:
+        return section("host", "On the host", "Nothing: the chip computes the whole network.")
+    rows = [row(text(node["node"]), [cell(node["type"])]) for node in report.host]
+    about = f"{plural(len(rows), 'node')} of the network run on no core; the host computes them from what leaves the chip."
+    return section("host", "On the host", about, table("nodes on the host", ["node", "primitive"], rows, False))
+
+
 def identity(report: Report) -> Html:
     """What this report is about, to the bit."""
     facts = {
@@ -52,6 +61,8 @@ def identity(report: Report) -> Html:
         "target hash": report.target.hash,
         "graph fingerprint": report.graph,
         "build hash": report.build,
+        **({} if report.calibration is None else {"calibration hash": report.calibration}),
+        **({} if report.seed is None else {"seed of the mapping": str(report.seed)}),
         **{f"{name} version": version for name, version in report.versions.items()},
     }
     pairs = (

@@ -28,6 +28,7 @@ PARTS: dict[str, tuple[str, Callable[[Report], Html]]] = {
     "quantisation": ("Quantisation", agreement.quantisation),
     "divergence": ("Divergence", agreement.divergence),
     "cores": ("Cores", usage.cores),
+    "host": ("Host", origins.host),
     "ledger": ("Ledger", origins.ledger),
     "warnings": ("Warnings", origins.warnings),
     "identity": ("Identity", origins.identity),
@@ -112,9 +113,10 @@ def facts(report: Report) -> Iterator[tuple[str, str, str, str]]:
         yield "fullest", "unknown", "the target does not say how much there is", ""
     spikes = sum(sum(layer.spikes) for layer in report.layers)
     yield "spikes", f"{spikes:,}", f"in {plural(report.steps, 'step')} of {plural(report.samples, 'sample')}", ""
-    packets = sum(core.received for core in report.cores)
+    packets = sum(core.sent for core in report.cores)
     heaviest = max((link.packets for link in report.links), default=0)
-    yield "packets", f"{packets:,}", f"between cores; at most {heaviest:,} over a link", ""
+    over = f"between cores; at most {heaviest:,} over a link" if report.links else "between cores"
+    yield "packets", f"{packets:,}", over, ""
     latency = report.latency
     if latency is None:
         yield "critical core", "unknown", "steps were not counted", ""
@@ -124,6 +126,6 @@ def facts(report: Report) -> Iterator[tuple[str, str, str, str]]:
     total = None if energy is None else energy.picojoules
     yield "energy", amounts.energy(total), "a sample, at least" if total is not None else "costs are not stated", ""
     if report.agrees:
-        yield "counts", "agree", "by core, by layer, by engine", "good"
+        yield "counts", "agree", "by core, by layer" + ", by engine" * bool(report.engine), "good"
     else:
         yield "counts", "DO NOT AGREE", "see Reconciliation", "bad"

@@ -10,7 +10,7 @@ import numpy as np
 
 from talon.hw.report import plural
 from talon.hw.reporting.amounts import level
-from talon.hw.reporting.figures import Report
+from talon.hw.reporting.figures import Layer, Report
 from talon.hw.reporting.markup import Html, element, section, text
 from talon.hw.reporting.ramps import ramp
 from talon.ir.drawing.lettering import shorten
@@ -26,7 +26,8 @@ TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 def raster(report: Report) -> Html:
     """The section with the picture; a small script says what is under the pointer."""
     counts, pooled = columns(report)
-    rates = counts / np.maximum(np.array([[layer.neurons * report.samples] for layer in report.layers]), 1)
+    shown = spiking(report)
+    rates = counts / np.maximum(np.array([[layer.neurons * report.samples] for _, layer in shown]).reshape(-1, 1), 1)
     most = float(rates.max(initial=0.0))
     about = "Darker cells fire more; the curve above is all layers together."
     if pooled > 1:
@@ -49,9 +50,15 @@ def raster(report: Report) -> Html:
     )
 
 
+def spiking(report: Report) -> list[tuple[int, Layer]]:
+    """The layers that have spikes, with their places among all."""
+    return [(place, layer) for place, layer in enumerate(report.layers) if layer.spiking]
+
+
 def columns(report: Report) -> tuple[np.ndarray, int]:
     """Spikes by layer and column, and how many steps a column stands for."""
-    counts = np.array([layer.spikes for layer in report.layers], np.float64).reshape(len(report.layers), report.steps)
+    shown = [layer.spikes for _, layer in spiking(report)]
+    counts = np.array(shown, np.float64).reshape(len(shown), report.steps)
     pooled = -(-counts.shape[1] // COLUMNS) if counts.shape[1] else 1
     starts = np.arange(0, counts.shape[1], pooled)
     if pooled > 1:
@@ -61,27 +68,28 @@ def columns(report: Report) -> tuple[np.ndarray, int]:
 
 
 def picture(report: Report, counts: np.ndarray, rates: np.ndarray, most: float, pooled: int) -> Html:
-    height = CURVE + ROW * len(report.layers) + BOTTOM
+    shown = spiking(report)
+    height = CURVE + ROW * len(shown) + BOTTOM
     wide = LABELS + WIDTH + 12
     wanted = counts.shape[1]
     size = WIDTH / max(wanted, 1)
-    label = f"{plural(len(report.layers), 'layer')}, {plural(report.steps, 'step')}"
+    label = f"{plural(len(shown), 'layer')}, {plural(report.steps, 'step')}"
     parts = [
         f'<svg viewBox="0 0 {number(wide)} {number(height)}" width="{number(wide)}" height="{number(height)}" '
         f'role="img" aria-label="{label}" id="raster-svg">',
         curve(counts.sum(axis=0), size),
     ]
-    for place, layer in enumerate(report.layers):
-        y = CURVE + place * ROW
+    for line, (place, layer) in enumerate(shown):
+        y = CURVE + line * ROW
         name = f"L{place + 1} {layer.name}"
         parts.append(
             f'<g><title>{text(layer.name)}</title><text x="{number(LABELS - 8)}" y="{number(y + 15)}" class="end">'
             f"{text(shorten(name, LABELS - 12, 12))}</text></g>"
         )
         parts.append(f'<g transform="translate({number(LABELS)} {number(y + ROW / 2)}) scale({size:.6g} 1)">')
-        parts += cells([level(rate / most) if most else "0" for rate in rates[place]])
+        parts += cells([level(rate / most) if most else "0" for rate in rates[line]])
         parts.append("</g>")
-    parts += axis(report.steps, pooled, size, CURVE + ROW * len(report.layers))
+    parts += axis(report.steps, pooled, size, CURVE + ROW * len(shown))
     return Html("\n".join(parts) + "</svg>")
 
 
@@ -126,7 +134,7 @@ def data(report: Report, counts: np.ndarray, pooled: int) -> Html:
     """What the script reads: the numbers of the picture. Letters that could end the element are escaped."""
     rows = [[int(n) if n == int(n) else round(float(n), 2) for n in row] for row in counts]
     said = {
-        "names": [layer.name for layer in report.layers],
+        "names": [layer.name for _, layer in spiking(report)],
         "rows": rows,
         "pooled": pooled,
         "steps": report.steps,

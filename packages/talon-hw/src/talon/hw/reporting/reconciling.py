@@ -41,7 +41,7 @@ def counts(cores: Sequence[Core], layers: Sequence[Layer], engine: Mapping[str, 
         yield Balance(words, {"cores": by_core, "layers": by_layer[key], "engine": engine.get(key)})
 
 
-def packets(cores: Sequence[Core], deliveries: int | None) -> Balance:
-    """What travelled: packets sent and received by cores, and what the mapping foresaw."""
-    sent, received = sum(core.sent for core in cores), sum(core.received for core in cores)
-    return Balance("packets", {"sent by cores": sent, "received by cores": received, "mapping": deliveries})
+def packets(cores: Sequence[Core], entered: int, deliveries: int | None) -> Balance:
+    """What travelled: packets sent by cores and Inputs, received by cores, and what the mapping foresaw."""
+    sent, received = sum(core.sent for core in cores) + entered, sum(core.received for core in cores)
+    return Balance("packets", {"sent by cores and Inputs": sent, "received by cores": received, "mapping": deliveries})

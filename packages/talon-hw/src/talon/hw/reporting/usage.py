@@ -96,7 +96,8 @@ def links(report: Report) -> Html:
         (link for link in report.links if link.packets), key=lambda link: (-link.packets, link.start, link.end)
     )
     if not busy:
-        return section("links", "Link loads", "No packet crossed a link, or links were not counted.")
+        none = "No packet crossed a link." if report.target.mesh else "Unknown: the target does not say how cores are linked."
+        return section("links", "Link loads", none)
     most, total = busy[0].packets, sum(link.packets for link in busy)
     rows = [
         row(
@@ -113,9 +114,18 @@ def links(report: Report) -> Html:
     return section(
         "links",
         "Link loads",
-        "How many packets crossed a link in the run; the first one limits how fast the network can go.",
+        f"How many packets crossed a link in the run; the first one limits how fast the network can go. {copied(report)}",
         table(caption, ["link", "#packets", "#of the heaviest", "#a step"], rows),
     )
+
+
+def copied(report: Report) -> str:
+    """What the loads rest on."""
+    return {
+        True: "What several cores hear is one packet until its ways part.",
+        False: "Every core that hears a neuron is sent a packet of its own.",
+        None: "The target does not say whether packets are copied on their way; here they are not.",
+    }[report.target.multicast]
 
 
 HEAVIEST = 20
