@@ -23,15 +23,17 @@ SHOWN = "generic-mesh"
 what is not known."""
 WIDTHS = (8, 4)
 """Of weights."""
+SHOWN_SAMPLES = 16
+"""Images in the report."""
 CALIBRATION = 64
 """Images whose pixels, not their labels, set the scales."""
 
 
 @command("demo")
-@click.option("--save", "folder", type=PATH, help="Keep the artifact in this folder.")
+@click.option("--save", "folder", type=PATH, help="Keep the artifact and its report in this folder.")
 def demo(out: Output, folder: str | None) -> None:
     """Say how many cores the trained digits network takes on every target, what a misfit looks like, what the network
-    does in integers, and run it core by core from an artifact.
+    does in integers, and run it core by core from an artifact, with a report.
 
     Example: talon hw demo --save demo
     """
@@ -125,10 +127,11 @@ def in_integers(graph: Graph) -> list[WidthRow]:
 
 @dataclass(frozen=True)
 class OnCores:
-    """The network run from its artifact, over all held-out images. `path`: of the artifact, None where it was not
-    kept; `size` in bytes."""
+    """The network run from its artifact, over all held-out images. `path` and `report`: of the artifact and the page
+    about it, None where they were not kept; `size` in bytes."""
 
     path: str | None
+    report: str | None
     size: int
     cores: int
     accuracy: float
@@ -160,11 +163,17 @@ def on_cores(graph: Graph, folder: str | None) -> OnCores:
         path = Path(folder or temporary) / "digits.talonhw"
         build.save(path, overwrite=True)
         build, size = hw.load(path), path.stat().st_size
+    page = None
+    if folder is not None:
+        page = Path(folder) / "report.html"
+        told = build.report(currents[:SHOWN_SAMPLES], repeat=steps, graph=graph, quantised=quantised, title="digits")
+        page.write_text(told.to_html(), encoding="utf-8")
     result = build.run(currents, repeat=steps)
     expected = run(quantised, currents, repeat=steps, engine="integer")
     (output,), (other,) = result.outputs.values(), expected.outputs.values()
     return OnCores(
         None if folder is None else str(path),
+        None if page is None else str(page),
         size,
         build.cores,
         float((output.sum(axis=0).argmax(axis=1) == labels).mean()),
@@ -183,8 +192,10 @@ def show_cores(out: Output, found: OnCores) -> None:
         f"  accuracy {found.accuracy:.1%}, {told(found.energy)} nJ an image, {found.packets:,.0f} packets between cores"
     )
     out.line(f"  the same spikes as the integer engine: {'yes' if found.same else 'no'}")
-    where = found.path or "not kept; --save FOLDER keeps it"
+    where = found.path or "not kept; --save FOLDER keeps it, and writes a report"
     out.line(f"  artifact of {found.size:,} bytes: {where}")
+    if found.report is not None:
+        out.line(f"  report, one page for a browser: {found.report}")
 
 
 def show_integers(out: Output, graph: Graph, rows: list[WidthRow]) -> None:
