@@ -77,7 +77,7 @@ def evaluate(
 
 def opened(file: str, trusted: bool) -> tuple[Any, list[str]]:
     """What a file holds, and the names of its Inputs."""
-    from talon.hw.artifact.reading import load
+    from talon.hw.artifact.opening import load
     from talon.hw.artifact.writing import SUFFIX
     from talon.storage import read
 

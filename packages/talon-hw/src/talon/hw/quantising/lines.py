@@ -15,7 +15,6 @@ from talon.hw.ledger import Rewrite
 from talon.ir.errors import TalonFormatError
 from talon.ir.graph import Graph
 
-
 SHORTEST = 16
 """Bytes of a line or list, on average: many empty ones would be large in memory."""
 
