@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -48,7 +48,14 @@ def everything() -> hw.Build:
         allow_cycles=True,
     )  # fmt: skip
     x = (rng.random((6, 2, 2, 6, 6)) < 0.4).astype(np.float32)
-    return quantised(graph, chip({"count": 64, "neurons": 48, "weight_words": 1200, "state_words": 48}), x)
+    build = quantised(graph, chip({"count": 64, "neurons": 48, "weight_words": 1200, "state_words": 48}), x)
+    # Seats in an order of their own, so that they are stored.
+    tiles = list(build.chip.tiles)
+    number = next(n for n, tile in enumerate(tiles) if tile.cells is not None)
+    cells = tiles[number].cells
+    assert cells is not None
+    tiles[number] = replace(tiles[number], cells=replace(cells, seats=np.ascontiguousarray(cells.seats[:, ::-1])))
+    return replace(build, chip=replace(build.chip, tiles=tuple(tiles)))
 
 
 @cache
