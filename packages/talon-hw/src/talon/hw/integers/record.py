@@ -24,7 +24,8 @@ class Encoding:
     high: int
 
     def encode(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(np.clip(np.rint(x.astype(np.float64) / self.scale), self.low, self.high), np.int64)
+        with np.errstate(over="ignore"):  # what is beyond float64 is beyond the limits, too
+            return np.asarray(np.clip(np.rint(x.astype(np.float64) / self.scale), self.low, self.high), np.int64)
 
     def decode(self, coded: np.ndarray) -> np.ndarray:
         """Values that `encode` gives these integers for."""

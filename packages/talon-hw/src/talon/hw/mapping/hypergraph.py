@@ -107,7 +107,7 @@ def heard(h: Hypergraph, core: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def sending(h: Hypergraph, core: np.ndarray) -> np.ndarray:
     """The core of every net's source; -1 from outside."""
-    return np.append(core, -1)[h.sources]
+    return np.asarray(np.append(core, -1)[h.sources])
 
 
 def deliveries(h: Hypergraph, core: np.ndarray) -> int | float:
