@@ -54,7 +54,9 @@ def test_a_browser_is_here() -> None:
     assert browser.find(), MISSING
 
 
-@pytest.mark.parametrize("made", [example.example, example.large, lambda: builds.digits().report(), lambda: builds.detector().report()])
+@pytest.mark.parametrize(
+    "made", [example.example, example.large, lambda: builds.digits().report(), lambda: builds.detector().report()]
+)
 def test_figures_are_in_the_dom_and_nothing_is_fetched(opened: Open, made: Callable[[], Report]) -> None:
     """Of reports made by hand, and of real builds: 5 cores, and 148 cores that run 43 layers."""
     report = made()

@@ -127,7 +127,9 @@ def test_without_an_input_the_golden_sample_is_run(tmp_path: Path) -> None:
     assert report.to_json() == given.to_json()
     assert report.samples == 1
     coded = golden(case.build)["input"]
-    assert np.array_equal(case.build.chip.inputs["input"].encoding.encode(coded[:, 0]), case.build.golden.inputs["input"])
+    assert np.array_equal(
+        case.build.chip.inputs["input"].encoding.encode(coded[:, 0]), case.build.golden.inputs["input"]
+    )
     case.build.save(tmp_path / "net.talonhw")
     assert hw.load(tmp_path / "net.talonhw").report().to_json() == report.to_json()
     assert (report.engine, report.quantisation, report.divergence) == ({}, None, None)
@@ -227,7 +229,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Case]:
 
 def test_the_command_writes_what_the_method_gives(files: tuple[Path, Case], report: hw.Report) -> None:
     folder, case = files
-    names = {name: str(folder / name) for name in ("net.talonhw", "float.t1c", "whole.t1c", "x.npy", "r.html", "r.json")}
+    names = {
+        name: str(folder / name) for name in ("net.talonhw", "float.t1c", "whole.t1c", "x.npy", "r.html", "r.json")
+    }
     given = ["report", names["net.talonhw"], "--input", names["x.npy"], "--steps", str(case.repeat)]
     given += ["--graph", names["float.t1c"], "--quantised", names["whole.t1c"]]
     done = CliRunner().invoke(group, [*given, "-o", names["r.html"]])

@@ -177,9 +177,7 @@ class Build:
         """
         from talon.hw.reporting.making import report
 
-        return report(
-            self, inputs, repeat=repeat, graph=graph, quantised=quantised, title=title, progress=progress
-        )
+        return report(self, inputs, repeat=repeat, graph=graph, quantised=quantised, title=title, progress=progress)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the artifact, a `.talonhw` file: the same build gives the same bytes. Raises `TalonFileError`."""

@@ -19,7 +19,7 @@ ABOUT = (
     "the table of cores; a dashed square is a core that is not used."
 )
 UNPLACED = (
-    "Every square is a core in use, in order of number: the target does not say where cores are and how they are linked. "
+    "Every square is a core in use, in order of number: the target does not say where cores are, nor how linked. "
     "A core leads to its row in the table of cores."
 )
 SIZES = ((8, 76.0, 34.0), (16, 38.0, 16.0), (1 << 30, 22.0, 10.0))

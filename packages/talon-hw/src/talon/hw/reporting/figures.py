@@ -107,7 +107,10 @@ class Layer:
         return sum(self.spikes) / (self.neurons * places) if self.spiking and self.neurons and places else None
 
     def as_dict(self, places: int) -> dict[str, Any]:
-        plain = {field: getattr(self, field) for field in ("name", "tiles", "cores", "neurons", "synops", "updates", "spiking")}
+        plain = {
+            field: getattr(self, field)
+            for field in ("name", "tiles", "cores", "neurons", "synops", "updates", "spiking")
+        }
         several = {"nodes": list(self.nodes), "spikes": list(self.spikes), "rate": self.rate(places)}
         return {**plain, **several, "energy": self.energy and self.energy.as_dict()}
 

@@ -50,7 +50,9 @@ def host(report: Report) -> Html:
     if not report.host:
         return section("host", "On the host", "Nothing: the chip computes the whole network.")
     rows = [row(text(node["node"]), [cell(node["type"])]) for node in report.host]
-    about = f"{plural(len(rows), 'node')} of the network run on no core; the host computes them from what leaves the chip."
+    about = (
+        f"{plural(len(rows), 'node')} of the network run on no core; the host computes them from what leaves the chip."
+    )
     return section("host", "On the host", about, table("nodes on the host", ["node", "primitive"], rows, False))
 
 

@@ -96,7 +96,11 @@ def links(report: Report) -> Html:
         (link for link in report.links if link.packets), key=lambda link: (-link.packets, link.start, link.end)
     )
     if not busy:
-        none = "No packet crossed a link." if report.target.mesh else "Unknown: the target does not say how cores are linked."
+        none = (
+            "No packet crossed a link."
+            if report.target.mesh
+            else "Unknown: the target does not say how cores are linked."
+        )
         return section("links", "Link loads", none)
     most, total = busy[0].packets, sum(link.packets for link in busy)
     rows = [
@@ -114,7 +118,7 @@ def links(report: Report) -> Html:
     return section(
         "links",
         "Link loads",
-        f"How many packets crossed a link in the run; the first one limits how fast the network can go. {copied(report)}",
+        f"Packets that crossed a link in the run; the first one limits how fast the network can go. {copied(report)}",
         table(caption, ["link", "#packets", "#of the heaviest", "#a step"], rows),
     )
 
