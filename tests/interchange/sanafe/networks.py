@@ -48,7 +48,7 @@ def recurrent(rng: np.random.Generator) -> ir.Graph:
     nodes: dict[str, ir.Node] = {
         "in": ir.Input([2, 6, 6]),
         "conv": ir.Conv2d(weights(rng, 3, 2, 3, 3), padding=1),
-        "map": ir.LIF(6.0, 6.0, 0.0, 4.0, comparator="gt"),
+        "map": ir.LIF(6.0, 6.0, 0.0, 2.5, comparator="gt"),
         "again": ir.Conv2d(weights(rng, 3, 3, 3, 3), padding=1),
         "flat": ir.Flatten(),
         "read": ir.Affine(weights(rng, 10, 108)),

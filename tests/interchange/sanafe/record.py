@@ -75,7 +75,11 @@ def core(name: str, price: dict[str, float], inputs: int) -> dict[str, Any]:
 
 def chip(net: dict[str, np.ndarray], price: dict[str, float]) -> Any:
     height, width = net["mesh"].tolist()
-    hops = {f"{kind}_{side}_hop": price[side] if kind == "energy" else 0.0 for kind in ("energy", "latency") for side in SIDES}
+    hops = {
+        f"{kind}_{side}_hop": price[side] if kind == "energy" else 0.0
+        for kind in ("energy", "latency")
+        for side in SIDES
+    }
     tile = {
         "name": f"tile[0..{height * width - 1}]",
         "attributes": hops,
