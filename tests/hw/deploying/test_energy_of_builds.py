@@ -31,7 +31,8 @@ def by_hand(build: hw.Build, result: hw.BuildResult, order: str, multicast: bool
     along = [0, 0]
     for tile in layout.tiles:
         layer = layout.layers[tile.layer]
-        assert layer.neuron is not None and tile.cells is not None
+        assert layer.neuron is not None
+        assert tile.cells is not None
         fired = result.spikes[layer.neuron].reshape(*result.spikes[layer.neuron].shape[:2], -1)
         for seat, line in zip(
             tile.cells.seats.ravel().tolist(), range(tile.first, tile.first + tile.size), strict=True
@@ -72,21 +73,23 @@ def test_hops_by_hand(order: str, multicast: bool) -> None:
     build, result = ran(order, multicast)
     assert build.cores >= 9
     found = hops(build, result)
-    assert found is not None and min(found) > 0
+    assert found is not None
+    assert min(found) > 0
     assert found == by_hand(build, result, order, multicast)
 
 
 def test_multicast_takes_fewer_hops() -> None:
     trees, ways = (hops(*ran("xy", multicast)) for multicast in (True, False))
-    assert trees is not None and ways is not None
+    assert trees is not None
+    assert ways is not None
     assert sum(trees) < sum(ways)
 
 
 @pytest.mark.parametrize("delay", [0, 2])
 @pytest.mark.parametrize(("kind", "first", "second"), [("Affine", 3, 3), ("Conv1d", 1, 2)])
 def test_inputs_that_cancel_make_an_update_active(kind: str, first: int, second: int, delay: int) -> None:
-    """At step 1 an input comes with a weight and its opposite, at step 3 two inputs with one weight alone; nothing stays
-    in the membrane. Every neuron of a dense layer hears every input, be its weight 0."""
+    """At step 1 an input comes with a weight and its opposite, at step 3 two inputs with one weight alone; nothing
+    stays in the membrane. Every neuron of a dense layer hears every input, be its weight 0."""
     weight, shape = (np.eye(3), [3]) if kind == "Affine" else (np.ones((1, 1, 1)), [1, 3])
     layer = getattr(ir, kind)
     nodes: dict[str, ir.Node] = {

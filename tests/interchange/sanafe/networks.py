@@ -73,7 +73,8 @@ def quantised(name: str, target: hw.Target) -> tuple[ir.Graph, np.ndarray]:
     rng = np.random.default_rng(1)
     graph = NETWORKS[name](rng)
     entry = graph.nodes["in"]
-    assert isinstance(entry, ir.Input) and entry.shape is not None
+    assert isinstance(entry, ir.Input)
+    assert entry.shape is not None
     x = (rng.random((STEPS, 1, *entry.shape)) < RATE).astype(np.float32)
     return hw.quantize(graph, target=target, calibration=x), x
 
@@ -110,7 +111,9 @@ def described(name: str, graph: ir.Graph, build: hw.Build, x: np.ndarray) -> dic
     core, threshold, factor = np.zeros(count, np.int64), np.zeros(count, np.int64), np.full(count, 4096)
     for tile in chip.tiles:
         layer = chip.layers[tile.layer]
-        assert layer.neuron is not None and tile.cells is not None and not layer.shift
+        assert layer.neuron is not None
+        assert tile.cells is not None
+        assert not layer.shift
         seats = first[layer.neuron] + tile.cells.seats.ravel()
         core[seats] = tile.core
         threshold[seats] = np.broadcast_to(tile.cells.threshold, tile.form).ravel()
