@@ -81,9 +81,11 @@ fuzz: .venv/installed ## mutated files through the reader, with a fixed seed: CO
 interop: .envs/frameworks/installed ## record other frameworks' neurons again, for the tests to compare with
 	.envs/frameworks/bin/python tests/interchange/frameworks/record.py
 
-chips: .envs/loihi/installed .envs/xylo/installed ## record emulators of Loihi and Xylo again, for the tests to compare our integers with
+chips: .venv/installed .envs/loihi/installed .envs/xylo/installed .envs/sanafe/installed ## record emulators of Loihi and Xylo and the energies of SANA-FE again, for the tests to compare ours with
 	.envs/loihi/bin/python tests/interchange/loihi/record.py
 	.envs/xylo/bin/python tests/interchange/xylo/record.py
+	$(BIN)/python -m tests.interchange.sanafe.networks
+	.envs/sanafe/bin/python tests/interchange/sanafe/record.py
 
 train-digits: .envs/digits/installed ## train the demo's network again, with torch in an environment of its own
 	.envs/digits/bin/python examples/digits/train.py
@@ -179,7 +181,7 @@ clean: ## remove the environments and caches
 	touch $@
 
 # Emulators of chips; xylosim is compiled here.
-.envs/loihi/installed .envs/xylo/installed: .envs/%/installed: tests/interchange/%/requirements.txt
+.envs/loihi/installed .envs/xylo/installed .envs/sanafe/installed: .envs/%/installed: tests/interchange/%/requirements.txt
 	rm -rf .envs/$*
 	$(PYTHON) -m venv .envs/$*
 	.envs/$*/bin/python $(PIP) --requirement $<

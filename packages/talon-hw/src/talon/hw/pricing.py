@@ -1,7 +1,8 @@
 """Energy of a run by the cost rows of a target: what was counted, times what one such operation takes, by its source.
 
-Only what is counted is priced: synaptic operations, neuron updates, and the reads of memory that both take. Clocks,
-leakage and the network of a chip are not in it, so every total is a lower bound.
+Only what is counted is priced: synaptic operations, neuron updates, and the reads of memory that both take; of a build,
+on a target that prices whole events, also spikes between cores and their hops. Clocks and leakage are not in it, so
+every total is a lower bound.
 """
 
 from __future__ import annotations

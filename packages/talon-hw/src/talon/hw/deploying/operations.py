@@ -97,15 +97,20 @@ class Local:
             x = np.moveaxis(x, axis + 1, -1)
         return x.reshape(*x.shape[: 2 + rank], -1)
 
-    def pairs(self, active: np.ndarray) -> np.ndarray:
-        """How many times an output reads an active input, for each sample: what is counted as synaptic operations."""
+    def heard(self, active: np.ndarray) -> np.ndarray:
+        """How many active inputs every place reads, `(B, *form)`; with weights, each is a synaptic operation."""
         if self.source.operation == "dense":
-            return np.asarray(np.count_nonzero(active.reshape(len(active), -1), axis=1) * self.form[-1])
+            each = np.count_nonzero(active, axis=-1)
+            return np.broadcast_to(each[..., None], (len(active), *self.form))
+        if self.source.operation == "copy":
+            return active.astype(np.int64)
+        read = self.windows(active.astype(np.int64), 0).sum(axis=-1)
         if self.source.operation != "conv":
-            return np.zeros(len(active), np.int64)
-        read = self.windows(active.astype(np.int64), 0)
-        each = read.sum(axis=tuple(range(2, read.ndim)))  # (B, channels)
-        return np.asarray(sum(each[:, g].sum(axis=1) * (outs.stop - outs.start) for g, outs in self.groups()))
+            return np.asarray(read)
+        found = np.empty((len(active), *self.form), np.int64)
+        for group, outs in self.groups():
+            found[:, outs] = read[:, group].sum(axis=1)[:, None]
+        return found
 
     def in_order(self, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, register: Register) -> np.ndarray:
         """One input after the other in the written order, each sum kept to the register."""

@@ -76,7 +76,7 @@ def node_counts(chip: Chip, work: Work) -> Counts:
             if part.weight is None:
                 continue
             every = np.ones((1, *region(source.windows, tile.box)), bool)
-            macs = int(Local(source, part, tile.box).pairs(every)[0])
+            macs = int(Local(source, part, tile.box).heard(every).sum())
             synops, binary = work.synops[number, place], work.binary[number, place]
             own = leaves.setdefault(source.node, {})
             own["macs"] = own.get("macs", 0) + np.full_like(synops, macs)

@@ -33,9 +33,9 @@ class Seat:
 @dataclass
 class Work:
     """What cores did. By tile: `synops` and `binary` (whether all inputs were 0 and 1), `(tiles, sources, T, B)`, and
-    `updates`, `active` (updates of neurons with a charge or an input) and `spikes`, `(tiles, T, B)`. By core: `packets`
-    that it sends to others and `arrived` from others, `(cores, T, B)`. `entered`: packets from the Inputs, `(T, B)`.
-    `sent`: values of every line that are not 0, over all."""
+    `updates`, `active` (updates of neurons with a charge, a bias or an input, even one that others cancel) and
+    `spikes`, `(tiles, T, B)`. By core: `packets` that it sends to others and `arrived` from others, `(cores, T, B)`.
+    `entered`: packets from the Inputs, `(T, B)`. `sent`: values of every line that are not 0, over all."""
 
     synops: np.ndarray
     binary: np.ndarray
@@ -96,7 +96,7 @@ class Running:
             for own, tile in zip(self.seats, chip.tiles, strict=True)
         ]
         self.held = {
-            (number, place): deque[np.ndarray](maxlen=source.delay)
+            (number, place): deque[tuple[np.ndarray, np.ndarray]](maxlen=source.delay)
             for number, tile in enumerate(chip.tiles)
             for place, source in enumerate(chip.layers[tile.layer].sources)
             if source.delay
@@ -147,29 +147,35 @@ class Running:
         tile = self.chip.tiles[number]
         layer = self.chip.layers[tile.layer]
         total = np.zeros((self.batch, *tile.form), np.int64)
+        active = np.zeros(total.shape, bool)
         for place, source in enumerate(layer.sources):
             if not source.delay:
-                total = total + self.sums(t, number, place)
+                found, heard = self.sums(t, number, place)
             elif len(held := self.held[number, place]) == source.delay:
-                total = total + held[0]
+                found, heard = held[0]
+            else:
+                continue
+            total, active = total + found, active | heard
         cells = self.seats[number]
         if cells is None:
             return total
-        charged = (self.v[number]["v"] != 0) | (total != 0)
-        self.work.active[number, t] = np.count_nonzero(charged.reshape(self.batch, -1), axis=1)
+        # What has a bias and no input has a sum.
+        active |= (self.v[number]["v"] != 0) | (total != 0)
+        self.work.active[number, t] = np.count_nonzero(active.reshape(self.batch, -1), axis=1)
         spikes = oracle.cell(cells, t, self.v[number], total, self.numeric)
         self.work.updates[number, t] = tile.size
         self.work.spikes[number, t] = np.count_nonzero(spikes.reshape(self.batch, -1), axis=1)
         return spikes
 
-    def sums(self, t: int, number: int, place: int) -> np.ndarray:
-        """What a source of a tile gives at a step."""
+    def sums(self, t: int, number: int, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """What a source of a tile gives at a step, and which places heard an input."""
         one, x = self.locals[number][place], self.inputs[number][place].taken(self.arrivals)
+        heard = one.heard(x != 0)
         if one.part.weight is not None:
             flat = x.reshape(self.batch, -1)
-            self.work.synops[number, place, t] = one.pairs(x != 0)
+            self.work.synops[number, place, t] = heard.reshape(self.batch, -1).sum(axis=1)
             self.work.binary[number, place, t] = ((flat == 0) | (flat == 1)).all(axis=1)
-        return one.sums(t, x, self.numeric)
+        return one.sums(t, x, self.numeric), heard != 0
 
     def read(self, readout: Readout) -> np.ndarray:
         """What leaves the chip at this step, in integers, `(B, *shape)`."""
