@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talon import hw, ir
+from talon.hw.cutting import sizes
 from talon.hw.families import FAMILIES, Window
 from talon.hw.layers import Layer, layers_of
 from talon.hw.packing import cut, out_edges, pack
-from talon.hw.tiles import Tile, heard, sizes
+from talon.hw.tiles import Tile, heard
 from talon.hw.units import units_of
 from talon.hw.wiring import trace
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -62,21 +62,26 @@ class Task:
     def wanted(self, available: Iterable[str]) -> list[str]:
         """The keys `path.quantity` that `record` asks for, leaves' and `outlets`. Raises `TalonRunError` (T404) where
         nothing matches."""
-        keys = [*available, *self.outlets]
-        known = set(keys)
-        chosen: dict[str, None] = {}
-        for pattern in self.record:
-            matched = [pattern] if pattern in known else [key for key in keys if fnmatchcase(key, pattern)]
-            if not matched:
-                raise TalonRunError(
-                    "T404",
-                    f"nothing called {pattern!r} can be recorded",
-                    expected=", ".join(keys[:8]) + (", ..." if len(keys) > 8 else ""),
-                    found=repr(pattern),
-                    help=suggest(pattern, keys, "use 'node.quantity', or a pattern such as '*.spikes'"),
-                )
-            chosen |= dict.fromkeys(matched)
-        return list(chosen)
+        return matching(self.record, [*available, *self.outlets])
+
+
+def matching(patterns: Iterable[str], keys: Sequence[str]) -> list[str]:
+    """The keys that are asked for, by themselves or by a pattern such as `*.spikes`, each once. Raises `TalonRunError`
+    (T404) for a pattern that matches none."""
+    known = set(keys)
+    chosen: dict[str, None] = {}
+    for pattern in patterns:
+        matched = [pattern] if pattern in known else [key for key in keys if fnmatchcase(key, pattern)]
+        if not matched:
+            raise TalonRunError(
+                "T404",
+                f"nothing called {pattern!r} can be recorded",
+                expected=", ".join(keys[:8]) + (", ..." if len(keys) > 8 else ""),
+                found=repr(pattern),
+                help=suggest(pattern, keys, "use 'node.quantity', or a pattern such as '*.spikes'"),
+            )
+        chosen |= dict.fromkeys(matched)
+    return list(chosen)
 
 
 def refuse_opaque(graph: Graph, prefix: str = "") -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from talon.hw.cutting import split
 from talon.hw.description import Core, Target, summed
 from talon.hw.kinds import chosen
 from talon.hw.layers import Layer
-from talon.hw.tiles import Tile, allowed, boundary, split, uses
+from talon.hw.tiles import Tile, allowed, boundary, uses
 from talon.hw.units import Units
 
 OPEN = 32

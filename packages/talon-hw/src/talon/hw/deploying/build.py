@@ -14,15 +14,14 @@ import numpy as np
 
 from talon.engine.inputs import batches, cast
 from talon.engine.running import run as run_graph
-from talon.engine.state import State
 from talon.hw.deploying.needs import refuse_too_large
 from talon.hw.deploying.programs import Chip
+from talon.hw.deploying.recording import FLOAT32, Recorder, recordable, state_of
 from talon.hw.deploying.result import BuildResult
 from talon.hw.deploying.running import Running
 from talon.hw.description import Target
-from talon.hw.integers.arithmetic import held, largest
 from talon.hw.report import CoreUse
-from talon.ir.errors import TalonRunError, suggest
+from talon.ir.errors import TalonRunError
 from talon.ir.graph import Graph
 from talon.ir.primitives.boundary import Input
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from talon.hw.pricing import Energy
     from talon.hw.reporting.figures import Report
 
-FLOAT32 = np.dtype(np.float32)
 BOUNDARY = ("Input", "Output")
 
 
@@ -197,77 +195,3 @@ class Build:
     def __repr__(self) -> str:
         neurons = sum(self.chip.neurons)
         return f"<Build for {self.target.id}: {self.cores} cores, {neurons:,} neurons, {len(self.chip.tiles)} tiles>"
-
-
-def state_of(chip: Chip, running: Running, steps: int, batch: int) -> State:
-    """Membranes by node, in the node's own order."""
-    nodes: dict[str, dict[str, np.ndarray]] = {}
-    for layer in chip.layers:
-        if layer.neuron is not None:
-            nodes.setdefault(layer.neuron, {"v": np.zeros((batch, *layer.neurons), np.int64)})
-    most = dict.fromkeys(nodes, 0)
-    for number, tile in enumerate(chip.tiles):
-        layer = chip.layers[tile.layer]
-        if layer.neuron is not None and tile.cells is not None:
-            own = largest(chip.arithmetic.membranes, tile.cells.reset, tile.cells.start)
-            most[layer.neuron] = max(most[layer.neuron], own)
-            flat = nodes[layer.neuron]["v"].reshape(batch, -1)
-            flat[:, tile.cells.seats.ravel()] = running.v[number]["v"].reshape(batch, -1)
-    return State(steps, {name: {"v": values["v"].astype(held(most[name]))} for name, values in nodes.items()})
-
-
-class Recorder:
-    """What is asked for of every neuron, step by step, in the numbers that the integers stand for."""
-
-    def __init__(self, chip: Chip, record: str | Iterable[str], steps: int, batch: int) -> None:
-        self.chip = chip
-        self.tiles: dict[str, list[int]] = {}
-        for number, tile in enumerate(chip.tiles):
-            for quantity in QUANTITIES:
-                self.tiles.setdefault(f"{chip.layers[tile.layer].neuron}.{quantity}", []).append(number)
-        shapes = recordable(chip, record)
-        self.records = {key: np.zeros((steps, batch, *shape), FLOAT32) for key, shape in shapes.items()}
-
-    def take(self, t: int, running: Running, values: np.ndarray) -> None:
-        for key, array in self.records.items():
-            flat = array[t].reshape(len(array[t]), -1)
-            for number in self.tiles[key]:
-                tile = self.chip.tiles[number]
-                assert tile.cells is not None
-                seats = tile.cells.seats.ravel()
-                if key.endswith(".v"):
-                    layer = self.chip.layers[tile.layer]
-                    unit = np.broadcast_to(layer.unit, layer.neurons).reshape(-1)[seats].astype(np.float64)
-                    flat[:, seats] = running.v[number]["v"].reshape(len(flat), -1) * unit
-                else:
-                    flat[:, seats] = values[:, tile.first : tile.first + tile.size]
-
-
-QUANTITIES = ("v", "out", "spikes")
-"""What is told of neurons. Sums that leave the chip are told as outputs."""
-
-
-def recordable(chip: Chip, record: str | Iterable[str]) -> dict[str, tuple[int, ...]]:
-    """The shapes of what is asked for, by key. Raises `TalonRunError` (T404)."""
-    cells = {layer.neuron: layer.neurons for layer in chip.layers if layer.neuron is not None}
-    shapes = {f"{name}.{quantity}": shape for name, shape in cells.items() for quantity in QUANTITIES}
-    return {key: shapes[key] for key in chosen((record,) if isinstance(record, str) else tuple(record), list(shapes))}
-
-
-def chosen(wanted: tuple[str, ...], available: list[str]) -> list[str]:
-    """The keys that patterns ask for. Raises `TalonRunError` (T404)."""
-    from fnmatch import fnmatchcase
-
-    found: dict[str, None] = {}
-    for pattern in wanted:
-        matched = [key for key in available if key == pattern or fnmatchcase(key, pattern)]
-        if not matched:
-            raise TalonRunError(
-                "T404",
-                f"nothing called {pattern!r} can be recorded",
-                expected=", ".join(available[:8]) + (", ..." if len(available) > 8 else ""),
-                found=repr(pattern),
-                help=suggest(pattern, available, "use 'node.quantity', or a pattern such as '*.spikes'"),
-            )
-        found |= dict.fromkeys(matched)
-    return list(found)

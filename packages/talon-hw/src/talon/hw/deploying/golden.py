@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from talon.engine.inputs import batches, cast
-from talon.hw.deploying.build import FLOAT32, Build, Golden
+from talon.hw.deploying.build import Build, Golden
+from talon.hw.deploying.recording import FLOAT32
 
 MOST_BYTES = 32 << 10
 """Of the input, and of the answer, packed to the width of their numbers."""
