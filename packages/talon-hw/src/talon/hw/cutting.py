@@ -78,9 +78,9 @@ def compact(layer: Layer, target: Target, kind: int, units: Units | None, most: 
         block = list(layer.shape)
         for axis, length in zip((layer.channel_axis, *axes[:-1]), lead, strict=True):
             block[axis] = length
-        length = longest(layer, block, last, target, kind, units, most)
-        if length is not None:
-            block[last] = length
+        size = longest(layer, block, last, target, kind, units, most)
+        if size is not None:
+            block[last] = size
             yield tuple(block)
 
 
