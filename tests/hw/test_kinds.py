@@ -262,3 +262,16 @@ def test_limits_of_the_border_are_kept_when_layers_share_a_core(make: Make, edit
     graph = ir.Graph(nodes, [("in", "a"), ("a", "n"), ("n", "o"), ("jn", "b"), ("b", "m"), ("m", "p")])
     assert [core.layers for core in hw.check(graph, target).cores] == [("a + n",), ("b + m",)]
     assert len(hw.check(graph, "generic-mesh").cores) == 1
+
+
+def test_a_layer_that_each_kind_refuses_for_another_reason_is_told(make: Make) -> None:
+    """One kind of xylo sends to others and not to Outputs, the other one the reverse: neurons that do both fit none."""
+    nodes = {"in": ir.Input([4]), "f1": make.dense(4, 6), "a": make.lif(), "f2": make.dense(6, 5), "b": make.lif()}
+    nodes |= {"back": make.dense(5, 6), "out": ir.Output([5])}
+    edges = [("in", "f1"), ("f1", "a"), ("a", "f2"), ("f2", "b"), ("b", "back"), ir.Edge("back", "a", delay=1)]
+    report = hw.check(ir.Graph(nodes, [*edges, ("b", "out")], allow_cycles=True), "xylo-audio2")
+    assert not report.ok
+    assert not report.complete
+    assert [(d.code, d.resource, d.have, d.node) for d in report.errors if d.resource == "outputs"] == [  # type: ignore[attr-defined]
+        ("T503", "outputs", 0, "f2")
+    ]

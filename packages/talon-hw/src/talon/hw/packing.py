@@ -11,7 +11,7 @@ from talon.hw.cutting import split
 from talon.hw.description import Core, Target, summed
 from talon.hw.kinds import chosen
 from talon.hw.layers import Layer
-from talon.hw.tiles import Tile, allowed, boundary, uses
+from talon.hw.tiles import Tile, boundary, open_to, uses
 from talon.hw.units import Units
 
 OPEN = 32
@@ -70,12 +70,8 @@ def ways_of(
     layer: Layer, number: int, target: Target, units: Units, hearing: bool, parts: int
 ) -> dict[int, list[Tile]]:
     """The tiles of a layer on every kind of core that can hold it."""
-    kinds = range(len(target.cores))
-    if len(kinds) > 1:  # where there is one kind alone, too many connections are told beside what else is wrong
-        fan_in, fan_out = layer.fan_in(), int(units.fan_out[layer.sends].max())
-        kinds = [k for k in kinds if allowed(target.cores[k], fan_in, fan_out)] or kinds  # type: ignore[assignment]
     found = {}
-    for kind in kinds:
+    for kind in open_to(layer, target, units):
         neurons = target.cores[kind].neurons.value
         most = layer.size if neurons is None else max(1, min(layer.size, neurons // parts))
         found[kind] = split(layer, number, target, kind, units, most, hearing)

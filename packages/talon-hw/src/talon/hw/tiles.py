@@ -101,7 +101,16 @@ def boxes(shape: Shape, block: Shape) -> Iterator[Box]:
 
 def smallest(layer: Layer, target: Target, units: Units) -> list[Use]:
     """What a single unit of the layer uses, by resource, of the kind of core of which it breaks the fewest limits."""
-    return min((one_unit(layer, target, kind, units) for kind in range(len(target.cores))), key=broken)
+    return min((one_unit(layer, target, kind, units) for kind in open_to(layer, target, units)), key=broken)
+
+
+def open_to(layer: Layer, target: Target, units: Units) -> Sequence[int]:
+    """The kinds of core that take units with as many connections as those of the layer; all kinds where none does."""
+    every = range(len(target.cores))
+    if len(every) == 1:  # too many connections are told beside what else is wrong
+        return every
+    fan_in, fan_out = layer.fan_in(), int(units.fan_out[layer.sends].max())
+    return [kind for kind in every if allowed(target.cores[kind], fan_in, fan_out)] or every
 
 
 def broken(found: Sequence[Use]) -> tuple[int, float]:

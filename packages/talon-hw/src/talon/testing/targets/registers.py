@@ -42,11 +42,11 @@ def decays(about: Candidate) -> Iterator[Trial | Omitted]:
 def sums(about: Candidate) -> Iterator[Trial | Omitted]:
     """Sums that leave the accumulator at both ends: by one that the layer narrows, or by many inputs."""
     signs = np.repeat([1.0, -1.0], 3)[:, None].astype(np.float32)
-    many = 60
-    layer = ir.SpikingAffine(signs * np.ones((1, many), np.float32), accumulator_bits=8, weight_bits=about.weight_bits)
+    many, bits = 60, about.weight_bits
+    layer = ir.SpikingAffine(signs * np.ones((1, many), np.float32), accumulator_bits=bits, weight_bits=bits)
     narrow = "sums beyond a register that the layer narrows"
     least = about.numeric["weights"]["fewest_bits"].value or 2
-    if least <= about.weight_bits:
+    if least <= bits:
         yield overflowing(narrow, about, layer, many, 8, 1.0)
     bits = int(about.numeric["accumulators"]["bits"].value)
     name = "sums beyond the accumulators"
