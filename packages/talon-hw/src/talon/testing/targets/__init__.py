@@ -26,7 +26,7 @@ from talon.testing.targets.candidate import Candidate
 from talon.testing.targets.described import check_description
 from talon.testing.targets.executed import KERNELS, executed
 from talon.testing.targets.outcome import Omitted, TargetReport
-from talon.testing.targets.trial import Trial
+from talon.testing.targets.trial import Ran, Trial
 
 __all__ = ["TargetReport", "check_target"]
 
@@ -64,7 +64,7 @@ def check_target(target: Target | str | os.PathLike[str], *, seeds: Iterable[int
     return TargetReport(target.id, target.hash, KERNELS, assumed, ran, omitted)
 
 
-def told(about: Candidate, trial: Trial, folder: Path):  # type: ignore[no-untyped-def]
+def told(about: Candidate, trial: Trial, folder: Path) -> Ran | Omitted:
     """A trial; whatever goes wrong says which one it was."""
     try:
         return executed(about, trial, folder)

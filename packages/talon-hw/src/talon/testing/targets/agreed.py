@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from talon import hw
 from talon.engine import Result
@@ -18,7 +19,7 @@ def same_run(where: str, found: hw.BuildResult, expected: Result) -> None:
         raise AssertionError(f"{where}: {difference}")
 
 
-def differences(found: hw.BuildResult, expected: Result):  # type: ignore[no-untyped-def]
+def differences(found: hw.BuildResult, expected: Result) -> Iterator[str]:
     """What a run of a build has otherwise, in words."""
     yield from of_arrays("output", found.outputs, expected.outputs)
     cells = {layer.neuron for layer in found.chip.layers if layer.neuron is not None}
@@ -39,7 +40,7 @@ def differences(found: hw.BuildResult, expected: Result):  # type: ignore[no-unt
     yield from of_arrays("count", flat(found.counts), flat(counted))
 
 
-def flat(nodes: Mapping[str, Mapping[str, object]]) -> dict:
+def flat(nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {f"{path}.{name}": array for path, values in nodes.items() for name, array in values.items()}
 
 

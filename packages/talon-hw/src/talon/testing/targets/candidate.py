@@ -10,6 +10,7 @@ import numpy as np
 from talon import ir
 from talon.hw.arithmetic import nearest_shift
 from talon.hw.description import Target
+from talon.hw.quantising.widths import unknown
 from talon.testing.targets.completed import completed
 
 LARGEST = 2048
@@ -18,7 +19,8 @@ LARGEST = 2048
 
 @dataclass(frozen=True)
 class Candidate:
-    """`complete`: the target with an arithmetic of which nothing is unknown, `assumed` the keys that were filled in."""
+    """`complete`: the target with an arithmetic of which nothing is unknown; `assumed`: the keys that integers need and
+    nobody states, filled in there."""
 
     target: Target
     complete: Target
@@ -28,8 +30,10 @@ class Candidate:
 
     @classmethod
     def of(cls, target: Target, seed: int) -> Candidate:
-        whole, assumed = completed(target)
-        return cls(target, whole, assumed, seed, np.random.default_rng([seed, 5]))
+        whole, filled = completed(target)
+        needed = [*unknown(target), *(["numeric.reset"] if target.numeric["reset"] is None else [])]
+        assert bool(needed) <= bool(filled), f"{needed} are unknown, and were not filled in"
+        return cls(target, whole, tuple(needed), seed, np.random.default_rng([seed, 5]))
 
     # What it computes
 
@@ -40,6 +44,11 @@ class Candidate:
     @property
     def resets(self) -> tuple[str, ...]:
         return tuple(self.numeric["reset"])
+
+    @property
+    def freest(self) -> str:
+        """The reset that leaves most of a membrane."""
+        return next(reset for reset in ("none", "subtract", "value") if reset in self.resets)
 
     @property
     def comparator(self) -> str:
@@ -99,3 +108,17 @@ class Candidate:
         if self.runs("IF") or not self.leaks:
             return ir.IF(threshold, **said)
         return ir.LIF(1024.0, 1024.0, 0.0, threshold, **said)
+
+    def read(self, layer: str, neurons: int) -> tuple[dict[str, ir.Node], list[tuple[str, str]]]:
+        """Nodes and edges of a readout layer behind a layer, as some chips let Outputs read no other."""
+        nodes: dict[str, ir.Node] = {
+            "read": ir.Affine(self.normal(4, neurons)), "last": self.cell(), "out": ir.Output([4]),
+        }  # fmt: skip
+        return nodes, [(layer, "read"), ("read", "last"), ("last", "out")]
+
+    def chain(self, inputs: int, layer: ir.Node, cell: ir.Node, neurons: int) -> ir.Graph:
+        """`fc` and `cell` behind an Input, and a readout layer."""
+        nodes, edges = self.read("cell", neurons)
+        return ir.Graph(
+            {"input": ir.Input([inputs]), "fc": layer, "cell": cell, **nodes}, [("input", "fc"), ("fc", "cell"), *edges]
+        )

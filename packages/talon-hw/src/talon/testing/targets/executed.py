@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from talon import hw
 from talon.engine import Result, run
 from talon.hw.native.library import load
-from talon.ir.errors import TalonError, TalonTargetError
+from talon.ir.errors import Diagnostic, TalonError, TalonTargetError
 from talon.testing.results import differences
 from talon.testing.targets.agreed import same_run
 from talon.testing.targets.candidate import Candidate
@@ -30,29 +29,31 @@ def executed(about: Candidate, trial: Trial, folder: Path) -> Ran | Omitted:
     target, calibration = about.target, trial.inputs if trial.calibration is None else trial.calibration
     refused = hw.legalise(trial.graph, target).report.errors
     if refused:
-        return Omitted(trial.name, refused[0].message)
+        return Omitted(trial.name, words(refused[0]))
     quantised = hw.quantize(trial.graph, about.complete, calibration=calibration, **trial.asked)
     try:
         build = hw.deploy(quantised, target, calibration=calibration)
     except TalonTargetError as error:
         if error.code not in NO_ROOM:
             raise
-        return Omitted(trial.name, error.diagnostic.message)
+        return Omitted(trial.name, words(error.diagnostic))
     fit = hw.check(quantised, target)
     assert fit.ok, f"it was deployed, and check says: {fit.errors[0].message}"
     loaded = carried(build, folder)
     again = hw.deploy(quantised, target, calibration=calibration)
     assert again.fingerprint() == build.fingerprint(), "deployed again with the same seed it is another build"
-    expected = ended(lambda: by_engine(trial, quantised, "oracle"))
+    expected = ended(partial(by_engine, trial, quantised, "oracle"))
     for kernels in KERNELS[1:]:
-        same_end(f"by the kernels {kernels!r}", ended(lambda kernels=kernels: by_engine(trial, quantised, kernels)), expected)  # type: ignore[misc]  # noqa: E501
+        same_end(f"by the kernels {kernels!r}", ended(partial(by_engine, trial, quantised, kernels)), expected)
+    found: hw.BuildResult | TalonError | None = None
     for where, one in (("on the cores", build), ("from the artifact", loaded), ("run again", loaded)):
-        found = ended(lambda one=one: on_cores(trial, one))  # type: ignore[misc]
+        found = ended(partial(on_cores, trial, one))
         same_end(where, found, expected)
         if isinstance(found, hw.BuildResult):
             reconciled(found)
     within_limits(build, target)
     assert build.cores >= trial.cores, f"it takes {build.cores} cores, not {trial.cores} as it was made for"
+    assert found is not None
     done = Ran(trial, quantised, build, expected, found)
     reason = trial.shows(done)
     return done if reason is None else Omitted(trial.name, reason)
@@ -107,5 +108,6 @@ def told(end: Any) -> str:
     return f"a number traps ({end.diagnostic.message})" if isinstance(end, TalonError) else "no number traps"
 
 
-def outputs_of(result: Any) -> list[np.ndarray]:
-    return [] if isinstance(result, TalonError) else list(result.outputs.values())
+def words(finding: Diagnostic) -> str:
+    """Why something does not fit, on one line."""
+    return f"{finding.message} ({finding.expected}; {finding.found})" if finding.code == "T503" else finding.message

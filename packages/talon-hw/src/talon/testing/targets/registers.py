@@ -29,10 +29,8 @@ def decays(about: Candidate) -> Iterator[Trial | Omitted]:
         return
     taus = np.array([about.tau(tau) for tau in (1.0, 1.5, 2.0, 4.0, 9.0, 30.0, 300.0, 1e6)], np.float32)
     weight = np.repeat([[1.0], [-1.0]], 8, axis=0).astype(np.float32)
-    cell = ir.LIF(
-        np.tile(taus, 2), 1.0, 0.0, 4.0, reset=about.resets[0], reset_delay=0, comparator=about.comparator
-    )
-    graph = ir.Graph.chain(input=ir.Input([1]), fc=ir.Affine(weight), cell=cell, out=ir.Output([16]))
+    cell = ir.LIF(np.tile(taus, 2), 1.0, 0.0, 4.0, reset=about.resets[0], reset_delay=0, comparator=about.comparator)
+    graph = about.chain(1, ir.Affine(weight), cell, 16)
     x = np.zeros((48, 2, 1), np.float32)
     x[:4] = 1
     x[6, 1] = 1
@@ -42,7 +40,7 @@ def decays(about: Candidate) -> Iterator[Trial | Omitted]:
 def sums(about: Candidate) -> Iterator[Trial | Omitted]:
     """Sums that leave the accumulator at both ends: by one that the layer narrows, or by many inputs."""
     signs = np.repeat([1.0, -1.0], 3)[:, None].astype(np.float32)
-    many, bits = 60, about.weight_bits
+    many, bits = about.limit("inputs", 59), about.weight_bits
     layer = ir.SpikingAffine(signs * np.ones((1, many), np.float32), accumulator_bits=bits, weight_bits=bits)
     narrow = "sums beyond a register that the layer narrows"
     least = about.numeric["weights"]["fewest_bits"].value or 2
@@ -50,26 +48,30 @@ def sums(about: Candidate) -> Iterator[Trial | Omitted]:
         yield overflowing(narrow, about, layer, many, 8, 1.0)
     bits = int(about.numeric["accumulators"]["bits"].value)
     name = "sums beyond the accumulators"
-    most = min(about.limit("in_axons", 1024), about.limit("fan_in", 1024))
-    carried = about.numeric["payload"]["bits"].value or 0
-    for largest in dict.fromkeys((1, 2 ** min(carried, 15) - 1)):
-        need = 2 ** (bits - 1) // (about.most_weight * max(1, largest)) + 8
+    most = min(about.limit(name, 1024) for name in ("in_axons", "fan_in", "inputs"))
+    high, size = 2 ** (bits - 1) - 1, 1
+    if carried := about.target.numeric["payload"]["bits"].value:
+        # As large as one weight takes to half of the register.
+        size = max(1, 2 ** min(int(carried), int(np.log2(max(2, high // 2 // about.most_weight)))) - 1)
+    for largest in dict.fromkeys((1, size)):
+        # Weights may use half of their range.
+        need = 2 * high // (about.most_weight * largest) + 8
         if need <= most:
             fc = ir.Affine(signs * np.ones((1, need), np.float32))
-            yield overflowing(name, about, fc, need, 6, float(max(1, largest)))
+            asked = {} if largest == 1 else {"input_bits": largest.bit_length()}
+            yield overflowing(name, about, fc, need, 6, float(largest), **asked)
             return
     yield Omitted(name, f"its {bits} bits hold every sum of the {most} inputs that a neuron can have here")
 
 
-def overflowing(name: str, about: Candidate, layer: Any, many: int, steps: int, size: float) -> Trial:
+def overflowing(name: str, about: Candidate, layer: Any, many: int, steps: int, size: float, **asked: Any) -> Trial:
     """A layer that is quantised with one spike at a time, and run with all at once."""
-    cell = about.adder(3.0, reset=about.resets[-1])
-    graph = ir.Graph.chain(input=ir.Input([many]), fc=layer, cell=cell, out=ir.Output([6]))
+    graph = about.chain(many, layer, about.adder(3.0, reset=about.freest), 6)
     quiet = np.zeros((2, 1, many), np.float32)
     quiet[0, 0, 0] = size
     return Trial(
-        name, graph, {"input": np.full((steps, 2, many), size, np.float32)}, {"input": quiet}, {"method": "max"},
-        shows=beyond("fc", slice(0, 3), slice(3, 6)),
+        name, graph, {"input": np.full((steps, 2, many), size, np.float32)}, {"input": quiet},
+        {"method": "max", **asked}, shows=beyond("fc", slice(0, 3), slice(3, 6)),
     )  # fmt: skip
 
 
@@ -77,20 +79,21 @@ def membranes(about: Candidate) -> Iterator[Trial | Omitted]:
     """Membranes that begin near both ends of their register and are pushed on."""
     name = "membranes beyond their register"
     high = 2 ** (int(about.numeric["membranes"]["bits"].value) - 1) - 1
-    many = min(200, about.limit("in_axons", 200), about.limit("fan_in", 200))
+    many = min(about.limit(name, 400) for name in ("in_axons", "fan_in", "inputs"))
     unit = 2.0**-10
     signs = np.repeat([1.0, -1.0], 2).astype(np.float32)
     size = about.most_weight * unit
     start = (high - 4) * unit
-    steps = int(high // (many * about.most_weight)) + 4
+    # Membranes may have a unit of their own, and room to spare.
+    steps = int(4 * high // (many * about.most_weight)) + 4
     if steps > MOST_STEPS:
         yield Omitted(name, f"{high:,} is further than {many} inputs push in {MOST_STEPS} steps")
         return
     # Only a neuron that is never reset stays at the upper end.
-    free = "none" in about.resets
-    cell = about.adder(start, reset="none" if free else about.resets[0], v_init=signs * start)
+    free = about.freest == "none"
+    cell = about.adder(start, reset=about.freest, v_init=signs * start)
     fc = ir.Affine((signs[:, None] * np.full((1, many), size)).astype(np.float32))
-    graph = ir.Graph.chain(input=ir.Input([many]), fc=fc, cell=cell, out=ir.Output([4]))
+    graph = about.chain(many, fc, cell, 4)
     quiet = np.zeros((2, 1, many), np.float32)
     loud = np.ones((steps, 1, many), np.float32)
     quiet[1, 0, 0] = 1
@@ -113,7 +116,8 @@ def beyond(node: str, *ends: slice) -> Callable[[Ran], str | None]:
         changed = replace(record, arithmetic=wide, accumulator_bits={}).as_config()
         other = oracle(ran.quantised.changed(quantization_config=changed), ran)
         for end in ends:
-            if np.array_equal(other.records["cell.v"][..., end], ran.expected.records["cell.v"][..., end]):
+            keys = ("cell.v", "cell.out")
+            if all(np.array_equal(other.records[k][..., end], ran.expected.records[k][..., end]) for k in keys):
                 return "no number meets the end of its register there"
         return None
 
@@ -129,7 +133,7 @@ def ties(about: Candidate) -> Iterator[Trial | Omitted]:
     weight = about.rng.integers(-1, 3, (8, 6)).astype(np.float32)
     for reset in about.resets:
         cell = about.adder(2.0, reset=reset)
-        graph = ir.Graph.chain(input=ir.Input([6]), fc=ir.Affine(weight), cell=cell, out=ir.Output([8]))
+        graph = about.chain(6, ir.Affine(weight), cell, 8)
         asked = {"method": "max"}
         yield Trial(f"ties at the threshold, reset {reset}", graph, {"input": about.spikes(24, 2, 6)}, None, asked,
                     shows=tied)  # fmt: skip
@@ -139,13 +143,14 @@ def tied(ran: Ran) -> str | None:
     """That the other comparator would give other spikes."""
     if isinstance(ran.expected, TalonError):
         return None
-    cell: Any = ran.quantised.nodes["cell"]
     record = QuantRecord.of(ran.quantised)
-    other = {"ge": "gt", "gt": "ge"}[cell.comparator]
+    other = {"ge": "gt", "gt": "ge"}[record.arithmetic.comparator]
     arithmetic = replace(record.arithmetic, comparator=other)
-    graph = ran.quantised.replace("cell", cell.changed(comparator=other))
+    graph = ran.quantised
+    for name in ("cell", "last"):
+        graph = graph.replace(name, graph.nodes[name].changed(comparator=other))
     found = oracle(graph.changed(quantization_config=replace(record, arithmetic=arithmetic).as_config()), ran)
-    same = np.array_equal(found.outputs["out"], ran.expected.outputs["out"])
+    same = np.array_equal(found.records["cell.out"], ran.expected.records["cell.out"])
     return "no membrane is equal to its threshold in these integers" if same else None
 
 
@@ -184,9 +189,7 @@ def numbers(about: Candidate) -> Iterator[Trial | Omitted]:
         return
     low = -1.0 if about.target.numeric["payload"]["signed"] else 0.0
     x = about.rng.uniform(low, 1, (8, 2, 7)).astype(np.float32)
-    graph = ir.Graph.chain(
-        input=ir.Input([7]), fc=ir.Affine(about.normal(5, 7)), cell=about.cell(), out=ir.Output([5])
-    )
+    graph = about.chain(7, ir.Affine(about.normal(5, 7)), about.cell(), 5)
     for asked in dict.fromkeys((int(bits), max(1, int(bits) // 2))):
         given = {"input_bits": min(asked, 15)}
         yield Trial(f"{name} of {given['input_bits']} bits", graph, {"input": x}, None, given, shows=heard)

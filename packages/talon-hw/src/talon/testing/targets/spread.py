@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from talon import ir
 from talon.testing.targets.candidate import LARGEST, Candidate
@@ -16,17 +16,16 @@ BY_OUTPUTS = "a layer over cores by its outputs"
 BY_MAP = "a convolution over cores by its map"
 BY_INPUTS = "a layer over cores by its inputs"
 RECURRENT = "recurrence across cores"
-PLAIN = "sums of one layer over cores"
 
 
-def several(node: str) -> object:
+def several(node: str) -> Callable[[Ran], str | None]:
     """That a layer lies on several cores."""
 
-    def shows(ran: Ran) -> None:
+    def shows(ran: Ran) -> str | None:
         chip = ran.build.chip
         cores = {tile.core for tile in chip.tiles if node in chip.layers[tile.layer].members}
         assert len(cores) > 1, f"{node!r} lies on {len(cores)} core"
-        heard(ran)
+        return heard(ran)
 
     return shows
 

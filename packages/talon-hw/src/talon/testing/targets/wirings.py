@@ -37,9 +37,7 @@ def at_once(about: Candidate) -> Iterator[Trial | Omitted]:
 
 def silence(about: Candidate) -> Iterator[Trial | Omitted]:
     """Nothing comes in, so nothing is sent."""
-    graph = ir.Graph.chain(
-        input=ir.Input([5]), fc=ir.Affine(about.normal(6, 5)), cell=about.cell(), out=ir.Output([6])
-    )
+    graph = about.chain(5, ir.Affine(about.normal(6, 5)), about.cell(), 6)
 
     def shows(ran: Ran) -> None:
         if not isinstance(ran.found, TalonError):
@@ -61,9 +59,10 @@ def delays(about: Candidate) -> Iterator[Trial | Omitted]:
             ir.Edge("b", "out", delay=1),
         )  # fmt: skip
         yield Trial(f"spikes {late} steps late", graph, {"in": about.spikes(late + 8, 2, 5)}, shows=heard)
+        nodes, edges = about.read("a", 6)
         graph = wired(
-            {"in": ir.Input([5]), "fc": ir.Affine(about.normal(6, 5)), "a": about.cell(), "out": ir.Output([6])},
-            ("in", "fc"), ir.Edge("fc", "a", delay=late), ("a", "out"),
+            {"in": ir.Input([5]), "fc": ir.Affine(about.normal(6, 5)), "a": about.cell(), **nodes},
+            ("in", "fc"), ir.Edge("fc", "a", delay=late), *edges,
         )  # fmt: skip
         yield Trial(f"sums {late} steps late", graph, {"in": about.spikes(late + 8, 2, 5)}, shows=heard)
 
@@ -71,16 +70,18 @@ def delays(about: Candidate) -> Iterator[Trial | Omitted]:
 def recurrence(about: Candidate) -> Iterator[Trial | Omitted]:
     """A layer that feeds itself, and two that feed each other."""
     for late in (1, 2):
+        nodes, edges = about.read("a", 7)
         graph = wired(
             {"in": ir.Input([5]), "fc": ir.Affine(about.normal(7, 5)), "a": about.cell(),
-             "back": ir.Affine(about.normal(7, 7) * 2), "out": ir.Output([7])},
-            ("in", "fc"), ("fc", "a"), ("a", "back"), ir.Edge("back", "a", delay=late), ("a", "out"),
+             "back": ir.Affine(about.normal(7, 7) * 2), **nodes},
+            ("in", "fc"), ("fc", "a"), ("a", "back"), ir.Edge("back", "a", delay=late), *edges,
         )  # fmt: skip
         yield Trial(f"a layer that feeds itself, {late} late", graph, {"in": about.spikes(16, 2, 5)}, shows=heard)
+    nodes, edges = about.read("b", 5)
     graph = wired(
-        {"in": ir.Input([4]), "f1": ir.Affine(about.normal(6, 4)), "a": about.cell(), "f2": ir.Affine(about.normal(5, 6)),
-         "b": about.cell(), "back": ir.Affine(about.normal(6, 5)), "out": ir.Output([5])},
-        ("in", "f1"), ("f1", "a"), ("a", "f2"), ("f2", "b"), ("b", "back"), ir.Edge("back", "a", delay=1), ("b", "out"),
+        {"in": ir.Input([4]), "f1": ir.Affine(about.normal(6, 4)), "a": about.cell(),
+         "f2": ir.Affine(about.normal(5, 6)), "b": about.cell(), "back": ir.Affine(about.normal(6, 5)), **nodes},
+        ("in", "f1"), ("f1", "a"), ("a", "f2"), ("f2", "b"), ("b", "back"), ir.Edge("back", "a", delay=1), *edges,
     )  # fmt: skip
     yield Trial("two layers that feed each other", graph, {"in": about.spikes(12, 2, 4)}, shows=heard)
 
@@ -93,10 +94,11 @@ def skips(about: Candidate) -> Iterator[Trial | Omitted]:
         ("in", "f1"), ("f1", "a"), ("a", "f2"), ("f2", "add"), ("a", "add"), ("add", "b"), ("b", "out"),
     )  # fmt: skip
     yield Trial("a skip over a layer", graph, {"in": about.spikes(10, 2, 5)}, shows=heard)
+    nodes, edges = about.read("a", 6)
     graph = wired(
         {"x": ir.Input([5]), "y": ir.Input([3]), "f1": ir.Affine(about.normal(6, 5)),
-         "f2": ir.Affine(about.normal(6, 3)), "a": about.cell(), "out": ir.Output([6])},
-        ("x", "f1"), ("y", "f2"), ("f1", "a"), ir.Edge("f2", "a", delay=1), ("a", "out"),
+         "f2": ir.Affine(about.normal(6, 3)), "a": about.cell(), **nodes},
+        ("x", "f1"), ("y", "f2"), ("f1", "a"), ir.Edge("f2", "a", delay=1), *edges,
     )  # fmt: skip
     feeds = {"x": about.spikes(10, 3, 5), "y": about.spikes(10, 3, 3)}
     yield Trial("sums of two layers in one neuron", graph, feeds, shows=heard)
@@ -105,11 +107,11 @@ def skips(about: Candidate) -> Iterator[Trial | Omitted]:
 def joins(about: Candidate) -> Iterator[Trial | Omitted]:
     """Spikes of two layers side by side, and one layer of maps whose channels part."""
     graph = wired(
-        {"in": ir.Input([5]), "f1": ir.Affine(about.normal(4, 5)), "a": about.cell(), "f2": ir.Affine(about.normal(3, 5)),
-         "b": about.cell(), "join": ir.Concat(2, -1), "f3": ir.Affine(about.normal(5, 7)), "c": about.cell(),
-         "out": ir.Output([5]), "first": ir.Output([4])},
+        {"in": ir.Input([5]), "f1": ir.Affine(about.normal(4, 5)), "a": about.cell(),
+         "f2": ir.Affine(about.normal(3, 5)), "b": about.cell(), "join": ir.Concat(2, -1), "f3": ir.Affine(about.normal(5, 7)), "c": about.cell(),
+         "out": ir.Output([5])},
         ("in", "f1"), ("in", "f2"), ("f1", "a"), ("f2", "b"), ("b", "join"), ("a", "join"), ("join", "f3"), ("f3", "c"),
-        ("c", "out"), ("a", "first"),
+        ("c", "out"),
     )  # fmt: skip
     yield Trial("spikes of two layers joined", graph, {"in": about.spikes(10, 2, 5)}, shows=heard)
     graph = wired(
