@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
 from talon.plugins import hookimpl
 
 TALON_API = 1
@@ -18,6 +21,11 @@ def talon_primitives() -> dict[str, str]:
 @hookimpl
 def talon_kernels() -> dict[tuple[str, str], str]:
     return {("native", "Izhikevich"): "talon_acme.kernels:IzhikevichKernel"}
+
+
+@hookimpl
+def talon_targets() -> dict[str, Traversable]:
+    return {"acme-grid": files("talon_acme") / "acme-grid.toml"}
 
 
 @hookimpl

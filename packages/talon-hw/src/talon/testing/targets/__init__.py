@@ -24,7 +24,7 @@ from talon.hw.description import Target
 from talon.testing.targets import registers, spread, wirings
 from talon.testing.targets.candidate import Candidate
 from talon.testing.targets.described import check_description
-from talon.testing.targets.executed import KERNELS, executed
+from talon.testing.targets.execution import KERNELS, executed
 from talon.testing.targets.outcome import Omitted, TargetReport
 from talon.testing.targets.trial import Ran, Trial
 

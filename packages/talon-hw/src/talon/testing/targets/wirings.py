@@ -108,8 +108,8 @@ def joins(about: Candidate) -> Iterator[Trial | Omitted]:
     """Spikes of two layers side by side, and one layer of maps whose channels part."""
     graph = wired(
         {"in": ir.Input([5]), "f1": ir.Affine(about.normal(4, 5)), "a": about.cell(),
-         "f2": ir.Affine(about.normal(3, 5)), "b": about.cell(), "join": ir.Concat(2, -1), "f3": ir.Affine(about.normal(5, 7)), "c": about.cell(),
-         "out": ir.Output([5])},
+         "f2": ir.Affine(about.normal(3, 5)), "b": about.cell(), "join": ir.Concat(2, -1),
+         "f3": ir.Affine(about.normal(5, 7)), "c": about.cell(), "out": ir.Output([5])},
         ("in", "f1"), ("in", "f2"), ("f1", "a"), ("f2", "b"), ("b", "join"), ("a", "join"), ("join", "f3"), ("f3", "c"),
         ("c", "out"),
     )  # fmt: skip
