@@ -15,12 +15,12 @@ from talon.hw.rules import UNKNOWN
 
 def check_description(target: Target) -> None:
     """The object says what its description says, every number has its source, and the hash is that of the content."""
+    for key, number in numbers("", {field.name: getattr(target, field.name) for field in dataclasses.fields(Target)}):
+        check_source(target, key, number)
     again = build(target.data, target.id)
     for field in dataclasses.fields(Target):
         own, said = getattr(target, field.name), getattr(again, field.name)
         assert own == said, f"{target.id}: {field.name} is {own!r:.200}, and its description says {said!r:.200}"
-    for key, number in numbers("", {field.name: getattr(target, field.name) for field in dataclasses.fields(Target)}):
-        check_source(target, key, number)
     for key, text in target.citations.items():
         assert text.split(), f"{target.id}: the citation {key!r} names no source"
     turned = build(reversed_keys(target.data), target.id)
