@@ -28,13 +28,24 @@ def decays(about: Candidate) -> Iterator[Trial | Omitted]:
         yield Omitted(name, "its membranes do not decay exponentially")
         return
     taus = np.array([about.tau(tau) for tau in (1.0, 1.5, 2.0, 4.0, 9.0, 30.0, 300.0, 1e6)], np.float32)
+    taus = np.tile(taus, 2)
     weight = np.repeat([[1.0], [-1.0]], 8, axis=0).astype(np.float32)
-    cell = ir.LIF(np.tile(taus, 2), 1.0, 0.0, 4.0, reset=about.resets[0], reset_delay=0, comparator=about.comparator)
+    # A gain of tau, so that all membranes have one unit.
+    cell = ir.LIF(taus, taus, 0.0, 8.0, reset=about.resets[0], reset_delay=0, comparator=about.comparator)
     graph = about.chain(1, ir.Affine(weight), cell, 16)
-    x = np.zeros((48, 2, 1), np.float32)
+    x = np.zeros((64, 2, 1), np.float32)
     x[:4] = 1
     x[6, 1] = 1
-    yield Trial(name, graph, {"input": x})
+    yield Trial(name, graph, {"input": x}, shows=faded)
+
+
+def faded(ran: Ran) -> None:
+    """That membranes of both signs were left to decay, until some were nothing and others were not."""
+    if not isinstance(ran.expected, TalonError):
+        v = ran.expected.records["cell.v"][-1, 0]
+        for sign, half in (("positive", v[:8]), ("negative", v[8:])):
+            assert half.any(), f"all {sign} membranes are gone"
+            assert not half.all(), f"no {sign} membrane is gone"
 
 
 def sums(about: Candidate) -> Iterator[Trial | Omitted]:
