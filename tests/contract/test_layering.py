@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / "packages"
 OWNERS = {"talon-ghost": "ghost", "talon-detect": "detect", "talon-hw": "hw"}
 CORE = ("ir", "plugins", "engine", "storage", "cli", "testing")
+SHARED = {"testing": {"talon-hw": "targets"}}
+"""Subpackages that are namespaces too, and what other distributions than talon-core have in them: a package of one's own
+each."""
 
 # What a subpackage of core may import of core, itself apart. The plugin framework knows names and errors of ir.
 ALLOWED = {
@@ -83,11 +86,20 @@ def test_no_distribution_owns_the_namespace(distribution: str) -> None:
     assert not (talon / "__init__.py").exists()
     assert not (talon / "py.typed").exists()
     owned = CORE if distribution == "talon-core" else (OWNERS[distribution],)
-    folders = {p.name for p in talon.iterdir() if p.is_dir() and p.name != "__pycache__"}
-    assert folders == set(owned)
+    parts = {name: own[distribution] for name, own in SHARED.items() if distribution in own}
+    assert folders_of(talon) == {*owned, *parts}
     for name in owned:
         assert (talon / name / "py.typed").is_file()
-        assert (talon / name / "__init__.py").is_file()
+        assert (talon / name / "__init__.py").is_file() != (name in SHARED)
+    for name, part in parts.items():
+        assert folders_of(talon / name) == {part}
+        assert [path.name for path in (talon / name).glob("*.*")] == []
+        assert (talon / name / part / "py.typed").is_file()
+        assert (talon / name / part / "__init__.py").is_file()
+
+
+def folders_of(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"}
 
 
 def test_torch_is_in_no_dependencies() -> None:

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("core/src/talon/ir", "core/src/talon/plugins", "core/src/talon/storage", "core/src/talon/engine",
             "core/src/talon/cli", "core/src/talon/testing", "ghost/src/talon/ghost", "detect/src/talon/detect",
-            "hw/src/talon/hw")  # fmt: skip
+            "hw/src/talon/hw", "hw/src/talon/testing/targets")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

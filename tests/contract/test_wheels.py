@@ -46,8 +46,13 @@ def test_wheels_share_no_file_and_have_no_namespace_initial(wheels: dict[str, Pa
         own = [n for n in names if ".dist-info/" not in n]
         files.update(own)
         assert "talon/__init__.py" not in own
-        packages = {n.split("/")[1] for n in own if n.count("/") > 1}
-        assert {f"talon/{package}/py.typed" for package in packages} <= set(own)
+        assert "talon/testing/__init__.py" not in own  # a namespace, too: each of its kits lies beside what it is about
+        kits = {n.split("/")[2] for n in own if n.startswith("talon/testing/")}
+        assert ("targets" in kits) == (name == "talon-hw")
+        assert kits <= {"targets"} or name == "talon-core"
+        packages = {"talon/testing/targets" if "/targets/" in n and "/testing/" in n else "/".join(n.split("/")[:2])
+                    for n in own if n.count("/") > 1}  # fmt: skip
+        assert {f"{package}/py.typed" for package in packages} <= set(own)
         assert any(n.endswith("licenses/LICENSE") for n in names)
         assert "License-Expression: Apache-2.0" in metadata
         assert len(metadata.split("\n\n", 1)[1]) > 300, f"{name} has no README to speak of"
@@ -79,6 +84,13 @@ class Environment:
 
 
 COUNT = "from talon import ir; print(len(ir.list_primitives()))"
+NO_KIT = """
+import talon.testing.kernels
+try:
+    import talon.testing.targets
+except ModuleNotFoundError as error:
+    print(error.name)
+"""
 MISSING = """
 from talon import ir
 for form in ("ir.SGhostConv", "from talon.ir import SGhostConv"):
@@ -103,6 +115,7 @@ def test_every_useful_combination(wheels: dict[str, Path], tmp_path: Path) -> No
     env = Environment(tmp_path / "env")
     env.install(wheels["talon-core"])
     assert env.python(COUNT) == "28"
+    assert env.python(NO_KIT) == "talon.testing.targets"
     missing = env.python(MISSING)
     assert missing.count("pip install talon-ghost") == 2
     assert missing.endswith("False")
@@ -119,6 +132,7 @@ def test_every_useful_combination(wheels: dict[str, Path], tmp_path: Path) -> No
     env.install(wheels["talon-detect"], wheels["talon-hw"])
     assert env.python(COUNT) == "36"
     assert env.python("from talon import engine, hw; print(hw.run is engine.run)") == "True"
+    assert env.python("from talon.testing import kernels, targets; print(targets.__name__)") == "talon.testing.targets"
     assert env.talon("hw", "demo")[0] == 0
     assert env.talon("doctor")[0] == 0
     assert "talon-hw" in env.talon("plugins")[1]
