@@ -132,7 +132,8 @@ def test_an_artifact_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
         build = own(path)
         monkeypatch.setattr(hw.Build, "save", lambda self, other, overwrite: other.write_bytes(path.read_bytes()))
         tiles = tuple(
-            replace(t, cells=t.cells and replace(t.cells, start=t.cells.start + 1000)) for t in build.chip.tiles
+            replace(t, cells=t.cells and replace(t.cells, start=np.add(t.cells.start, 1000, dtype=np.int64)))
+            for t in build.chip.tiles
         )
         return replace(build, chip=replace(build.chip, tiles=tiles))
 

@@ -42,17 +42,17 @@ class Candidate:
         return self.complete.numeric
 
     @property
-    def resets(self) -> tuple[str, ...]:
+    def resets(self) -> tuple[Any, ...]:
         return tuple(self.numeric["reset"])
 
     @property
-    def freest(self) -> str:
+    def freest(self) -> Any:
         """The reset that leaves most of a membrane."""
         return next(reset for reset in ("none", "subtract", "value") if reset in self.resets)
 
     @property
-    def comparator(self) -> str:
-        return str(self.numeric["comparator"])
+    def comparator(self) -> Any:
+        return self.numeric["comparator"]
 
     @property
     def most_weight(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -167,8 +168,10 @@ def tied(ran: Ran) -> str | None:
 
 def resets(about: Candidate) -> Iterator[Trial | Omitted]:
     """Every reset, at once and a step late, of both neurons, with values to be reset to and to begin with."""
-    kinds = {"IF": lambda **said: ir.IF(0.9, **said), "LIF": lambda **said: ir.LIF(
-        about.tau(3.0), 2.0, 0.0, 0.7, **said)}  # fmt: skip
+    kinds: dict[str, Callable[..., ir.Primitive]] = {
+        "IF": partial(ir.IF, 0.9),
+        "LIF": partial(ir.LIF, about.tau(3.0), 2.0, 0.0, 0.7),
+    }
     for kind, make in kinds.items():
         for reset in about.resets:
             for late in (0, 1):
@@ -187,9 +190,10 @@ def resets(about: Candidate) -> Iterator[Trial | Omitted]:
                     yield Trial(name, graph, {"input": about.spikes(16, 2, 8)}, shows=heard)
 
 
-def heard(ran: Ran) -> None:
+def heard(ran: Ran) -> str | None:
     """That neurons spiked."""
     assert isinstance(ran.expected, TalonError) or any(s.any() for s in ran.expected.spikes.values()), "nothing spikes"
+    return None
 
 
 def numbers(about: Candidate) -> Iterator[Trial | Omitted]:
