@@ -16,8 +16,7 @@ PACKAGES = ROOT / "packages"
 OWNERS = {"talon-ghost": "ghost", "talon-detect": "detect", "talon-hw": "hw"}
 CORE = ("ir", "plugins", "engine", "storage", "cli", "testing")
 SHARED = {"testing": {"talon-hw": "targets"}}
-"""Subpackages that are namespaces too, and what other distributions than talon-core have in them: a package of one's own
-each."""
+"""Subpackages that are namespaces too, and the package that each other distribution has in them."""
 
 # What a subpackage of core may import of core, itself apart. The plugin framework knows names and errors of ir.
 ALLOWED = {

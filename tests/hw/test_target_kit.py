@@ -20,7 +20,6 @@ from talon.hw.native.library import load
 from talon.testing.targets import check_target
 from talon.testing.targets.candidate import Candidate
 from talon.testing.targets.completed import completed
-from talon.testing.targets.described import check_description
 from talon.testing.targets.execution import executed
 from talon.testing.targets.outcome import Omitted
 from talon.testing.targets.recounted import within_limits

@@ -1,5 +1,5 @@
-"""A third party's hardware target, from its wheel, beside talon-core and talon-hw from theirs: what a user does with it,
-and the conformance suite, which finds what is wrong with one."""
+"""A third party's hardware target, from its wheel, beside talon-core and talon-hw: what a user does with it, and the
+conformance suite, which finds what is wrong with one."""
 
 from __future__ import annotations
 

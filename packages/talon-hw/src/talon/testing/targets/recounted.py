@@ -98,6 +98,11 @@ def used(chip: Chip, number: int, core: Core) -> Iterator[tuple[str, Quantity, i
     yield "in-axons", core.in_axons, len(axons)
     yield "out-edges", core.out_edges, sum(len(heard[line]) + int(leaving[line]) for line in lines)
     yield "layers", core.layers, len({tile.layer for tile in own})
+    first = sum(chip.neurons)
+    yield "values of Inputs", core.inputs, sum(number in cores for cores in heard[first:])
+    yield "neurons that Outputs read", core.outputs, sum(int(leaving[line]) > 0 for line in lines)
+    yield "places that one neuron reaches", core.reach, max((len(heard[n]) + int(leaving[n]) for n in lines), default=0)
+    yield "cores that it sends to", core.destinations, len(set().union(*(heard[line] for line in lines)))
     words = {kind: sum(stored(tile, kind) for tile in own) for kind in ("weights", "biases", "membranes")}
     for memory in core.memory:
         yield f"words of {memory.name!r}", memory.words, sum(words.get(kind, 0) for kind in memory.holds)

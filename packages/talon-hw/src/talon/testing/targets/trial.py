@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from talon import hw, ir
+from talon import hw
 from talon.engine import Result
 from talon.ir.errors import TalonError
+from talon.ir.graph import Graph
 
 Feeds = Mapping[str, np.ndarray]
 
@@ -22,7 +23,7 @@ class Trial:
     network did not meet what it was made for, or gives words for why this target has no such thing."""
 
     name: str
-    graph: ir.Graph
+    graph: Graph
     inputs: Feeds
     calibration: Feeds | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
@@ -35,7 +36,7 @@ class Ran:
     """`expected`: by the oracle, or the error that it ended with where a number trapped; `found`: by the cores."""
 
     trial: Trial
-    quantised: ir.Graph
+    quantised: Graph
     build: hw.Build
     expected: Result | TalonError
     found: hw.BuildResult | TalonError
