@@ -37,10 +37,11 @@ def by_neurons(about: Candidate) -> Iterator[Trial | Omitted]:
             yield Omitted(name, f"its cores hold more neurons than {LARGEST:,}, or nobody says how many")
         return
     many = about.neurons + about.neurons // 2 + 1
-    graph = ir.Graph.chain(
-        input=ir.Input([6]), fc=ir.Affine(about.normal(many, 6)), a=about.cell(),
-        fc2=ir.Affine(about.normal(5, many, size=0.2)), b=about.cell(), out=ir.Output([5]),
-    )  # fmt: skip
+    nodes: dict[str, ir.Node] = {"fc": ir.Affine(about.normal(many, 6)), "a": about.cell()}
+    if min(about.limit(name, many) for name in ("in_axons", "fan_in")) == many:
+        # One core hears all of them.
+        nodes |= {"fc2": ir.Affine(about.normal(5, many, size=0.2)), "b": about.cell()}
+    graph = ir.Graph.chain(input=ir.Input([6]), **nodes, out=ir.Output(None))
     yield Trial(BY_OUTPUTS, graph, {"input": about.spikes(5, 1, 6)}, cores=2, shows=several("a"))
     side = math.isqrt(many // 4) + 1
     graph = ir.Graph.chain(
