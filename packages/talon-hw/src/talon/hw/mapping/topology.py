@@ -37,9 +37,15 @@ class Mesh:
 
     def distances(self) -> np.ndarray:
         """Hops from every position to every other (P, P)."""
-        p = self.positions
-        apart: np.ndarray = np.abs(self.steps(p[:, None], p[None, :])).sum(axis=2)
-        return apart
+        rows, columns = (self.along(length) for length in (self.height, self.width))
+        every: np.ndarray = rows[:, None, :, None] + columns[None, :, None, :]
+        return every.reshape(self.height * self.width, -1)
+
+    def along(self, length: int) -> np.ndarray:
+        """Steps from every place of a row or column to every other."""
+        place = np.arange(length)
+        apart: np.ndarray = np.abs(place[:, None] - place)
+        return np.asarray(np.minimum(apart, length - apart)) if self.torus else apart
 
 
 def hops(positions: np.ndarray) -> np.ndarray:
