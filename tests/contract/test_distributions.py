@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, requires
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,15 @@ def project(name: str) -> dict:
         return tomllib.load(file)["project"]
 
 
+def installed(name: str) -> Distribution:
+    """A distribution here, or in the environment of the extra `mapping`, which stands by itself."""
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        where = [str(path) for path in (ROOT / ".envs" / "mapping").glob("lib/python*/site-packages")]
+        return next(iter(Distribution.discover(name=name, path=where)))
+
+
 def needed(names: tuple[str, ...], extras: bool) -> dict[str, Distribution]:
     """Every distribution that ours need, and what those need, as installed here."""
     found: dict[str, Distribution] = {}
@@ -36,8 +45,8 @@ def needed(names: tuple[str, ...], extras: bool) -> dict[str, Distribution]:
         name = todo.pop()
         if name in found:
             continue
-        found[name] = distribution(name)
-        for line in requires(name) or ():
+        found[name] = installed(name)
+        for line in found[name].requires or ():
             requirement = Requirement(line)
             extra = extras and name in OURS and "extra" in str(requirement.marker or "")
             if extra or requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
