@@ -167,3 +167,13 @@ def test_patterns_of_records() -> None:
     assert set(found.records) == {"cell.spikes", "cell2.out"}
     assert set(found.spikes) == {"cell"}
     assert np.array_equal(found.records["cell2.out"], found.outputs["y"])
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a", None, True, 2**63])
+def test_what_is_no_seed(seed: Any) -> None:
+    graph = ir.Graph.chain(ir.Input([2]), ir.Affine(np.ones((2, 2))), ir.IF(1.0), ir.Output(None))
+    quantised = hw.quantize(graph, calibration=np.ones((3, 1, 2), np.float32))
+    with pytest.raises(ir.TalonTargetError) as caught:
+        hw.deploy(quantised, seed=seed)
+    assert (caught.value.code, caught.value.found) == ("T506", repr(seed))
+    assert hw.deploy(quantised, seed=np.int64(3)).seed == 3

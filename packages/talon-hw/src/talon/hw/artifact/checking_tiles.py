@@ -16,7 +16,6 @@ from talon.hw.wiring import MOST
 
 ALTERNATIVE = 64
 """Numbers of the budget that a row of what is gathered takes beside its own: each is a turn of a loop."""
-WEIGHTED = ("dense", "conv")
 
 
 def check_tile(chip: Chip, tile: Tile, rows: Reader) -> None:

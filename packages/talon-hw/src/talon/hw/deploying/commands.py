@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Hold an input without time axis for this many steps.")
 @click.option("--bits", type=int, help="Width of weights, where FILE is in floats; by default the target's.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the mapping.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of the mapping.")
 @click.option("-o", "--output", type=PATH, required=True, help="Where the artifact goes, such as net.talonhw.")
 @click.option("--force", is_flag=True, help="Replace the artifact if it exists.")
 @TRUSTED
@@ -54,7 +54,9 @@ def deploy(
     from talon.hw.fit_shown import show_report
     from talon.storage import read
 
-    refuse_same(file, output)
+    for given in (file, source):
+        if given is not None:
+            refuse_same(given, output)
     if os.path.lexists(output) and not force:
         raise TalonFileError("T306", "the artifact exists already", file=output, help="pass --force to replace it")
     target = hw.target(name)
@@ -159,6 +161,9 @@ def run(
 
     if (source is None) != verify:
         raise click.UsageError("give --input X.npy to run, or --verify for the golden sample")
+    for given in (file, source):
+        if target and given is not None:
+            refuse_same(given, target)
     if target and os.path.lexists(target) and not force:
         raise TalonFileError("T306", "the output file exists already", file=target, help="pass --force to replace it")
     wanted = [pattern(word) for word in record.split(",") if word]

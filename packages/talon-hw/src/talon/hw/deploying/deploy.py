@@ -27,6 +27,8 @@ from talon.hw.quantising.widths import other, unknown
 from talon.ir.errors import TalonTargetError, TalonTypeError
 from talon.ir.graph import Graph
 
+MOST_SEED = 2**63
+"""Seeds are below, so that every artifact can say its own."""
 SAMPLES = 16
 """Of the calibration, from which rates are counted."""
 
@@ -52,6 +54,11 @@ def deploy(
     """
     if not isinstance(graph, Graph):
         raise TalonTypeError("T206", "deploy takes a graph", expected="ir.Graph", found=type(graph).__name__)
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < MOST_SEED:
+        raise TalonTargetError(
+            "T506", "a seed is a whole number", expected=f"0 to {MOST_SEED - 1}", found=repr(seed), help="seed=0"
+        )
+    seed = int(seed)
     target = find_target(target)
     record = QuantRecord.of(graph)
     refuse_other_arithmetic(target, record)

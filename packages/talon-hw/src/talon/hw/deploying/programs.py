@@ -188,7 +188,6 @@ class Chip:
     routes: Routes
     inputs: Mapping[str, Port]
     readouts: tuple[Readout, ...]
-    extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def decay(self) -> Decay | None:

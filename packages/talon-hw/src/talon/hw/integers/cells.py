@@ -54,6 +54,7 @@ class CellOp(MembraneOp):
         if (
             not self.last
             or len(shape) < 2
+            or self.size == shape[0]  # a map of one place: the parameters do not repeat
             or any(p.size not in (1, shape[0]) or p.shape[1:].count(1) < p.ndim - 1 for p in parameters)
         ):
             return self.size, [self.own(np.broadcast_to(p, shape).astype(word)) for p in parameters]

@@ -10,7 +10,7 @@ import numpy as np
 
 from talon.engine.task import Task
 from talon.engine.wiring import Wiring
-from talon.hw.integers.pieces import PIECES, Cell, OnHost, Piece, Site, Value, Weights
+from talon.hw.integers.pieces import PIECES, Cell, OnHost, Piece, Site, Value
 from talon.hw.integers.record import Encoding, QuantRecord
 from talon.ir.errors import TalonRunError
 
@@ -141,8 +141,3 @@ def refuse_after_host(wiring: Wiring, pieces: dict[int, Piece]) -> None:
                     found=", ".join(wiring.units[s.node].node.type_name for a in unit.arguments for s in a),
                     help="'talon hw check' names what the target does not run",
                 )
-
-
-def widest(plan: Plan) -> int:
-    """The largest sum that the layers can make."""
-    return max((piece.bound for piece in plan.pieces if isinstance(piece, Weights)), default=0)

@@ -13,6 +13,7 @@ import numpy as np
 
 from talon.hw.integers.arithmetic import Arithmetic, factor_of, tau_of
 from talon.hw.integers.pieces import PIECES, Weights
+from talon.hw.quantising.arriving import compact
 from talon.hw.rewrites.pass_ import Work, scaled
 from talon.ir.csr import CSR
 from talon.ir.edges import Edge
@@ -21,6 +22,7 @@ from talon.ir.errors import TalonTargetError
 from talon.ir.graph import Graph
 from talon.ir.primitives.convolution import SDConv
 from talon.ir.primitives.linear import Affine
+from talon.ir.primitives.neurons import spread
 
 FOLDED = "weights are multiplied and rounded before they are summed"
 DENSE = 1 << 26
@@ -61,8 +63,9 @@ def gains(work: Work, numeric: Arithmetic) -> None:
 
 def wanted(work: Work, name: str, node: Any, numeric: Arithmetic) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """What the input is to be multiplied by, what is to be added, and the fields of the neuron after that."""
+    rank = len(work.graph.shapes[f"{name}:out"] or ())
     if "tau" not in node.fields:
-        return np.asarray(node.r, np.float64), np.zeros(()), {"r": np.ones_like(node.r)}
+        return compact(spread(node.r, rank).astype(np.float64)), np.zeros(()), {"r": np.ones_like(node.r)}
     if numeric.decay is None:
         raise TalonTargetError(
             "T506",
@@ -73,9 +76,10 @@ def wanted(work: Work, name: str, node: Any, numeric: Arithmetic) -> tuple[np.nd
             help="use IF, or another target",
         )
     tau = tau_of(factor_of(node.tau, numeric.decay), numeric.decay)
-    lost = 1 / tau.astype(np.float64)
+    # Each parameter may have a form of its own: one value, one per channel, or one in every place.
+    lost = 1 / spread(tau, rank).astype(np.float64)
     fields = {"tau": tau, "r": tau, "v_leak": np.zeros_like(node.v_leak)}
-    return np.asarray(lost * node.r), np.asarray(lost * node.v_leak), fields
+    return compact(lost * spread(node.r, rank)), compact(lost * spread(node.v_leak, rank)), fields
 
 
 def into_weights(work: Work, name: str, gain: np.ndarray, leak: np.ndarray) -> None:
@@ -128,6 +132,9 @@ def passes(node: Any, gain: np.ndarray, leak: np.ndarray) -> bool:
         return bool((gain > 0).all())
     if node.type_name == "AvgPool2d":
         return bool((leak == 0).all()) or node.padding == (0, 0)
+    if node.type_name in ("Flatten", "Concat", "Upsample"):
+        # Channels are others behind it, and several layers may stand before it.
+        return gain.size == 1 and bool((leak == 0).all()) and getattr(node, "mode", "nearest") == "nearest"
     return node.type_name == "Skip" and bool(node.identity)
 
 

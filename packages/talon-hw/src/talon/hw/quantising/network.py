@@ -14,6 +14,7 @@ from talon.hw.catalogue import target as find_target
 from talon.hw.description import Target
 from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.pieces import PIECES, Cell, Weights
+from talon.hw.integers.planned import planned
 from talon.hw.integers.record import Encoding, QuantRecord
 from talon.hw.legalising import legalise
 from talon.hw.quantising import folding, widths
@@ -24,7 +25,7 @@ from talon.hw.quantising.lines import lines
 from talon.hw.quantising.parameters import Field, layer_fields, neuron_fields
 from talon.hw.quantising.scales import CHOICES, METHODS, of_the_rule
 from talon.hw.rewrites.pass_ import Work
-from talon.ir.errors import TalonTargetError, TalonTypeError
+from talon.ir.errors import TalonRunError, TalonTargetError, TalonTypeError
 from talon.ir.graph import Graph
 from talon.ir.primitives.neurons import spread
 
@@ -69,6 +70,7 @@ def quantize(
         raise TalonTargetError(
             "T506", "there is no such method", expected=" or ".join(map(repr, METHODS)), found=repr(method)
         )
+    check_asked(bits, percentile, input_bits)
     target = find_target(target)
     numeric = widths.arithmetic(target)
     legal = legalise(graph, target)
@@ -79,6 +81,28 @@ def quantize(
     folding.meetings(work)
     folding.gains(work, numeric)
     return Quantizer(work, numeric, Asked(bits, method, percentile, input_bits)).quantized(calibration, repeat)
+
+
+def check_asked(bits: Any, percentile: Any, input_bits: Any) -> None:
+    """Raise `TalonTargetError` (T506) for what is no width or no percentile."""
+    for name, value in (("bits", bits), ("input_bits", input_bits)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
+            raise TalonTargetError(
+                "T506", f"{name} is a number of bits", expected="a whole number >= 1, or None", found=repr(value)
+            )
+    if isinstance(percentile, bool) or not isinstance(percentile, (int, float)) or not 0 < percentile <= 100:
+        raise TalonTargetError("T506", "a percentile is a part of 100", expected="> 0, <= 100", found=repr(percentile))
+
+
+def refuse_what_does_not_run(graph: Graph) -> None:
+    """Raise `TalonTargetError` (T506) where the integer engine would refuse the graph, before anybody writes it."""
+    try:
+        planned(graph)
+    except TalonRunError as error:
+        said = error.diagnostic
+        raise TalonTargetError(
+            "T506", said.message, node=said.node, expected=said.expected, found=said.found, help=said.help
+        ) from error
 
 
 @dataclass
@@ -119,7 +143,9 @@ class Quantizer:
             for name, node in graph.nodes.items()
         }
         quantised = Graph(nodes, graph.edges, **{**graph.given(), "quantization_config": None})
-        return quantised.changed(quantization_config=self.record(found).as_config())
+        quantised = quantised.changed(quantization_config=self.record(found).as_config())
+        refuse_what_does_not_run(quantised)
+        return quantised
 
     def take(self, name: str, made: Field) -> None:
         """A field in integers, with its line in the ledger."""
@@ -173,9 +199,17 @@ class Quantizer:
         """The least unit with which a neuron's threshold and membrane fit their register."""
         if widths.shift(self.work.target):
             return np.zeros(channels)
-        size = self.per_channel(self.largest(name), layer)
+        size = self.per_channel(self.needed(name), layer)
         # Behind a Flatten or a Concat channels are others: the largest of all goes for each.
         return (size if len(size) == channels else np.full(channels, size.max())) / self.numeric.membranes.high
+
+    def needed(self, name: str) -> np.ndarray:
+        """What membranes must hold of a neuron, so that its threshold fits a register of its own that is narrower."""
+        size = self.largest(name)
+        narrower = self.numeric.membranes.bits - widths.threshold_bits(self.work.target)
+        node: Any = self.work.graph.nodes[name]
+        limit = np.abs(spread(node.v_threshold, size.ndim)).astype(np.float64) * 2.0**narrower
+        return np.asarray(np.maximum(size, limit))
 
     def largest(self, name: str) -> np.ndarray:
         """How large the membranes of a neuron become, and what they are compared with and set to."""
@@ -188,8 +222,8 @@ class Quantizer:
     def shift(self, name: str, unit: np.ndarray) -> int:
         """How far the input of a neuron is shifted, so that its membrane has a bit to spare: to the left where its
         decay rounds, to the right where it would not fit."""
-        most, largest = widths.shift(self.work.target), self.largest(name)
-        size = float((largest / spread(unit, largest.ndim)).max())
+        most, needed = widths.shift(self.work.target), self.needed(name)
+        size = float((needed / spread(unit, needed.ndim)).max())
         room = math.floor(math.log2(self.numeric.membranes.high / 2 / max(size, 1.0)))
         if room > 0 and "tau" not in self.work.graph.nodes[name].fields:
             return 0
@@ -215,7 +249,8 @@ class Quantizer:
             )
             unit = unit / np.float32(2.0**shift)
         rank = len(self.arriving.shape(Port(name, 0)))
-        for made in neuron_fields(self.work.graph.nodes[name], unit, rank, self.numeric, self.rule):
+        limit = widths.threshold_bits(self.work.target)
+        for made in neuron_fields(self.work.graph.nodes[name], unit, rank, self.numeric, limit, self.rule):
             self.take(name, made)
 
     def log(self, node: str, key: str, before: Any, after: str, why: str) -> None:

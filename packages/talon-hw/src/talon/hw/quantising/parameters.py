@@ -55,12 +55,15 @@ def layer_fields(
         yield Field("bias", quantised, f"{wide} bits", f"{lost} values are cut" if lost else "values are rounded")
 
 
-def neuron_fields(node: Any, unit: np.ndarray, rank: int, numeric: Arithmetic, rule: str) -> Iterator[Field]:
+def neuron_fields(
+    node: Any, unit: np.ndarray, rank: int, numeric: Arithmetic, threshold_bits: int, rule: str
+) -> Iterator[Field]:
     """Threshold, reset and first membrane of a neuron whose membranes have this unit. `rank`: of a sample."""
-    bits = min(numeric.membranes.bits, 32)
+    membrane = min(numeric.membranes.bits, 32)
     scale = spread(unit, rank)
     for key in ("v_threshold", "v_reset", "v_init"):
         value = getattr(node, key)
+        bits = min(membrane, threshold_bits) if key == "v_threshold" else membrane
         if key != "v_threshold" and (value == 0).all():
             continue
         along = spread(value, rank)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from talon.hw.description import Target
-from talon.hw.integers.arithmetic import DECAYS, Arithmetic, Decay, Register
+from talon.hw.integers.arithmetic import DECAYS, MOST_BITS, ORDERS, Arithmetic, Decay, Register
 from talon.ir.errors import TalonTargetError
 
 FEWEST, MOST = 2, 16
@@ -27,6 +27,14 @@ def arithmetic(target: Target) -> Arithmetic:
             found="unknown",
             help=f'describe a target of your own with inherits = "{target.id}" that says these',
         )
+    if refused := list(uncomputed(target)):
+        raise TalonTargetError(
+            "T506",
+            f"the arithmetic of {target.id} is not one that integers are computed in",
+            expected=", ".join(expected for _, expected in refused),
+            found=", ".join(found for found, _ in refused),
+            help="quantise for a target with these, or describe one of your own",
+        )
     rule = numeric["decay"]["rule"]
     decay = None
     if rule in DECAYS:
@@ -44,6 +52,32 @@ def arithmetic(target: Target) -> Arithmetic:
         numeric["accumulate"],
         tuple(numeric["order"]),
     )
+
+
+def uncomputed(target: Target) -> Iterator[tuple[str, str]]:
+    """What the target says and no integers here follow: the key with its value, and what would be followed."""
+    numeric = target.numeric
+    for name in ("weights", "accumulators", "membranes", "thresholds"):
+        if numeric[name]["signed"] is False:
+            yield f"numeric.{name}.signed = false", "signed numbers"
+    if numeric["weights"]["rounding"] not in (None, "half_even"):
+        yield f"numeric.weights.rounding = {numeric['weights']['rounding']}", "half_even"
+    for name in ("accumulators", "membranes"):
+        bits = numeric[name]["bits"].value
+        if not 2 <= bits <= MOST_BITS:
+            yield f"numeric.{name}.bits = {bits}", f"2 to {MOST_BITS} bits"
+    decay = numeric["decay"]
+    if decay["rule"] == "multiply" and not 1 <= decay["bits"].value <= 15:
+        yield f"numeric.decay.bits = {decay['bits'].value}", "1 to 15 bits"
+    if tuple(numeric["order"]) not in ORDERS:
+        yield f"numeric.order = {list(numeric['order'])}", " or ".join(str(list(order)) for order in ORDERS)
+
+
+def threshold_bits(target: Target) -> int:
+    """Bits of a threshold as it is compared with a membrane; that of a membrane where nothing is said."""
+    said, own = target.numeric["thresholds"], int(target.numeric["membranes"]["bits"].value)
+    bits = said["bits"].value
+    return own if bits is None else min(own, bits + (said["shift"].value or 0))
 
 
 def other(target: Target, numeric: Arithmetic) -> Iterator[tuple[str, Any, Any]]:
@@ -100,7 +134,7 @@ def weight_bits(node: Any, path: str, asked: int | None, target: Target) -> int:
     """Bits of the weights of a node: what the node itself says, else what was asked for, else what the target has."""
     said = own_bits(node, path)
     has = target.numeric["weights"]["bits"].value
-    bits = said or asked or has
+    bits = said if said is not None else asked if asked is not None else has
     least = target.numeric["weights"]["fewest_bits"].value or FEWEST
     most = min(MOST, has)
     if not max(FEWEST, least) <= bits <= most:

@@ -11,6 +11,7 @@ import numpy as np
 from talon.hw.description import Target
 from talon.hw.families import FAMILIES, values_of
 from talon.hw.ledger import Rewrite, told
+from talon.ir.csr import CSR
 from talon.ir.edges import Edge
 from talon.ir.graph import Graph
 from talon.ir.node import Node
@@ -82,15 +83,20 @@ class Work:
 Pass = Callable[[Work], None]
 
 
-def scaled(node: Any, scale: np.ndarray) -> dict[str, np.ndarray]:
+def scaled(node: Any, scale: np.ndarray) -> dict[str, Any]:
     """Weight and bias of a layer whose outputs are multiplied by `scale`, one factor for all or one per channel."""
     weight, bias = node.weight, node.bias
+    if isinstance(weight, CSR):
+        each = np.repeat(np.broadcast_to(scale.reshape(-1), weight.shape[0]), np.diff(weight.indptr))
+        data = (weight.data.astype(np.float64) * each).astype(weight.data.dtype)
+        return {"weight": CSR(weight.indptr, weight.indices, data, weight.shape)} | scaled_bias(bias, scale)
     axis = weight.ndim - len(node.fields["weight"].axes)  # behind a step axis
     along = scale.reshape((-1,) + (1,) * (weight.ndim - axis - 1)) if scale.size > 1 else scale.reshape(())
-    found = {"weight": (weight.astype(np.float64) * along).astype(weight.dtype)}
-    if bias is not None:
-        found["bias"] = (bias.astype(np.float64) * scale.reshape(-1)).astype(bias.dtype)
-    return found
+    return {"weight": (weight.astype(np.float64) * along).astype(weight.dtype)} | scaled_bias(bias, scale)
+
+
+def scaled_bias(bias: np.ndarray | None, scale: np.ndarray) -> dict[str, Any]:
+    return {} if bias is None else {"bias": (bias.astype(np.float64) * scale.reshape(-1)).astype(bias.dtype)}
 
 
 def powers_of_two(values: np.ndarray) -> bool:

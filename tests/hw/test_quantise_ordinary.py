@@ -1,0 +1,131 @@
+"""Ordinary networks and arguments that quantising takes, or refuses by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from talon import hw, ir
+from talon.engine import run
+
+from .chips import chip
+from .conftest import MESH
+
+RNG = np.random.default_rng(8)
+SPIKES = (RNG.random((8, 2, 2, 6, 6)) < 0.4).astype(np.float32)
+FORMS: dict[str, tuple[int, ...]] = {"one": (), "channels": (4,), "channels with axes": (4, 1, 1), "ones": (1, 1, 1)}
+
+
+def conv(outputs: int = 4, inputs: int = 2) -> ir.Conv2d:
+    return ir.Conv2d(RNG.normal(size=(outputs, inputs, 3, 3)), padding=1)
+
+
+def agrees(graph: ir.Graph, x: np.ndarray = SPIKES) -> ir.Graph:
+    """Quantised, and run by the oracle and in C to the same bits."""
+    quantised = hw.quantize(graph, calibration=x)
+    by_oracle = run(quantised, x, engine="integer", engine_options={"kernels": "oracle"})
+    in_c = run(quantised, x, engine="integer")
+    for name, array in by_oracle.outputs.items():
+        assert np.array_equal(array, in_c.outputs[name])
+        assert array.any()
+    return quantised
+
+
+@pytest.mark.parametrize("reset", ["value", "subtract"])
+def test_channels_on_a_map_of_one_place(reset: Any) -> None:
+    cell = ir.LIF(4.0, 4.0, 0.0, np.array([0.5, 0.6, 0.7, 0.8]), reset=reset)
+    convolution = ir.Conv2d(RNG.normal(size=(4, 2, 6, 6)))
+    agrees(ir.Graph.chain(input=ir.Input([2, 6, 6]), conv=convolution, lif=cell, out=ir.Output(None)))
+
+
+@pytest.mark.parametrize("tau", FORMS)
+@pytest.mark.parametrize("r", FORMS)
+def test_parameters_in_forms_of_their_own(tau: str, r: str) -> None:
+    cell = ir.LIF(RNG.uniform(2, 8, FORMS[tau]), RNG.uniform(1, 4, FORMS[r]), 0.05, 0.4)
+    graph = ir.Graph.chain(input=ir.Input([2, 6, 6]), conv=conv(), lif=cell, out=ir.Output(None))
+    quantised = agrees(graph)
+    a, b = run(graph, SPIKES).outputs["out"], run(quantised, SPIKES, engine="integer").outputs["out"]
+    assert np.mean(a != b) < 0.05
+
+
+LEAKY = ir.LIF(4.0, 1.0, 0.0, 0.2)
+
+
+def test_a_gain_passes_what_only_moves_values() -> None:
+    begin, end = {"input": ir.Input([2, 6, 6]), "conv": conv()}, {"lif": LEAKY, "out": ir.Output(None)}
+    agrees(ir.Graph.chain(**begin, flat=ir.Flatten(), **end))
+    agrees(ir.Graph.chain(**begin, up=ir.Upsample(2.0), **end))
+    ghost = ir.SGhostConv(RNG.normal(size=(4, 2, 3, 3)), None, RNG.normal(size=(4, 1, 3, 3)), None)
+    agrees(ir.Graph.chain(input=ir.Input([2, 6, 6]), ghost=ghost, **end))
+    nodes = {"in": ir.Input([2, 6, 6]), "a": conv(), "b": conv(), "join": ir.Concat(), **end}
+    pairs = ["in a", "in b", "a join", "b join", "join lif", "lif out"]
+    agrees(ir.Graph(nodes, [(pair.split()[0], pair.split()[1]) for pair in pairs]))
+
+
+def test_a_batch_norm_goes_into_sparse_weights() -> None:
+    sparse = ir.Affine(ir.CSR.from_dense(RNG.normal(size=(5, 6)).astype(np.float32)), np.ones(5))
+    norm = ir.BatchNorm1d(5, RNG.uniform(1, 2, 5), RNG.normal(size=5), np.zeros(5), np.ones(5))
+    chain = {"input": ir.Input([6]), "fc": sparse, "norm": norm, "n": ir.IF(1.0), "out": ir.Output(None)}
+    graph = ir.Graph.chain(**chain)
+    x = (RNG.random((6, 2, 6)) < 0.5).astype(np.float32)
+    legal = hw.legalise(graph, "generic-mesh").graph
+    assert "norm" not in legal.nodes
+    assert isinstance(legal.nodes["fc"].weight, ir.CSR)  # type: ignore[union-attr]
+    assert np.array_equal(run(graph, x).outputs["out"], run(legal, x).outputs["out"])
+    agrees(graph, x)
+
+
+def test_what_the_engine_would_refuse_is_refused_before_it_is_written() -> None:
+    """A branch that only an Output reads."""
+    uneven = ir.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
+    nodes = {"in": ir.Input([2, 6, 6]), "a": conv(), "n": ir.IF(1.0), "pool": uneven, "out": ir.Output(None)}
+    graph = ir.Graph.chain(**nodes)
+    with pytest.raises(ir.TalonTargetError) as caught:
+        hw.quantize(graph, calibration=SPIKES)
+    assert (caught.value.code, caught.value.diagnostic.node) == ("T506", "pool")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"bits": 0}, {"bits": 7.5}, {"bits": True}, {"input_bits": 0}, {"input_bits": 2.5}, {"percentile": 150},
+     {"percentile": float("nan")}, {"percentile": -1}],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_width(asked: dict[str, Any]) -> None:
+    graph = ir.Graph.chain(ir.Input([2, 6, 6]), conv(), ir.IF(1.0), ir.Output(None))
+    with pytest.raises(ir.TalonTargetError) as caught:
+        hw.quantize(graph, calibration=SPIKES, **asked)
+    assert caught.value.code == "T506"
+    assert caught.value.found == repr(next(iter(asked.values())))
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("numeric.weights.signed", {"weights__signed": False}),
+        ("numeric.membranes.signed", {"membranes__signed": False}),
+        ("numeric.weights.rounding", {"weights__rounding": "floor"}),
+        ("numeric.membranes.bits", {"membranes__bits": 49}),
+        ("numeric.accumulators.bits", {"accumulators__bits": 1}),
+        ("numeric.decay.bits", {"decay__bits": 16}),
+        ("numeric.order", {"order": '["decay"]'}),
+    ],
+)
+def test_an_arithmetic_that_nothing_computes(key: str, changes: dict[str, Any]) -> None:
+    graph = ir.Graph.chain(ir.Input([2, 6, 6]), conv(), ir.IF(1.0), ir.Output(None))
+    with pytest.raises(ir.TalonTargetError) as caught:
+        hw.quantize(graph, chip(**changes), calibration=SPIKES)
+    assert caught.value.code == "T506"
+    assert (caught.value.found or "").startswith(key)
+
+
+def test_thresholds_have_their_own_width() -> None:
+    """Of 6 bits in a register of 16: what is larger is cut, and the ledger says so."""
+    assert "[numeric.thresholds]\nbits = { value = 16" in MESH
+    graph = ir.Graph.chain(input=ir.Input([2, 6, 6]), conv=conv(), n=ir.IF(1.0), out=ir.Output(None))
+    quantised = hw.quantize(graph, chip(thresholds__bits=6), calibration=SPIKES)
+    limit = quantised.nodes["n"].quant["v_threshold"]  # type: ignore[union-attr]
+    assert limit.bits == 6
+    assert int(limit.integers.max()) <= 31
