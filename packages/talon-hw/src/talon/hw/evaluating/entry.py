@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from talon.hw.evaluating.blocks import Block
 from talon.hw.evaluating.cache import Cache
 from talon.hw.evaluating.crews import Crew, crew
 from talon.hw.evaluating.items import Item, Items
 from talon.hw.evaluating.outcome import Evaluation, Gathering
-from talon.hw.evaluating.problems import Failure
+from talon.hw.evaluating.problems import Failure, wrong
 from talon.hw.evaluating.runners import Runnable, Runner
 from talon.hw.evaluating.sizes import Sizes
 from talon.ir.graph import Graph
@@ -56,9 +58,28 @@ def evaluate(
     A sample that fails is in `failed`, and the others go on. Raises `TalonRunError` (T413 and others) for what no
     sample could be run with.
     """
+    if decide is None and labels is not None:
+        refuse_other_labels(labels)
     with crew(executor, workers) as found, showing(progress) as show:
         runner = Runner(runnable, repeat, engine, decide is not None)
         return evaluated(found, runner, Items(dataset, labels), Gathering(decide), Sizes(chunk), cache, show)
+
+
+def refuse_other_labels(labels: Any) -> None:
+    """Raise `TalonRunError` (T413) for labels that no largest output can be: they are compared with its number."""
+    if isinstance(labels, Iterator):
+        return  # what comes by and by is looked at when it is compared
+    try:
+        array = np.asarray(labels)
+    except ValueError:
+        array = np.zeros((0, 0))
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise wrong(
+            "the labels are no numbers of outputs",
+            expected="a whole number for each sample",
+            found=f"{array.dtype} of shape {array.shape}",
+            help="give the number of the right output (of one-hot labels, argmax), or say decide=",
+        )
 
 
 def evaluated(
