@@ -173,6 +173,9 @@ def test_what_cannot_be_reported_is_refused() -> None:
     with pytest.raises(TalonTargetError) as another:
         case.report(quantised=other)
     assert another.value.code == "T506"
+    with pytest.raises(TalonTargetError) as whole:
+        case.report(graph=case.quantised)
+    assert (whole.value.code, whole.value.found) == ("T506", "a quantised network")
 
 
 def test_host_and_assumptions_are_told() -> None:

@@ -38,6 +38,14 @@ def report(
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """As `Build.report` says."""
+    if graph is not None and graph.quantization_config:
+        raise TalonTargetError(
+            "T506",
+            "the network to compare with is in integers already",
+            expected="the network in floats, before it was quantised",
+            found="a quantised network",
+            help="give it as quantised (--quantised), and the one it was made from as graph (--graph)",
+        )
     if quantised is not None and quantised.fingerprint() != build.graph:
         raise TalonTargetError(
             "T506",
