@@ -163,12 +163,12 @@ def refusal(path: Path) -> ir.TalonError | None:
     return found
 
 
-def refused(path: Path, code: str, word: str) -> ir.TalonError:
-    """One error of this code and with this word, in time and memory."""
+def refused(path: Path, code: str, word: str, ask: Callable[[Path], ir.TalonError | None] = refusal) -> ir.TalonError:
+    """One error of this code and with this word, in time and memory. `ask` gives the error of what a user may do."""
     tracemalloc.start()
     start = time.perf_counter()
     try:
-        error = refusal(path)
+        error = ask(path)
         seconds, megabytes = time.perf_counter() - start, tracemalloc.get_traced_memory()[1] / 1e6
     finally:
         tracemalloc.stop()

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from talon import hw, ir
-from talon.engine import Result, run
+from talon.engine import run
 from talon.hw.native.library import load
+from talon.testing.targets.agreed import same_run
+from talon.testing.targets.recounted import within_limits
 from tests.hw.chips import chip
-from tests.hw.deploying.recounting import reconciled, within_limits
+from tests.hw.deploying.recounting import reconciled
 
 KERNELS = ("oracle", "event", "dense") if load()[0] is not None else ("oracle",)
 ROOMY = {"count": 400, "neurons": 10**6, "fan_in": 10**6, "in_axons": 10**6, "out_edges": 10**7,
@@ -32,41 +34,6 @@ def same(found: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) ->
         assert np.ascontiguousarray(found[name]).tobytes() == np.ascontiguousarray(array).tobytes(), name
 
 
-def same_run(found: hw.BuildResult, expected: Result) -> None:
-    """Outputs, records, membranes and counts."""
-    same(found.outputs, expected.outputs)
-    cells = {layer.neuron for layer in found.chip.layers if layer.neuron is not None}
-    told = {f"{path}.{quantity}" for path in cells for quantity in ("v", "out", "spikes")}
-    same(found.records, {key: expected.records[key] for key in told})
-    assert found.state.step == expected.state.step
-    same_nodes(found.state.nodes, {path: expected.state.nodes[path] for path in cells})
-    on_chip = cells | {source.node for layer in found.chip.layers for source in layer.sources}
-    # What the host computes is counted by nobody.
-    counted = {path: dict(expected.counts[path]) for path in expected.counts if path in on_chip}
-    for path in unread(found) & counted.keys():
-        # Cores hear nothing of inputs that no output reads; the engine looks at these, too.
-        binary = found.counts[path]["binary_input"]
-        assert (counted[path]["binary_input"] <= binary).all()
-        counted[path]["binary_input"] = binary
-    same_nodes(found.counts, counted)
-
-
-def same_nodes(found: Mapping[str, Mapping[str, np.ndarray]], expected: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    assert found.keys() == expected.keys()
-    for path, values in expected.items():
-        same(found[path], values)
-
-
-def unread(found: hw.BuildResult) -> set[str]:
-    """The nodes that leave out some of their inputs: strides over kernels, dilations."""
-    return {
-        source.node
-        for layer in found.chip.layers
-        for source in layer.sources
-        if any(len(window.reads(0, window.outputs)) < window.inputs for window in source.windows)
-    }
-
-
 def agree(
     quantised: ir.Graph, inputs: Any, targets: Sequence[hw.Target], repeat: int | None = None, **how: Any
 ) -> list[tuple[hw.Build, hw.BuildResult]]:
@@ -82,7 +49,7 @@ def agree(
         cells = any(layer.neuron is not None for layer in build.chip.layers)
         found = build.run(inputs, repeat=repeat, record="*" if cells else ())
         for one in expected:
-            same_run(found, one)
+            same_run(target.id, found, one)
         reconciled(found)
         within_limits(build, target)
         done.append((build, found))

@@ -1,18 +1,12 @@
-"""What cores did and what they hold, counted again from the chip and from what was recorded alone."""
+"""What cores did, counted again from the chip and from what was recorded alone, by the metric of the mapping."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from talon import hw
-from talon.hw.deploying.programs import Chip
 from talon.hw.mapping.hypergraph import Hypergraph, deliveries
-
-
-def heard_by(chip: Chip) -> list[set[int]]:
-    """By line, the cores that hear it, from the routes."""
-    entries = iter(chip.routes.cores.tolist())
-    return [{next(entries) for _ in range(count)} for count in chip.routes.counts.tolist()]
+from talon.testing.targets.recounted import heard_by
 
 
 def spikes_sent(found: hw.BuildResult) -> np.ndarray:
@@ -61,49 +55,3 @@ def reconciled(found: hw.BuildResult) -> None:
     assert np.array_equal(work.sent, spikes_sent(found))
     assert found.packets == cut(found)
     assert work.arrived.sum() == cut(found, inputs=True)
-
-
-def within_limits(build: hw.Build, target: hw.Target) -> None:
-    """Every neuron of every node has one place, and no core has more than the target gives it."""
-    chip = build.chip
-    places: dict[str, list[int]] = {}
-    volume = np.zeros(len(chip.layers), np.int64)
-    for tile in chip.tiles:
-        layer = chip.layers[tile.layer]
-        volume[tile.layer] += tile.size
-        if layer.neuron is not None:
-            assert tile.cells is not None
-            places.setdefault(layer.neuron, []).extend(tile.cells.seats.ravel().tolist())
-    assert volume.tolist() == [int(np.prod(layer.shape)) for layer in chip.layers]
-    for layer in chip.layers:
-        if layer.neuron is not None:
-            assert sorted(places[layer.neuron]) == list(range(int(np.prod(layer.neurons))))
-    lines = sorted(line for tile in chip.tiles for line in range(tile.first, tile.first + tile.size))
-    assert lines == list(range(sum(chip.neurons)))
-    heard = heard_by(chip)
-    leaving = np.zeros(chip.lines, np.int64)
-    for readout in chip.readouts:
-        if not readout.to_host:
-            numbers = readout.lines.numbers
-            leaving[np.unique(numbers[numbers >= 0])] += 1
-    assert len(chip.neurons) <= (target.core_count or len(chip.neurons))
-    assert len({tuple(place) for place in chip.positions.tolist()}) == len(chip.neurons)
-    for number, kind in enumerate(chip.kinds):
-        core = target.cores[kind]
-        own = [tile for tile in chip.tiles if tile.core == number]
-        axons = {axon for place, axon in zip(chip.routes.cores, chip.routes.axons, strict=True) if place == number}
-        assert axons == set(range(chip.axons[number]))
-        edges = sum(
-            len(heard[line]) + int(leaving[line]) for tile in own for line in range(tile.first, tile.first + tile.size)
-        )
-        assert chip.neurons[number] == sum(tile.size for tile in own)
-        used = [(core.neurons, chip.neurons[number]), (core.in_axons, len(axons)), (core.out_edges, edges)]
-        words = {
-            "weights": sum(part.weight.size for tile in own for part in tile.parts if part.weight is not None),
-            # Those that meet in a sum are stored as one.
-            "biases": sum(max((part.bias.size for part in t.parts if part.bias is not None), default=0) for t in own),
-            "membranes": sum(tile.size for tile in own if tile.cells is not None),
-        }
-        used += [(memory.words, sum(words.get(kind, 0) for kind in memory.holds)) for memory in core.memory]
-        for limit, need in used:
-            assert limit.value is None or need <= limit.value, (number, limit)

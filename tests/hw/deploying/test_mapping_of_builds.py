@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from talon import hw, ir
+from talon.testing.targets.recounted import within_limits
 from tests.hw.chips import chip
 from tests.hw.deploying.agreeing import ANYWHERE, ROOMY, agree, same
-from tests.hw.deploying.recounting import cut, within_limits
+from tests.hw.deploying.recounting import cut
 
 RNG = np.random.default_rng(25)
 
