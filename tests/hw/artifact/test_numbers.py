@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talon.hw.artifact import numbers
-from talon.hw.artifact.numbers import pack, packed_bytes, smallest, unpack, width
+from talon.hw.artifact.numbers import pack, packed_bytes, unpack
+from talon.hw.integers.narrow import smallest, width
 
 
 @st.composite

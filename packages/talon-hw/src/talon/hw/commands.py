@@ -95,7 +95,7 @@ def check(out: Output, file: str, name: str, fix: bool, output: str | None, forc
     if fix != (output is not None):
         raise click.UsageError("--fix and -o go together: --fix -o NEW writes the rewritten network to NEW")
     if output is not None:
-        refuse_same(file, output)
+        refuse_same(output, file)
     target = hw.target(name)
     graph = read(file, trusted=trusted)
     if output is not None:

@@ -88,9 +88,7 @@ def refusal(layer: Layer, counts: Sequence[int], target: Target) -> str | None:
     bits, weights = target.numeric["payload"]["bits"].value, target.width("weights")
     if bits is None or weights is None:
         return None
-    many = max(
-        -(-f.need.fan_in((f.wires >= 0).sum(axis=0)) // n) for f, n in zip(layer.feeders, counts, strict=True) if n > 1
-    )
+    many = max(-(-f.fan_in() // n) for f, n in zip(layer.feeders, counts, strict=True) if n > 1)
     need = (many * (2 ** (weights - 1) - 1)).bit_length() + 1
     if need > bits:
         return f"its inputs could be divided over cores if links carried {need} bits (they carry {bits})"

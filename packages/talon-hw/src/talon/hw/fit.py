@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from talon.hw.catalogue import target as find_target
 from talon.hw.contents import contents, words
 from talon.hw.description import Core, Target, summed, times
-from talon.hw.integers.plan import Plan
 from talon.hw.integers.planned import on_host, planned
+from talon.hw.integers.wiring import IntegerWiring
 from talon.hw.legality import illegal, illegal_connections, values_sent
 from talon.hw.packing import Packed
 from talon.hw.placed import Placed, layers_by_core, place
@@ -34,16 +34,18 @@ def check(graph: Graph, target: Target | str | os.PathLike[str]) -> FitReport:
     target = find_target(target)
     if not graph.quantization_config:
         return report_of(place(graph, target))
+    return report_of(*in_integers(graph, target)[1:])
+
+
+def in_integers(graph: Graph, target: Target) -> tuple[IntegerWiring, Placed, dict[int, int]]:
+    """A quantised graph as integers compute it, as it lies on a target, and how large the values of every layer can
+    be."""
     flat = graph.flatten()
     wired = planned(flat)
     assert wired.plan is not None
     placed = place(flat, target, on_host(wired))
-    return report_of(placed, bounds(placed, wired.plan))
-
-
-def bounds(placed: Placed, plan: Plan) -> dict[int, int]:
-    """How large the values of every layer can be, by its integers."""
-    return {number: plan.values[layer.members[-1], 0].bound for number, layer in enumerate(placed.layers)}
+    values = wired.plan.values
+    return wired, placed, {number: values[layer.members[-1], 0].bound for number, layer in enumerate(placed.layers)}
 
 
 def report_of(placed: Placed, bounds: Mapping[int, int] | None = None) -> FitReport:
@@ -63,7 +65,7 @@ def report_of(placed: Placed, bounds: Mapping[int, int] | None = None) -> FitRep
         placed.target.core_count,
         None not in placed.tiled,
         tuple(layer_uses(placed)),
-        tuple(core_use(placed, core, edges) for core, edges in zip(placed.packed, placed.out_edges, strict=True)),
+        core_uses(placed),
         total,
         tuple(sorted(found, key=lambda finding: finding.severity != "error")),
     )
@@ -90,6 +92,11 @@ def layer_uses(placed: Placed) -> Iterator[LayerUse]:
             placed.fan_ins[number],
             tuple(uses(core, layer.size, taken, axons, max(cores, 1))),
         )
+
+
+def core_uses(placed: Placed) -> tuple[CoreUse, ...]:
+    """What is used of every core."""
+    return tuple(core_use(placed, core, edges) for core, edges in zip(placed.packed, placed.out_edges, strict=True))
 
 
 def core_use(placed: Placed, core: Packed, edges: int) -> CoreUse:

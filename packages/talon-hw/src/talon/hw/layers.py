@@ -7,14 +7,14 @@ Flatten, Concat, ChannelSplit and sums with others). A sum that something else r
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from talon.hw.families import FAMILIES, Need, one_to_one
+from talon.hw.families import FAMILIES, Box, Need, one_to_one
 from talon.hw.wiring import PASSIVE, Wires, Wiring, delay_of, times_of, unit_of
 from talon.ir.fields import PerNeuronField, Shape
 
@@ -38,6 +38,14 @@ class Feeder:
     def distinct(self) -> bool:
         """Whether every input is one unit, and no two inputs are the same."""
         return bool(self.wires.min() >= 0) and len(np.unique(unit_of(self.wires))) == self.wires.size
+
+    def read_by(self, box: Box) -> Wires:
+        """The wires of the part of the map that a box of outputs reads."""
+        return np.asarray(self.wires[np.ix_(np.arange(len(self.wires)), *self.need.reads(box))])
+
+    def fan_in(self) -> int:
+        """The most connections that one output has."""
+        return self.need.fan_in((self.wires >= 0).sum(axis=0))
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,15 @@ class Layer:
 
     def fan_in(self) -> int:
         """The most connections that one unit has. Where several feeders meet, their largest are added."""
-        return sum(f.need.fan_in((f.wires >= 0).sum(axis=0)) for f in self.feeders)
+        return sum(feeder.fan_in() for feeder in self.feeders)
+
+
+def owners(layers: Sequence[Layer], count: int) -> np.ndarray:
+    """By unit, of `count` ones, the number of the layer that sends it; -1 for others."""
+    owner = np.full(count, -1, np.int64)
+    for number, layer in enumerate(layers):
+        owner[layer.sends.ravel()] = number
+    return owner
 
 
 def layers_of(wiring: Wiring) -> list[Layer]:

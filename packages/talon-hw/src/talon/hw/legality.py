@@ -11,7 +11,7 @@ from talon.hw.arithmetic import FIXABLE, RULES
 from talon.hw.choices import Allowed
 from talon.hw.description import Target
 from talon.hw.families import FAMILIES, SIZES, values_of
-from talon.hw.layers import fed_by
+from talon.hw.layers import fed_by, owners
 from talon.hw.placed import Placed
 from talon.hw.report import Finding
 from talon.hw.wiring import PASSIVE, Wiring, unit_of
@@ -210,9 +210,7 @@ def declared_bounds(placed: Placed) -> dict[int, int]:
     """How large the values of every layer that sends some can be, from the width of weights; layers whose width is
     unknown are left out. What comes from an Input counts as 0 or 1."""
     width = placed.target.width("weights")
-    owner = np.full(placed.wiring.count, -1, np.int64)
-    for number, layer in enumerate(placed.layers):
-        owner[layer.sends.ravel()] = number
+    owner = owners(placed.layers, placed.wiring.count)
     found: dict[int, int] = {}
 
     def bound(number: int, above: tuple[int, ...] = ()) -> int | None:
@@ -227,7 +225,7 @@ def declared_bounds(placed: Placed) -> dict[int, int]:
                 if None in each or (feeder.need.weights and width is None):
                     return None
                 most = max((n for n in each if n is not None), default=1)
-                many = feeder.need.fan_in((feeder.wires >= 0).sum(axis=0))
+                many = feeder.fan_in()
                 if placed.wiring.roles[layer.members[0]] == "pick":
                     many = 1
                 total += most * many * (2 ** ((width or 1) - 1) - 1 if feeder.need.weights else 1)

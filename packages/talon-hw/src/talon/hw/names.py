@@ -30,7 +30,9 @@ TARGET = click.option(
 )
 
 
-def refuse_same(file: str, output: str) -> None:
-    """The network that was given is never replaced."""
-    if os.path.exists(output) and os.path.exists(file) and os.path.samefile(file, output):
-        raise TalonFileError("T308", "the new file is the old one", file=output, help="give the new file another name")
+def refuse_same(output: str, *given: str | None) -> None:
+    """What was given is never replaced."""
+    for file in given:
+        if file is not None and os.path.exists(output) and os.path.exists(file) and os.path.samefile(file, output):
+            help = "give the new file another name"
+            raise TalonFileError("T308", "the new file is the old one", file=output, help=help)

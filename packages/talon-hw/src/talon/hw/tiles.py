@@ -71,10 +71,7 @@ def boundary(core: Core, units: Units, inputs: np.ndarray, sends: np.ndarray) ->
 
 def heard(layer: Layer, box: Box) -> np.ndarray:
     """The units that a box of the layer hears, each once."""
-    parts = []
-    for feeder in layer.feeders:
-        index = np.ix_(np.arange(len(feeder.wires)), *feeder.need.reads(box))
-        parts.append(unit_of(feeder.wires[index]).ravel())
+    parts = [unit_of(feeder.read_by(box)).ravel() for feeder in layer.feeders]
     every = np.concatenate(parts)
     if len(parts) == 1 and layer.feeders[0].distinct:
         return every

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+
+from talon.hw.integers.narrow import smallest
 
 BLOCK = 1 << 16
 """Numbers that are packed at once, so that memory stays small; a multiple of 8."""
-KINDS = (("int8", 8), ("int16", 16), ("int32", 32), ("int64", 64))
-
-
-def width(values: np.ndarray) -> tuple[int, bool]:
-    """Bits that hold every number of an array, and whether there is a sign among them."""
-    least, most = int(values.min(initial=0)), int(values.max(initial=0))
-    signed = least < 0
-    return max(most.bit_length(), (-least - 1).bit_length() if signed else 0, 1) + signed, signed
 
 
 def pack(values: np.ndarray, bits: int) -> np.ndarray:
@@ -45,9 +37,3 @@ def unpack(data: np.ndarray, count: int, bits: int, signed: bool) -> np.ndarray:
             each[:, bits:] = each[:, bits - 1 : bits]
         found[at : at + here] = np.packbits(each, axis=1, bitorder="little").view("<i8")[:, 0]
     return found
-
-
-def smallest(bits: int, signed: bool) -> np.dtype[Any]:
-    """The first signed type that holds numbers of so many bits."""
-    needed = bits if signed else bits + 1
-    return np.dtype(next((kind for kind, most in KINDS if needed <= most), "int64"))

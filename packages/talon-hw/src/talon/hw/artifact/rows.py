@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from talon.hw.artifact.numbers import pack, packed_bytes, smallest, unpack, width
+from talon.hw.artifact.numbers import pack, packed_bytes, unpack
 from talon.hw.artifact.refusal import damaged
+from talon.hw.integers.narrow import smallest, width
 from talon.ir.fields import Shape
 
 ROLES = (

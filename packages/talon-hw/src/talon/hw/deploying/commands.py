@@ -13,7 +13,7 @@ from talon.cli.exits import Exit
 from talon.cli.output import Output
 from talon.cli.run import load_arrays, pattern, save
 from talon.hw.names import TARGET, refuse_same
-from talon.ir.errors import TalonFileError, TalonRunError
+from talon.ir.errors import TalonFileError, TalonRunError, TalonTargetError
 
 if TYPE_CHECKING:
     from talon.hw.deploying.build import Build
@@ -54,9 +54,7 @@ def deploy(
     from talon.hw.fit_shown import show_report
     from talon.storage import read
 
-    for given in (file, source):
-        if given is not None:
-            refuse_same(given, output)
+    refuse_same(output, file, source)
     if os.path.lexists(output) and not force:
         raise TalonFileError("T306", "the artifact exists already", file=output, help="pass --force to replace it")
     target = hw.target(name)
@@ -75,13 +73,17 @@ def deploy(
         graph = hw.quantize(graph, target, calibration=arrays, repeat=steps, bits=bits)
     elif bits is not None:
         raise click.UsageError(f"{file} is in integers already; --bits is for a network in floats")
-    report = hw.check(graph, target)
-    if not report.ok:
+    try:
+        build = hw.deploy(graph, target, calibration=arrays, repeat=steps, seed=seed)
+    except TalonTargetError:
+        report = hw.check(graph, target)
+        if report.ok:
+            raise
+        # The error names the first problem, the report all of them.
         out.data = report.as_dict() | {"written": None}
         show_report(out, report)
         out.line(f"{file}: {report.verdict()}")
         return Exit.DOES_NOT_FIT
-    build = hw.deploy(graph, target, calibration=arrays, repeat=steps, seed=seed)
     build.save(output, overwrite=force)
     out.data = described(build) | {"written": output, "bytes": Path(output).stat().st_size}
     show_build(out, build)
@@ -161,9 +163,8 @@ def run(
 
     if (source is None) != verify:
         raise click.UsageError("give --input X.npy to run, or --verify for the golden sample")
-    for given in (file, source):
-        if target and given is not None:
-            refuse_same(given, target)
+    if target:
+        refuse_same(target, file, source)
     if target and os.path.lexists(target) and not force:
         raise TalonFileError("T306", "the output file exists already", file=target, help="pass --force to replace it")
     wanted = [pattern(word) for word in record.split(",") if word]

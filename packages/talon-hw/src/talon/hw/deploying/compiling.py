@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,10 +24,11 @@ from talon.hw.deploying.programs import (
     Tile,
 )
 from talon.hw.families import Box
+from talon.hw.integers.narrow import narrow
 from talon.hw.integers.pieces import Cell, Piece, Summed, Weights
 from talon.hw.integers.plan import Plan
 from talon.hw.integers.wiring import IntegerWiring
-from talon.hw.layers import Feeder, Layer
+from talon.hw.layers import Feeder, Layer, owners
 from talon.hw.placed import Placed
 from talon.hw.tiles import Tile as Cut
 from talon.hw.wiring import MOST, Wires, delay_of, times_of, unit_of
@@ -49,11 +50,11 @@ class Compiler:
     def chip(self) -> Chip:
         placed = self.placed
         cuts, packed = placed.tiles, placed.packed
-        where = [(core, n) for core, own in enumerate(packed) for n in own.tiles]
         self.lines = np.full(placed.wiring.count, -1, np.int64)
-        firsts, total = [], 0
-        for _, n in where:
-            firsts.append(total)
+        firsts: dict[int, int] = {}
+        total = 0
+        for n in (n for own in packed for n in own.tiles):
+            firsts[n] = total
             self.lines[cuts[n].sends] = np.arange(total, total + cuts[n].neurons)
             total += cuts[n].neurons
         inputs: dict[str, Port] = {}
@@ -64,23 +65,18 @@ class Compiler:
                 self.lines[units.ravel()] = np.arange(total, total + units.size)
                 total += units.size
         self.axons = [axons_of([cuts[n] for n in own.tiles], placed.layers) for own in packed]
-        self.places = []
-        for axons in self.axons:
-            place = np.full(placed.wiring.count + 1, -1, np.int64)
-            place[axons] = np.arange(len(axons))
-            self.places.append(place)
         levels = levels_of(placed.layers, placed.wiring.count)
         layers = tuple([self.population(layer, level) for layer, level in zip(placed.layers, levels, strict=True)])
-        tiles = tuple(
-            [
-                self.tile(cuts[n], core, first, layers[cuts[n].layer])
-                for (core, n), first in zip(where, firsts, strict=True)
-            ]
-        )
+        tiles: list[Tile] = []
+        place = np.full(placed.wiring.count + 1, -1, np.int64)
+        for core, (own, axons) in enumerate(zip(packed, self.axons, strict=True)):
+            place[axons] = np.arange(len(axons))
+            tiles += [self.tile(cuts[n], core, firsts[n], place) for n in own.tiles]
+            place[axons] = -1
         return Chip(
             self.plan.record.arithmetic,
             layers,
-            tiles,
+            tuple(tiles),
             tuple(len(axons) for axons in self.axons),
             tuple(own.neurons for own in packed),
             self.positions,
@@ -140,15 +136,14 @@ class Compiler:
             weighted and node.bias is not None and node.per_step("bias"),
         )
 
-    def tile(self, cut: Cut, core: int, first: int, layer: Population) -> Tile:
+    def tile(self, cut: Cut, core: int, first: int, place: np.ndarray) -> Tile:
         own = self.placed.layers[cut.layer]
-        parts = tuple([self.part(feeder, own, cut.box, core) for feeder in own.feeders])
+        parts = tuple([self.part(feeder, own, cut.box, place) for feeder in own.feeders])
         return Tile(cut.layer, core, cut.box, first, parts, self.cells(own, cut.box))
 
-    def part(self, feeder: Feeder, layer: Layer, box: Box, core: int) -> Part:
-        """The weights of a box, and the axons of what it hears."""
-        index = np.ix_(np.arange(len(feeder.wires)), *feeder.need.reads(box))
-        inputs = gather(feeder.wires[index], self.places[core], self.placed.wiring.path(feeder.node))
+    def part(self, feeder: Feeder, layer: Layer, box: Box, place: np.ndarray) -> Part:
+        """The weights of a box, and the axons of what it hears. `place`: by unit, the axon of the core."""
+        inputs = gather(feeder.read_by(box), place, self.placed.wiring.path(feeder.node))
         piece, node = self.piece(feeder.node), self.placed.wiring.nodes[feeder.node]
         if not isinstance(piece, Weights) or feeder.summing:
             return Part(inputs)
@@ -205,11 +200,7 @@ def operation(piece: Piece, node: Any) -> Operation:
 
 def axons_of(tiles: Sequence[Cut], layers: Sequence[Layer]) -> np.ndarray:
     """The units that a core hears, each once, in the order in which its tiles name them first."""
-    heard = [
-        unit_of(feeder.wires[np.ix_(np.arange(len(feeder.wires)), *feeder.need.reads(tile.box))]).ravel()
-        for tile in tiles
-        for feeder in layers[tile.layer].feeders
-    ]
+    heard = [unit_of(feeder.read_by(tile.box)).ravel() for tile in tiles for feeder in layers[tile.layer].feeders]
     every = np.concatenate([*heard, np.zeros(0, np.int64)])
     units, first = np.unique(every[every >= 0], return_index=True)
     return np.asarray(units[np.argsort(first)], np.int64)
@@ -217,9 +208,7 @@ def axons_of(tiles: Sequence[Cut], layers: Sequence[Layer]) -> np.ndarray:
 
 def levels_of(layers: Sequence[Layer], count: int) -> list[int]:
     """The turn of every layer within a step: behind all that it hears without delay."""
-    owner = np.full(count, -1, np.int64)
-    for number, layer in enumerate(layers):
-        owner[layer.sends.ravel()] = number
+    owner = owners(layers, count)
     before = [set(now(layer, owner)) for layer in layers]
     levels = [-1] * len(layers)
     waiting = list(range(len(layers)))
@@ -268,13 +257,3 @@ def folded(values: np.ndarray) -> np.ndarray:
         if (values == first).all():
             values = first
     return narrow(values)
-
-
-def narrow(values: np.ndarray) -> np.ndarray:
-    """Integers in the smallest type that holds them; other numbers as they are."""
-    if values.dtype.kind not in "iu":
-        return np.ascontiguousarray(values)
-    least, most = int(values.min(initial=0)), int(values.max(initial=0))
-    kinds: Mapping[type[np.signedinteger[Any]], int] = {np.int8: 7, np.int16: 15, np.int32: 31, np.int64: 63}
-    kind = next(kind for kind, bits in kinds.items() if -(2**bits) <= least and most < 2**bits)
-    return np.ascontiguousarray(values.astype(kind))

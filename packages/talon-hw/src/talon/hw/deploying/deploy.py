@@ -17,11 +17,10 @@ from talon.hw.deploying.golden import golden_of
 from talon.hw.deploying.hosted import divided
 from talon.hw.deploying.spreading import best_spread
 from talon.hw.description import Target
-from talon.hw.fit import bounds, report_of
+from talon.hw.fit import core_uses, in_integers, report_of
 from talon.hw.integers.plan import Plan
-from talon.hw.integers.planned import on_host, planned
 from talon.hw.integers.record import QuantRecord
-from talon.hw.placed import Placed, place
+from talon.hw.placed import Placed
 from talon.hw.quantising.lines import quantization_ledger
 from talon.hw.quantising.widths import other, unknown
 from talon.ir.errors import TalonTargetError, TalonTypeError
@@ -63,14 +62,13 @@ def deploy(
     target = find_target(target)
     record = QuantRecord.of(graph)
     refuse_other_arithmetic(target, record)
+    wired, placed, bounds = in_integers(graph, target)
+    report_of(placed, bounds).raise_errors()
     flat = graph.flatten()
-    wired = planned(flat)
     assert wired.plan is not None
-    placed = place(flat, target, on_host(wired))
-    report_of(placed, bounds(placed, wired.plan)).raise_errors()
-    found = best_spread(placed, rates(flat, placed, wired.plan, calibration, repeat), seed)
+    placed, positions = best_spread(placed, rates(flat, placed, wired.plan, calibration, repeat), seed)
     host, crossings = divided(flat, wired)
-    chip = Compiler(found.placed, wired, found.positions, crossings).chip()
+    chip = Compiler(placed, wired, positions, crossings).chip()
     build = Build(
         chip,
         target,
@@ -80,7 +78,7 @@ def deploy(
         host,
         None,
         quantization_ledger(graph),
-        report_of(found.placed).cores,
+        core_uses(placed),
         versions(),
         tuple(unknown(target)),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from talon.engine.inputs import batches, cast
 from talon.hw.deploying.build import Build, Golden
 from talon.hw.deploying.recording import FLOAT32
+from talon.hw.integers.narrow import width
 
 MOST_BYTES = 32 << 10
 """Of the input, and of the answer, packed to the width of their numbers."""
@@ -22,9 +23,9 @@ def golden_of(build: Build, calibration: Any, repeat: int | None) -> Build:
         name: build.chip.inputs[name].encoding.encode(np.asarray(cast(name, array[:, :1], FLOAT32)))
         for name, array in arrays.items()
     }
-    bits = [sum(array[0].size * width(array) for array in coded.values())]
+    bits = [sum(array[0].size * width(array)[0] for array in coded.values())]
     answers = build.answers(coded)
-    bits.append(sum(array[0].size * width(array) for array in answers))
+    bits.append(sum(array[0].size * width(array)[0] for array in answers))
     fitting = min([steps, *(MOST_BYTES * 8 // n for n in bits if n)])
     if not fitting:
         return build
@@ -32,9 +33,3 @@ def golden_of(build: Build, calibration: Any, repeat: int | None) -> Build:
         {name: array[:fitting, 0] for name, array in coded.items()}, tuple(array[:fitting, 0] for array in answers)
     )
     return replace(build, golden=golden)
-
-
-def width(values: np.ndarray) -> int:
-    """Bits that hold every number of an array, a sign where there is one below 0."""
-    least, most = int(values.min(initial=0)), int(values.max(initial=0))
-    return max(most.bit_length(), (-least - 1).bit_length() if least < 0 else 0, 1) + (least < 0)

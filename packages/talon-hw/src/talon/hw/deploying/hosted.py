@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from talon.engine.wiring import Source
 from talon.hw.integers.planned import on_host
 from talon.hw.integers.wiring import IntegerWiring
 from talon.ir.edges import Edge
@@ -41,8 +40,8 @@ def divided(graph: Graph, wired: IntegerWiring) -> tuple[Graph | None, list[Cros
     crossings: list[Crossing] = []
     for number, name in enumerate(wired.names):
         if hosts[number]:
-            for argument, sources in enumerate(wired.units[number].arguments):
-                for crossing, edge in entering(graph, wired, hosts, number, argument, sources, taken):
+            for argument, given in enumerate(arguments(graph, number)):
+                for crossing, edge in entering(wired, hosts, number, argument, given, taken):
                     if crossing is not None:
                         taken.add(crossing.name)
                         shape = wired.units[crossing.value[0]].shapes[crossing.value[1]]
@@ -59,25 +58,18 @@ def divided(graph: Graph, wired: IntegerWiring) -> tuple[Graph | None, list[Cros
 
 
 def entering(
-    graph: Graph,
-    wired: IntegerWiring,
-    hosts: list[bool],
-    number: int,
-    argument: int,
-    sources: list[Source],
-    taken: set[str],
+    wired: IntegerWiring, hosts: list[bool], number: int, argument: int, edges: list[Edge], taken: set[str]
 ) -> Iterator[tuple[Crossing | None, Edge]]:
     """The edges into an argument of one of the host's nodes, and what crosses on them. What the chip alone feeds is
     added there, in integers."""
-    graph_edges = arguments(graph, number)[argument]
-    name = wired.names[number]
+    name, sources = wired.names[number], wired.units[number].arguments[argument]
     if not any(hosts[source.node] for source in sources):
         new = free(f"{name}_{argument}", taken)
         first = sources[0]
         crossing = Crossing(new, number, argument, None, (first.node, first.port), to_host=True)
-        yield crossing, Edge(new, graph_edges[0].dst)
+        yield crossing, Edge(new, edges[0].dst)
         return
-    for place, (source, edge) in enumerate(zip(sources, graph_edges, strict=True)):
+    for place, (source, edge) in enumerate(zip(sources, edges, strict=True)):
         if hosts[source.node]:
             yield None, edge
             continue

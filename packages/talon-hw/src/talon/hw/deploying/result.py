@@ -44,27 +44,23 @@ class BuildResult:
 
     def by_core(self, quantity: str) -> np.ndarray:
         """ "synops", "updates" or "spikes" of every core, `(cores, T, B)`."""
-        found: np.ndarray = getattr(self.work, quantity)
-        by_tile = found.sum(axis=1) if found.ndim == 4 else found
-        return added(by_tile, [tile.core for tile in self.chip.tiles], len(self.chip.axons))
+        return self.by(quantity, [tile.core for tile in self.chip.tiles], len(self.chip.axons))
 
     def by_layer(self, quantity: str) -> np.ndarray:
         """The same of every layer, `(layers, T, B)`."""
-        found: np.ndarray = getattr(self.work, quantity)
-        by_tile = found.sum(axis=1) if found.ndim == 4 else found
-        return added(by_tile, [tile.layer for tile in self.chip.tiles], len(self.chip.layers))
+        return self.by(quantity, [tile.layer for tile in self.chip.tiles], len(self.chip.layers))
+
+    def by(self, quantity: str, group: list[int], count: int) -> np.ndarray:
+        """Tiles added up by their group, of `count` ones."""
+        each: np.ndarray = getattr(self.work, quantity)
+        found = np.zeros((count, *each.shape[-2:]), np.int64)
+        np.add.at(found, np.asarray(group, np.int64), each.sum(axis=1) if each.ndim == 4 else each)
+        return found
 
     def __repr__(self) -> str:
         lines = [f"BuildResult after step {self.state.step}, {self.packets:,} packets between cores"]
         lines += [f"  output {name}: {a.dtype}{list(a.shape)}" for name, a in list(self.outputs.items())[:6]]
         return "\n".join([*lines, f"  {self.counts!r}"])
-
-
-def added(values: np.ndarray, group: list[int], count: int) -> np.ndarray:
-    """Rows added up by their group."""
-    found = np.zeros((count, *values.shape[1:]), np.int64)
-    np.add.at(found, np.asarray(group, np.int64), values)
-    return found
 
 
 def node_counts(chip: Chip, work: Work) -> Counts:

@@ -22,13 +22,11 @@ OTHER_LIMITS = ("layers", "inputs", "outputs", "reach", "destinations")
 
 @dataclass(frozen=True)
 class Partitioned:
-    """`placed` with its cores in their order, and the core of every tile: the vertices of `h`. `in_order`: packets
-    between cores with those of first fit."""
+    """`placed` with its cores in their order, and the core of every tile: the vertices of `h`."""
 
     placed: Placed
     h: Hypergraph
     core: np.ndarray
-    in_order: float
 
     @cached_property
     def crossing(self) -> float:
@@ -36,23 +34,13 @@ class Partitioned:
         return deliveries(self.h, self.core)
 
 
-@dataclass(frozen=True)
-class Spread:
-    """`placed` with its cores in their order, `positions` (cores, axes) of them on the network, and `crossing`: packets
-    between cores that the rates let expect, `in_order` those of first fit."""
-
-    placed: Placed
-    positions: np.ndarray
-    crossing: float
-    in_order: float
-
-
 CUTS = ((False, 1), (True, 1), (True, 2), (True, 4))
 """Ways to cut layers: whether tiles are to hear little, and how many go into a core's neurons."""
 
 
-def best_spread(placed: Placed, rates: np.ndarray, seed: int) -> Spread:
-    """The spread of the cut with which fewest packets cross. `rates`: packets that a run sends by unit."""
+def best_spread(placed: Placed, rates: np.ndarray, seed: int) -> tuple[Placed, np.ndarray]:
+    """The cut with which fewest packets cross, its tiles on cores, and the places of these on the network (cores,
+    axes). `rates`: packets that a run sends by unit."""
     found = partitioned(placed, rates, seed)
     for hearing, parts in CUTS[1:] if limits_of(placed.target) is not None else ():
         tiled = cut(placed.layers, placed.target, placed.units, hearing, parts)
@@ -63,8 +51,7 @@ def best_spread(placed: Placed, rates: np.ndarray, seed: int) -> Spread:
         if len(other.packed) <= most(placed) and not over(other):
             found = min(found, partitioned(other, rates, seed), key=lambda each: each.crossing)
     # Only these cores get places: to find them takes longer than to part tiles.
-    where = positions(placed.target, found.h, found.core, seed)
-    return Spread(found.placed, where, found.crossing, found.in_order)
+    return found.placed, positions(placed.target, found.h, found.core, seed)
 
 
 def partitioned(placed: Placed, rates: np.ndarray, seed: int) -> Partitioned:
@@ -86,7 +73,7 @@ def partitioned(placed: Placed, rates: np.ndarray, seed: int) -> Partitioned:
     better = with_cores(placed, core)
     if over(better):
         core, better = first, placed
-    return Partitioned(better, h, core, deliveries(h, first))
+    return Partitioned(better, h, core)
 
 
 def most(placed: Placed) -> float:

@@ -40,10 +40,15 @@ class Placement:
     """Cores on positions, and what every core would cost on every position while the others stay (`field`)."""
 
     def __init__(self, both: np.ndarray, distances: np.ndarray, place: np.ndarray) -> None:
-        self.both, self.distances, self.place = both, distances, place.copy()
-        self.holder = np.full(len(distances), -1)
+        self.both, self.distances = both, distances
+        self.put(place)
+
+    def put(self, place: np.ndarray) -> None:
+        """Every core on its position."""
+        self.place = place.copy()
+        self.holder = np.full(len(self.distances), -1)
         self.holder[place] = np.arange(len(place))
-        self.field = both @ distances[place]
+        self.field = self.both @ self.distances[place]
 
     def cost(self) -> float:
         """Packets times hops."""
@@ -92,7 +97,7 @@ class Placement:
             if cost < best:
                 best = cost
                 kept[:] = self.place
-        self.__init__(self.both, self.distances, kept)  # type: ignore[misc]
+        self.put(kept)
 
     def descend(self) -> None:
         """The swaps that gain, each core's best in turn, until there is none."""

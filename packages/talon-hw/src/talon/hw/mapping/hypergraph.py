@@ -113,8 +113,8 @@ def sending(h: Hypergraph, core: np.ndarray) -> np.ndarray:
 def deliveries(h: Hypergraph, core: np.ndarray) -> int | float:
     """Packets that arrive: for every net its weight times the cores that hear it, its source's own aside."""
     nets, cores = heard(h, core)
-    total = h.weights[nets[cores != sending(h, core)[nets]]].sum()
-    return total.item()  # type: ignore[no-any-return]
+    total: int | float = h.weights[nets[cores != sending(h, core)[nets]]].sum().item()
+    return total
 
 
 def use(h: Hypergraph, core: np.ndarray, cores: int | None = None) -> Use:

@@ -31,9 +31,11 @@ def place(
     topology is given by `distances` (P, P), hops from position to position, the same both ways. They count where both
     are given.
     """
-    if distances is None and positions is None:
-        raise ValueError("place: expected positions or distances")
-    apart = np.asarray(hops(positions) if distances is None else distances, np.float64)  # type: ignore[arg-type]
+    if distances is None:
+        if positions is None:
+            raise ValueError("place: expected positions or distances")
+        distances = hops(positions)
+    apart = np.asarray(distances, np.float64)
     flow = np.array(traffic, np.float64)
     if flow.ndim != 2 or flow.shape[0] != flow.shape[1]:
         raise ValueError(f"traffic: expected a row and a column for every core, found shape {flow.shape}")

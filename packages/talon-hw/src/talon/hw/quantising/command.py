@@ -48,7 +48,7 @@ def quantize(
     from talon import hw
     from talon.storage import read, write
 
-    refuse_same(file, output)
+    refuse_same(output, file, source)
     if Path(output).exists() and not force:
         raise TalonFileError("T306", "the new file exists already", file=output, help="pass --force to replace it")
     target = hw.target(name)

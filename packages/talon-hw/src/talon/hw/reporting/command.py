@@ -53,7 +53,7 @@ def report(
     if source is None and steps is not None:
         raise click.UsageError("--steps is for an --input; the golden sample has its own")
     if output is not None:
-        refuse_same(file, output)
+        refuse_same(output, file, source, floats, quantised)
         if os.path.lexists(output) and not force:
             raise TalonFileError("T306", "the report exists already", file=output, help="pass --force to replace it")
     build = hw.load(file)
