@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,23 @@ def test_a_damaged_installation_stays_with_itself(install: Any, tmp_path: Path, 
         assert registry.primitives()["Other"].distribution == "unknown"
     else:
         assert "no-module!!" in (status("broken") or "")
+
+
+def test_metadata_that_another_finder_misses(install: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package importlib_metadata serves everybody once it is imported, as dask does, and raises where the standard
+    library finds nothing."""
+    found: Any = Distribution.metadata
+
+    def metadata(self: Distribution) -> Any:
+        if not self.read_text("METADATA"):
+            raise FileNotFoundError("No package metadata was found.")
+        return found.fget(self)
+
+    monkeypatch.setattr(Distribution, "metadata", property(metadata))
+    install("broken", GOOD)
+    (tmp_path / "site" / "broken-1.5.dist-info" / "METADATA").unlink()
+    registry.forget()
+    assert registry.primitives()["Izhikevich"].distribution == "unknown"
 
 
 def test_a_slow_plugin_is_used_and_complained_of(install: Any, monkeypatch: pytest.MonkeyPatch) -> None:

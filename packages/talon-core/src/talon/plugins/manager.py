@@ -211,7 +211,10 @@ def silent() -> AbstractContextManager[Any]:
 
 def plugin_of(point: EntryPoint) -> Plugin:
     """The plugin of an entry point; a malformed one is left for `load` to fail on, which keeps the others safe."""
-    about = point.dist.metadata if point.dist else None
+    try:
+        about = point.dist.metadata if point.dist else None
+    except FileNotFoundError:  # so says the package importlib_metadata, which serves everybody once it is imported
+        about = None
     name, version = (str(about[key]) if about and key in about else "unknown" for key in ("Name", "Version"))
     return Plugin(point.name, name, version, point.value.partition(":")[0].strip())
 
