@@ -11,7 +11,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
 MODULE = "talon.hw._native"
-SOURCES = ["module.c", "clusters.c", "moves.c", "choose.c", "isa_base.c", "isa_v3.c", "isa_v4.c"]
+SOURCES = [str(source) for source in sorted(Path("csrc").glob("*.c"))]
 # Contraction off: a fused multiply-add rounds once where the written meaning rounds twice.
 FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fvisibility=hidden"]
 WISH = os.environ.get("TALON_NATIVE", "auto")
@@ -75,7 +75,7 @@ setup(
     ext_modules=[
         Extension(
             MODULE,
-            [f"csrc/{name}" for name in SOURCES],
+            SOURCES,
             depends=[str(header) for header in sorted(Path("csrc").glob("*.h"))],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             py_limited_api=True,
