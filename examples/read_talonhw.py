@@ -9,34 +9,40 @@ import sys
 import zipfile
 from io import BytesIO
 from math import prod
+from zlib import crc32
 
 import numpy as np
 
 ROLES = "positions kinds neurons uses unit tiles numbers delays times weight bias threshold reset start factor seats"
-ROLES, POOLS = (ROLES + " counts cores axons golden").split(), ("packed", "int8", "int16", "int32", "int64", "float32")
+ROLES = (ROLES + " counts cores axons golden checksums end").split()
+POOLS = ("packed", "int8", "int16", "int32", "int64", "float32")
 
 
 class Rows:
     def __init__(self, array, names):
-        self.map = {name: array(f"map/{name}.npy") for name in ("role", "form", "pool", "bits", "rank", "at", "dims")}
+        role, form, pool, bits, rank, dims, kind, at = (
+            array(f"map/{name}.npy").tolist() for name in ("role", "form", "pool", "bits", "rank", "dims", "kind", "at")
+        )
+        shapes = [dims[sum(rank[:n]) : sum(rank[: n + 1])] for n in range(len(rank))]
+        self.rows = [(role[n], form[n], pool[n], bits[n], shapes[n]) for n in kind] + [(-1,) * 5]
         self.pools = {name: array(f"tensors/{name}.npy") for name in POOLS if f"tensors/{name}.npy" in names}
-        self.row = self.dim = 0
+        self.row, self.at, self.ends = 0, iter(at), dict.fromkeys(range(6), 0)
 
     def take(self, role, default=None):
-        row = self.row
-        here = ROLES[self.map["role"][row]] if row < len(self.map["role"]) else "nothing"
-        if here != role:
-            if default is None:
-                raise ValueError(f"{here} in the place of {role}")
+        here, form, pool, bits, shape = self.rows[self.row]
+        if ROLES[here] != role and default is not None:
             return np.array(default)
-        form, pool, bits, rank, at = (int(self.map[name][row]) for name in ("form", "pool", "bits", "rank", "at"))
-        shape = tuple(self.map["dims"][self.dim : self.dim + rank].tolist())
-        self.row, self.dim, count = row + 1, self.dim + rank, prod(shape)
-        if form or pool:
-            made = [None, np.full(count, at), np.arange(at, at + count)][form]
-            return (made if form else self.pools[POOLS[pool]][at : at + count]).reshape(shape)
-        width = bits % 128
-        data = self.pools["packed"][at : at + -(-count * width // 8)]
+        if ROLES[here] != role:
+            raise ValueError(f"{ROLES[here]} in the place of {role}")
+        at = self.ends[pool] if form == 3 else next(self.at)
+        self.row, count, width = self.row + 1, prod(shape), bits % 128
+        if form in (1, 2):
+            return (np.full(count, at) if form == 1 else np.arange(at, at + count)).reshape(shape)
+        length = count if pool else -(-count * width // 8)
+        self.ends[pool] += length if form == 3 else 0
+        data = self.pools[POOLS[pool]][at : at + length]
+        if pool:
+            return data.reshape(shape)
         each = np.unpackbits(data, bitorder="little")[: count * width].reshape(count, width).astype(np.int64)
         weights = 1 << np.arange(width)
         weights[-1] *= -1 if bits >= 128 else 1
@@ -71,7 +77,7 @@ def read(path):
     readouts = [(gather(rows), rows.take("unit")) for _ in said["readouts"]]
     rows.take("uses")
     golden = [rows.take("golden") for _ in said["inputs"] + said["readouts"]] if said["golden"] else None
-    return said, tiles, routes, readouts, golden
+    return said, tiles, routes, readouts, golden, golden and [rows.take("checksums") for _ in range(2)]
 
 
 def gather(rows):
@@ -112,11 +118,11 @@ def neurons(layer, cells, v, total, arithmetic):
 
 
 def run(path):
-    """What the readouts give for the golden inputs, and what they should."""
-    said, tiles, (counts, cores, axons), readouts, golden = read(path)
+    """What the readouts give for the golden inputs with checksums of what the cores did, and what they should."""
+    said, tiles, (counts, cores, axons), readouts, golden, sums = read(path)
     lines, starts = np.zeros(len(counts), np.int64), np.concatenate([[0], np.cumsum(counts)])
     v = [cells and np.broadcast_to(cells[2], form) for _, _, form, _, _, cells in tiles]
-    answers = []
+    answers, by_core, by_step = [], [0] * said["cores"], [0] * said["golden"]
     for t in range(said["golden"]):
         arrived = np.zeros((said["cores"], int(axons.max(initial=0)) + 1), np.int64)
 
@@ -136,9 +142,12 @@ def run(path):
             if cells:
                 total, v[n] = neurons(layer, cells, v[n], total, said["arithmetic"])
             send(first, total)
+        for n, (_, core, form, first, _, cells) in enumerate(tiles):
+            done = lines[first : first + prod(form)].tobytes() + (np.int64(v[n]).tobytes() if cells else b"")
+            by_core[core], by_step[t] = crc32(done, by_core[core]), crc32(done, by_step[t])
         found = [(heard(lines), own["summed"]) for (heard, _), own in zip(readouts, said["readouts"], strict=True)]
         answers.append([kept(a, said["arithmetic"]["accumulators"]) if wide else a for a, wide in found])
-    return [np.stack(each) for each in zip(*answers, strict=True)], golden[len(said["inputs"]) :]
+    return [*map(np.stack, zip(*answers, strict=True)), by_core, by_step], golden[len(said["inputs"]) :] + sums
 
 
 if __name__ == "__main__":

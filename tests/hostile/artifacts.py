@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from talon import hw, ir
-from talon.hw.artifact.rows import COLUMNS, loaded, narrowest, npy
+from talon.hw.artifact.rows import COLUMNS, KINDS, NEXT, POOLS, ROLES, STORED, Writer, loaded, narrowest, npy
 from talon.hw.artifact.writing import members_of, text
 from tests.hostile import forged
 from tests.hostile.stores import zipped
@@ -55,6 +55,32 @@ def files(which: str = "everything") -> Files:
     return dict(honest(which))
 
 
+def unfolded(which: str = "everything") -> Files:
+    """The same artifact with a kind for every row, and every row told where its array is: to change one alone."""
+    store = files(which)
+    kinds = {name: column(store, name) for name in KINDS}
+    kind, told = column(store, "kind"), iter(column(store, "at").tolist())
+    starts = np.cumsum(kinds["rank"]) - kinds["rank"]
+    dims, at, ends = [], [], dict.fromkeys(range(len(POOLS)), 0)
+    for number in kind.tolist():
+        shape = kinds["dims"][starts[number] : starts[number] + kinds["rank"][number]]
+        pool, count = int(kinds["pool"][number]), int(shape.prod())
+        dims.append(shape)
+        if kinds["form"][number] != NEXT:
+            at.append(next(told))
+            continue
+        at.append(ends[pool])
+        ends[pool] += count if pool else -(-count * int(kinds["bits"][number] & 127) // 8)
+    for name in KINDS:
+        if name != "dims":
+            put_column(store, name, kinds[name][kind])
+    put_column(store, "form", np.where(kinds["form"] == NEXT, STORED, kinds["form"])[kind])
+    put_column(store, "dims", np.concatenate(dims))
+    put_column(store, "kind", np.arange(len(kind)))
+    put_column(store, "at", np.array(at))
+    return store
+
+
 def column(store: Files, name: str) -> np.ndarray:
     return loaded(store, f"map/{name}.npy", "iu").astype(np.int64)
 
@@ -88,21 +114,18 @@ def target(change: Callable[[dict[str, Any]], object]) -> Change:
 
 
 def rows_of(store: Files, role: str) -> list[int]:
-    """The rows of the memory map with a role."""
-    from talon.hw.artifact.rows import ROLES
-
+    """The rows of an unfolded memory map with a role."""
     return np.flatnonzero(column(store, "role") == ROLES.index(role)).tolist()
 
 
 def put_row(store: Files, row: int, values: np.ndarray) -> None:
-    """Another array in a row, behind what its pool holds."""
-    from talon.hw.artifact.rows import POOLS, ROLES, Writer
-
+    """Another array in a row of an unfolded memory map, behind what its pool holds."""
     writer = Writer()
     role = ROLES[int(column(store, "role")[row])]
     form, pool, bits, at = writer.placed(role, values)
     key = f"tensors/{pool}.npy"
-    if form == 0:
+    if form == NEXT:
+        form = STORED
         old = loaded(store, key, "fiu") if key in store else np.zeros(0, writer.pools[pool][0].dtype)
         at = len(old)
         store[key] = npy(np.concatenate([old, *writer.pools[pool]]).astype(writer.pools[pool][0].dtype))
@@ -156,7 +179,7 @@ def refused(path: Path, code: str, word: str) -> ir.TalonError:
 
 def mutated(rng: random.Random) -> bytes:
     """Another artifact, with a few lies in it, or damaged as a file."""
-    store = files(rng.choice(("everything", "small", "small")))
+    store = rng.choice((files, unfolded))(rng.choice(("everything", "small", "small")))
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         rng.choice((of_column, of_column, of_column, of_manifest, of_manifest, of_member, of_target))(rng, store)
     data = bytearray(zipped(store))

@@ -32,6 +32,7 @@ from tests.hostile.artifacts import (
     refused,
     rows_of,
     target,
+    unfolded,
     used,
 )
 from tests.hostile.stores import zipped
@@ -149,9 +150,9 @@ def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize("number", [-1, 1 << 7, 1 << 31, 1 << 62, -(1 << 63)])
 def test_no_row_is_believed(tmp_path: Path, name: str, number: int) -> None:
     """The same lie in each row in turn: refused, or so small a lie that nothing is another number."""
-    honest = column(files("small"), name)
+    honest = column(unfolded("small"), name)
     for row in range(len(honest)):
-        store = files("small")
+        store = unfolded("small")
         lie = honest.copy()
         lie[row] = number
         put_column(store, name, lie)
@@ -161,9 +162,12 @@ def test_no_row_is_believed(tmp_path: Path, name: str, number: int) -> None:
         assert error is None or error.code in ("T303", "T409", "T507"), error
 
 
+SAID = ("uses", "threshold", "reset", "start", "golden", "weight", "bias", "checksums")
+
+
 def is_seed_like(store: Files, row: int) -> bool:
     """Numbers that a file may say as it likes: what cores need and have, and thresholds."""
-    return ROLES[int(column(store, "role")[row])] in ("uses", "threshold", "reset", "start", "golden", "weight", "bias")
+    return ROLES[int(column(store, "role")[row])] in SAID
 
 
 @pytest.mark.parametrize("name", list(COLUMNS))
@@ -248,6 +252,8 @@ ARRAYS: dict[str, tuple[Change, str]] = {
     "a route to no axon": (row("axons", at(0, 30000)), "hears no line"),
     "a unit that is no number": (row("unit", at(0, np.nan)), "no positive number"),
     "an endless unit": (row("unit", at(0, np.inf), -1), "no positive number"),
+    "a checksum of no core": (row("checksums", lambda a: np.append(a, 0)), "not those of its cores and steps"),
+    "a checksum of 33 bits": (row("checksums", at(0, 1 << 32), 1), "not those of its cores and steps"),
     "a golden input that no Input has": (row("golden", at(0, 1 << 40)), "does not have"),
     "a bomb of zeros": (constant((1 << 30, 1 << 30), "numbers"), "makes more of itself"),
     "a bomb of a range": (constant((1 << 28,), "seats", 2), "makes more of itself"),
@@ -265,7 +271,7 @@ def lie_at(store: Files, number: int) -> None:
 @pytest.mark.parametrize("what", list(ARRAYS))
 def test_arrays(tmp_path: Path, what: str) -> None:
     change, word = ARRAYS[what]
-    store = files()
+    store = unfolded()
     change(store)
     refused(written(tmp_path, zipped(store)), "T303", word)
 
@@ -415,7 +421,7 @@ def test_memory_that_is_not_there(tmp_path: Path, what: str, monkeypatch: pytest
     """Rings as deep as the latest value: refused before one is made."""
     monkeypatch.setattr(needs, "SMALL", 1 << 20)
     monkeypatch.setattr(needs, "available", lambda: Memory(1 << 24, "as much as the test allows"))
-    store = files()
+    store = unfolded()
     if what == "delays":
         row("delays", at(0, 16382))(store)
     else:
@@ -434,3 +440,6 @@ def test_mutated(tmp_path: Path) -> None:
 def test_the_honest_ones_are_read(tmp_path: Path) -> None:
     for which in ("everything", "small"):
         used(written(tmp_path, zipped(files(which))))
+        used(written(tmp_path, zipped(unfolded(which))))
+        one, other = (zipped(artifacts.members_of(hw.load(tmp_path / "forged.talonhw"))), zipped(files(which)))
+        assert one == other

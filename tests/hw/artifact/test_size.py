@@ -61,7 +61,34 @@ def perceptron() -> hw.Build:
     return hw.deploy(hw.quantize(graph, calibration=x), "zcu102", calibration=x)
 
 
+def dense(bits: int) -> hw.Build:
+    rng = np.random.default_rng(4)
+    weights = rng.standard_normal((1024, 1024)).astype(np.float32)
+    graph = ir.Graph.chain(
+        input=ir.Input([1024]), a=ir.Affine(weights), n=ir.LIF(4.0, 4.0, 0.0, 1.0), out=ir.Output(None)
+    )
+    x = (rng.random((4, 2, 1024)) < 0.3).astype(np.float32)
+    return builds.quantised(
+        graph, chip({"count": 64, "neurons": 64, "in_axons": 1024, "weight_words": 65536}), x, bits=bits
+    )
+
+
+def small_tiles() -> hw.Build:
+    """Tiles of few weights, so that what is said of a tile counts."""
+    rng = np.random.default_rng(5)
+    weights = [rng.standard_normal((8, 8, 1, 1)).astype(np.float32) for _ in range(3)]
+    nodes: dict[str, ir.Node] = {"input": ir.Input([8, 24, 24])}
+    for n, weight in enumerate(weights):
+        nodes |= {f"a{n}": ir.Conv2d(weight), f"n{n}": ir.IF(1.0)}
+    x = (rng.random((4, 2, 8, 24, 24)) < 0.3).astype(np.float32)
+    target = chip({"count": 1024, "neurons": 32, "in_axons": 4096, "weight_words": 4096})
+    return builds.quantised(ir.Graph.chain(**nodes, out=ir.Output(None)), target, x)
+
+
 BUILDS = {
+    "dense, 6 bits": lambda: dense(6),
+    "dense, 3 bits": lambda: dense(3),
+    "many small tiles": small_tiles,
     "digits, 8 bits": lambda: builds.digits(8),
     "digits, 4 bits": lambda: builds.digits(4),
     "convolutions over many cores": convolutions,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import zlib
 from typing import Any
 
 import numpy as np
 import pytest
 
 from talon import hw, ir
+from talon.hw.deploying.running import Running
 from talon.testing.targets.recounted import within_limits
 from tests.hw.chips import chip
 from tests.hw.deploying.agreeing import ANYWHERE, ROOMY, agree, same
@@ -128,6 +130,46 @@ def test_a_golden_sample_that_is_wrong_is_found() -> None:
         array = changed.golden.readouts[readout]
         array.flat[-1] ^= 1
         assert not changed.verify()
+        assert list(changed.deviations()) == ["readouts"]
+
+
+def test_a_core_that_does_something_else_is_named() -> None:
+    """A weight that is used changes what its core does from the step on at which it is used, whatever comes out."""
+    build = hw.deploy(QUANTISED, SMALL, calibration=X)
+    found = 0
+    for number, tile in enumerate(build.chip.tiles):
+        for place, part in enumerate(tile.parts):
+            if part.weight is None:
+                continue
+            # A copy in which every weight of this tile is another.
+            changed = pickle.loads(pickle.dumps(build))
+            changed.chip.tiles[number].parts[place].weight[...] //= 2
+            found += 1
+            other = changed.deviations()
+            assert not changed.verify()
+            assert tile.core in other["cores"]
+            assert min(other["steps"]) < len(build.golden.by_step)
+    assert found > 1
+
+
+def test_the_checksums_are_of_values_and_membranes() -> None:
+    """Made anew from what a run records, as docs/artifact.md says."""
+    build = hw.deploy(QUANTISED, SMALL, calibration=X)
+    golden = build.golden
+    assert golden is not None
+    running = Running(build.chip, golden.steps, 1)
+    by_core, by_step = [0] * build.cores, []
+    for t in range(golden.steps):
+        values = running.step(t, {name: array[t : t + 1] for name, array in golden.inputs.items()})[0]
+        step = 0
+        for tile, state in zip(build.chip.tiles, running.v, strict=True):
+            own = values[tile.first : tile.first + tile.size].astype("<i8").tobytes()
+            own += state["v"].astype("<i8").tobytes() if tile.cells is not None else b""
+            by_core[tile.core] = zlib.crc32(own, by_core[tile.core])
+            step = zlib.crc32(own, step)
+        by_step.append(step)
+    assert golden.by_core.tolist() == by_core
+    assert golden.by_step.tolist() == by_step
 
 
 def test_progress_is_told() -> None:

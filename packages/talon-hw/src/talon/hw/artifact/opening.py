@@ -44,7 +44,7 @@ def members_at(path: os.PathLike[str]) -> dict[str, bytes]:
         raise not_ours(head)
     archive = Archive(existing(path))
     names = set(archive.members)
-    if not {"manifest.json", "map/role.npy"} <= names:
+    if not {"manifest.json", "map/kind.npy"} <= names:
         raise not_ours(head)
     if foreign := names - KNOWN:
         raise damaged(f"it holds {min(foreign)[:100]!r}, which does not belong there")

@@ -312,7 +312,14 @@ class Loading:
             if array.min() < port.encoding.low or array.max() > port.encoding.high:
                 raise damaged(f"the golden sample holds values that Input {name!r} does not have")
         inputs = dict(zip(chip.inputs, arrays, strict=False))
-        return Golden(inputs, tuple(arrays[len(inputs) :]))
+        by_core, by_step = self.checksums(len(chip.axons)), self.checksums(steps)
+        return Golden(inputs, tuple(arrays[len(inputs) :]), by_core, by_step)
+
+    def checksums(self, count: int) -> np.ndarray:
+        found = self.rows.take("checksums", 1).astype(np.int64)
+        if len(found) != count or not ((found >= 0) & (found < 2**32)).all():
+            raise damaged("the checksums of the golden sample are not those of its cores and steps", count, len(found))
+        return found.astype(np.uint32)
 
     def host(self, chip: Chip) -> Graph | None:
         if "host.t1c" not in self.members:

@@ -75,6 +75,8 @@ def members_of(build: Build) -> dict[str, bytes]:
     if build.golden is not None:
         for array in (*build.golden.inputs.values(), *build.golden.readouts):
             rows.put("golden", array)
+        rows.put("checksums", build.golden.by_core)
+        rows.put("checksums", build.golden.by_step)
     members = {
         "manifest.json": text(manifest),
         "target.json": text(build.target.data),

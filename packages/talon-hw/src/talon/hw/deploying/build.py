@@ -14,6 +14,7 @@ import numpy as np
 
 from talon.engine.inputs import batches, cast
 from talon.engine.running import run as run_graph
+from talon.hw.deploying.checksums import Checksums
 from talon.hw.deploying.needs import refuse_too_large
 from talon.hw.deploying.programs import Chip
 from talon.hw.deploying.recording import FLOAT32, Recorder, recordable, state_of
@@ -36,11 +37,13 @@ BOUNDARY = ("Input", "Output")
 
 @dataclass(frozen=True)
 class Golden:
-    """One sample whose answer is known: the encoded values of every Input, `(T, *shape)`, and those of every readout
-    that leaves the chip."""
+    """One sample whose answer is known: the encoded values of every Input, `(T, *shape)`, those of every readout that
+    leaves the chip, and checksums of all that happens between, `(cores)` and `(T)`: see `Checksums`."""
 
     inputs: Mapping[str, np.ndarray]
     readouts: tuple[np.ndarray, ...]
+    by_core: np.ndarray
+    by_step: np.ndarray
 
     @property
     def steps(self) -> int:
@@ -122,21 +125,28 @@ class Build:
             outputs, recorder.records, state_of(self.chip, running, steps, batch), running.work, self.chip
         )
 
-    def answers(self, coded: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
-        """What every readout gives, in integers, for encoded inputs `(T, B, *shape)`."""
+    def answers(self, coded: Mapping[str, np.ndarray]) -> tuple[tuple[np.ndarray, ...], Checksums]:
+        """What every readout gives, in integers, for encoded inputs `(T, B, *shape)`, and what the cores did for the
+        first sample."""
         steps, batch = next(iter(coded.values())).shape[:2]
         refuse_too_large(self.chip, steps, batch)
         running = Running(self.chip, steps, batch)
         found = [np.empty((steps, batch, *readout.shape), np.int64) for readout in self.chip.readouts]
+        sums = Checksums(self.chip, steps)
         for t in range(steps):
-            running.step(t, {name: array[t] for name, array in coded.items()})
+            sums.take(t, running, running.step(t, {name: array[t] for name, array in coded.items()}))
             for array, readout in zip(found, self.chip.readouts, strict=True):
                 array[t] = running.read(readout)
-        return tuple(found)
+        return tuple(found), sums
 
     def verify(self) -> bool:
-        """Whether the golden sample gives the answer that it gave when the build was made. Raises `TalonRunError`
-        (T401) where the build has none."""
+        """Whether the golden sample gives the answer that it gave when the build was made, and every core does what it
+        did on the way. Raises `TalonRunError` (T401) where the build has none."""
+        return not self.deviations()
+
+    def deviations(self) -> dict[str, list[int] | list[str]]:
+        """Where the golden sample goes another way than when the build was made: `cores` and `steps` by number, and
+        `readouts` by name; empty where it does not. Raises `TalonRunError` (T401) where the build has none."""
         if self.golden is None:
             raise TalonRunError(
                 "T401",
@@ -145,8 +155,15 @@ class Build:
                 found="none",
                 help="deploy with calibration=x",
             )
-        found = self.answers({name: array[:, None] for name, array in self.golden.inputs.items()})
-        return all(np.array_equal(a[:, 0], b) for a, b in zip(found, self.golden.readouts, strict=True))
+        golden = self.golden
+        found, sums = self.answers({name: array[:, None] for name, array in golden.inputs.items()})
+        pairs = zip(self.chip.readouts, found, golden.readouts, strict=True)
+        all_of: dict[str, list[int] | list[str]] = {
+            "cores": np.flatnonzero(sums.by_core[-1] != golden.by_core).tolist(),
+            "steps": np.flatnonzero(sums.by_step != golden.by_step).tolist(),
+            "readouts": [readout.name for readout, a, b in pairs if not np.array_equal(a[:, 0], b)],
+        }
+        return {what: each for what, each in all_of.items() if each}
 
     def energy(self, result: BuildResult, *, samples: int = 1) -> Energy:
         """What a run takes by the cost rows of the target, divided by `samples`: whole events where the target prices

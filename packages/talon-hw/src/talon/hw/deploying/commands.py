@@ -155,7 +155,7 @@ def run(
     force: bool,
 ) -> Exit:
     """Run the artifact FILE core by core, spike by spike, on arrays of shape (steps, batch, ...), or (batch, ...) with
-    --steps. Exits with 1 when the golden sample gives another answer.
+    --steps. Exits with 1 when the golden sample goes another way.
 
     Example: talon hw run net.talonhw --input x.npy --steps 32
     """
@@ -172,10 +172,12 @@ def run(
         raise TalonRunError("T404", "records need a file to go to", help="add -o records.npz")
     build = hw.load(file)
     if source is None:
-        same = build.verify()
-        out.data = {"golden": same}
-        out.line(f"{file}: the golden sample gives {'the answer it should' if same else 'another answer'}")
-        return Exit.OK if same else Exit.FINDINGS
+        other = build.deviations()
+        out.data = {"golden": not other, "deviations": other}
+        out.line(f"{file}: the golden sample {'goes another way' if other else 'gives the answer it should'}")
+        for what, each in other.items():
+            out.line(f"  {what} {', '.join(map(str, each[:8]))}{', ...' if len(each) > 8 else ''}")
+        return Exit.FINDINGS if other else Exit.OK
     arrays = load_arrays(source, list(build.chip.inputs))
     with out.progress("running") as progress:
         result = build.run(arrays, repeat=steps, record=wanted, progress=progress)

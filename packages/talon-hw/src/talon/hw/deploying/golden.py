@@ -24,12 +24,15 @@ def golden_of(build: Build, calibration: Any, repeat: int | None) -> Build:
         for name, array in arrays.items()
     }
     bits = [sum(array[0].size * width(array)[0] for array in coded.values())]
-    answers = build.answers(coded)
+    answers, sums = build.answers(coded)
     bits.append(sum(array[0].size * width(array)[0] for array in answers))
     fitting = min([steps, *(MOST_BYTES * 8 // n for n in bits if n)])
     if not fitting:
         return build
     golden = Golden(
-        {name: array[:fitting, 0] for name, array in coded.items()}, tuple(array[:fitting, 0] for array in answers)
+        {name: array[:fitting, 0] for name, array in coded.items()},
+        tuple(array[:fitting, 0] for array in answers),
+        sums.by_core[fitting - 1],
+        sums.by_step[:fitting],
     )
     return replace(build, golden=golden)
