@@ -47,7 +47,7 @@ def test_its_engine_keeps_the_limits(extra: Path, most: tuple, tmp_path: Path) -
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mtkahypar", None)
-    ones = np.ones(2, np.int64)
+    ones = np.ones(2, np.int64)  # of which two go into one core
     h = Hypergraph(ones[:, None], np.array([0, 1]), np.array([0, 1, 2]), np.array([1, 0]), ones, ones)
     with pytest.raises(NotInstalled, match=r"install talon-hw\[mapping\]"):
-        partition(h, Limits((1,)), engine="mtkahypar")
+        partition(h, Limits((2,)), engine="mtkahypar")

@@ -44,8 +44,7 @@ def deploy(
 
     `calibration`: a representative input as `run` takes it, with `repeat` as there: its spikes say which neurons to
     keep together, and its first sample becomes the golden one of the build. Without it every neuron counts alike.
-    `seed`: of the mapping; the same seed gives the same build on one kind of processor. On another the
-    places of cores may differ, and nothing that is computed. What the target leaves open of its arithmetic is taken
+    `seed`: of the mapping; the same seed gives the same build. What the target leaves open of its arithmetic is taken
     from the graph, and stands in `Build.assumed`.
 
     Nodes that no core computes, and everything behind them, run on the host. Raises `TalonRunError` (T508) for a graph

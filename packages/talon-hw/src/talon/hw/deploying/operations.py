@@ -89,12 +89,11 @@ class Local:
         """The values that each place reads, on a new last axis; the axes before that have windows of one."""
         rank = len(self.form) - 1
         for axis, table in enumerate(self.tables[1:], start=2):
-            width = [(0, 0)] * x.ndim
-            width[axis] = (0, 1)
-            # -1 finds what stands behind the last.
-            x = np.pad(x, width, constant_values=fill)
-            x = np.take(x, table, axis=axis)
-            x = np.moveaxis(x, axis + 1, -1)
+            if table.size and table.min() < 0:
+                # -1 finds what stands behind the last.
+                behind = np.full((*x.shape[:axis], 1, *x.shape[axis + 1 :]), fill, x.dtype)
+                x = np.concatenate([x, behind], axis=axis)
+            x = np.moveaxis(x.take(table, axis=axis), axis + 1, -1)
         return x.reshape(*x.shape[: 2 + rank], -1)
 
     def heard(self, active: np.ndarray) -> np.ndarray:

@@ -65,7 +65,7 @@ def partitioned(placed: Placed, rates: np.ndarray, seed: int) -> Partitioned:
     limits = limits_of(placed.target)
     if limits is not None and len(tiles):
         try:
-            found = partition(h, limits, placed.target.core_count, seed)
+            found = partition(h, limits, placed.target.core_count, seed, share=len(CUTS))
         except NothingFits:
             found = first
         if deliveries(h, found) < deliveries(h, first) and len(np.unique(found)) <= most(placed):

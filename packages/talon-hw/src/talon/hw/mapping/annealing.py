@@ -20,13 +20,14 @@ WARM, COLD = 0.3, 0.005
 """The first and the last temperature, in mean costs of one core for one hop."""
 
 
-def anneal(flow: np.ndarray, distances: np.ndarray, seed: int) -> np.ndarray:
-    """A position for every core. `flow` has nothing from a core to itself, `distances` are the same both ways."""
+def anneal(flow: np.ndarray, distances: np.ndarray, seed: int, plane: np.ndarray | None = None) -> np.ndarray:
+    """A position for every core. `flow` has nothing from a core to itself, `distances` are the same both ways;
+    `plane`: coordinates of the positions (P, 2), where they are known."""
     rng = np.random.default_rng(seed)
     both = flow + flow.T
     cores, room = len(flow), len(distances)
     steps = min(TURNS * cores, MOST, WORK // (cores + room))
-    drawn = [Placement(both, distances, placed) for placed in first_placements(both, distances)]
+    drawn = [Placement(both, distances, placed) for placed in first_placements(both, distances, plane)]
     found = [min(drawn, key=Placement.cost)]
     starts = max(1, min(STARTS, MOST // steps)) if cores <= ANY else 1
     found += [Placement(both, distances, rng.permutation(room)[:cores]) for _ in range(starts - 1)]

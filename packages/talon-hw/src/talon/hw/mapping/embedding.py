@@ -6,42 +6,96 @@ from collections.abc import Iterator
 
 import numpy as np
 
+STEPS = 200
+"""Of a search for a vector; with fewer cores it is exact."""
+LOOK = 4
+"""Steps after which is looked whether the vector is found."""
+NEAR = 1e-6
+"""How near, beside the largest eigenvalue that there may be."""
+SAME = 1e-7
+"""Coordinates that differ by less, beside the largest, are one: what a rounding makes of equal ones is no order."""
 
-def first_placements(both: np.ndarray, distances: np.ndarray) -> Iterator[np.ndarray]:
-    """Placements to begin with: along a chain, and by halves of halves with either axis first."""
-    plane = modes(both)
-    yield along(plane[:, 0], distances)
-    where = drawn(distances)
+
+def first_placements(both: np.ndarray, distances: np.ndarray, plane: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """Placements to begin with: along a chain, and by halves of halves with either axis first. `plane`: coordinates of
+    the positions, where they are known."""
+    cores = modes(both)
+    yield along(cores[:, 0], distances)
+    where = drawn(distances) if plane is None else plane
     for axes in ((0, 1), (1, 0)):
         placed = np.empty(len(both), np.int64)
-        split(np.arange(len(both)), np.arange(len(distances)), plane[:, axes], where, placed)
+        split(np.arange(len(both)), np.arange(len(distances)), cores[:, axes], where, placed)
         yield placed
 
 
 def modes(both: np.ndarray) -> np.ndarray:
     """Two coordinates for every core, near for those that talk much: the slowest modes of their traffic."""
-    cores = len(both)
-    _, vectors = np.linalg.eigh(np.diag(both.sum(axis=1)) - both)
-    return signed(vectors[:, [min(1, cores - 1), min(2, cores - 1)]])
+    laplacian = np.diag(both.sum(axis=1)) - both
+    known = np.full((1, len(both)), len(both) ** -0.5)  # that of value 0, which says nothing
+    for _ in range(2):
+        known = np.vstack([known, least(laplacian, known)[1]])
+    return np.column_stack([settled(vector) for vector in known[1:]])
 
 
 def drawn(distances: np.ndarray) -> np.ndarray:
     """Two coordinates for every position, as far apart as the hops say, as well as a plane can."""
     square = distances**2
     square = square - square.mean(axis=0) - square.mean(axis=1)[:, None] + square.mean()
-    values, vectors = np.linalg.eigh(-square / 2)
-    last = [-1, -2 if len(distances) > 1 else -1]
-    plane: np.ndarray = signed(vectors[:, last]) * np.sqrt(np.maximum(values[last], 0))
+    known, scales = np.zeros((0, len(distances))), []
+    for _ in range(2):
+        value, vector = least(square / 2, known)
+        known = np.vstack([known, vector])
+        scales.append(np.sqrt(max(-value, 0)))
+    plane: np.ndarray = np.column_stack([settled(vector) * scale for vector, scale in zip(known, scales, strict=True)])
     return plane
 
 
-def signed(vectors: np.ndarray) -> np.ndarray:
-    """Vectors without what rounding decides: the sign, by their first large number, and the last digits."""
-    vectors = np.round(vectors, 9)
-    large = np.abs(vectors) > 0.5 * np.abs(vectors).max(axis=0)
-    signs: np.ndarray = np.where(vectors[large.argmax(axis=0), np.arange(vectors.shape[1])] < 0, -1, 1)
-    turned: np.ndarray = signs * vectors
-    return turned
+def least(matrix: np.ndarray, known: np.ndarray) -> tuple[float, np.ndarray]:
+    """The least eigenvalue of a symmetric matrix with its vector, beside those known (rows, orthonormal).
+
+    By Lanczos' iteration from a fixed vector: where several belong to one value it finds the part of them that the
+    fixed one has, and so the same on every processor. All zero where nothing is left.
+    """
+    size, begun = len(matrix), len(known)
+    steps = min(STEPS, size - begun)
+    basis = np.vstack([known, np.zeros((max(steps, 0) + 1, size))])
+    start = cleaned(np.random.default_rng(begun).random(size) - 0.5, basis[:begun])
+    norm, scale = float(np.linalg.norm(start)), float(np.abs(matrix).sum(axis=1).max(initial=0.0))
+    if steps < 1 or norm < 1e-9:
+        return 0.0, np.zeros(size)
+    basis[begun] = start / norm
+    diagonal, beside = [], []
+    for step in range(begun, begun + steps):
+        following = matrix @ basis[step]
+        diagonal.append(float(basis[step] @ following))
+        following = cleaned(following, basis[: step + 1])
+        beside.append(float(np.linalg.norm(following)))
+        last = beside[-1] <= NEAR * scale or step + 1 == begun + steps
+        if last or len(diagonal) % LOOK == 0:
+            values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside[:-1], 1) + np.diag(beside[:-1], -1))
+            # Not to the last digit: beyond it the iteration finds what rounding brought in.
+            if last or beside[-1] * abs(vectors[-1, 0]) <= NEAR * scale:
+                break
+        basis[step + 1] = following / beside[-1]
+    vector: np.ndarray = vectors[:, 0] @ basis[begun : begun + len(diagonal)]
+    return float(values[0]), vector * (1 if vector @ start >= 0 else -1)
+
+
+def cleaned(vector: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """A vector without what it has of orthonormal others; twice, since the first leaves a rounding."""
+    for _ in range(2):
+        vector = vector - basis.T @ (basis @ vector)
+    return vector
+
+
+def settled(vector: np.ndarray) -> np.ndarray:
+    """The numbers, equal ones as one number."""
+    order = np.argsort(vector, kind="stable")
+    rising = vector[order]
+    apart = np.diff(rising, prepend=-np.inf) > SAME * np.abs(vector).max(initial=0.0)
+    found = np.empty(len(vector))
+    found[order] = rising[np.flatnonzero(apart)[np.cumsum(apart) - 1]]
+    return found
 
 
 def split(cores: np.ndarray, positions: np.ndarray, plane: np.ndarray, where: np.ndarray, placed: np.ndarray) -> None:
@@ -49,7 +103,8 @@ def split(cores: np.ndarray, positions: np.ndarray, plane: np.ndarray, where: np
     if len(cores) <= 1:
         placed[cores] = positions[:1] if len(cores) else []
         return
-    axis = int(np.ptp(where[positions], axis=0).argmax())
+    sides = np.ptp(where[positions], axis=0)
+    axis = int(sides[1] > sides[0] * (1 + SAME))
     positions = positions[np.lexsort((positions, where[positions, 1 - axis], where[positions, axis]))]
     cores = cores[np.lexsort((cores, plane[cores, 1 - axis], plane[cores, axis]))]
     half = len(positions) // 2

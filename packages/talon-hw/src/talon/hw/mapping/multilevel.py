@@ -70,7 +70,7 @@ def halved(p: Problem, limits: np.ndarray, rng: np.random.Generator) -> np.ndarr
     problems = [p, *(level for level, _ in levels)]
     last = problems[-1]
     best: tuple[tuple[int, int], np.ndarray] | None = None
-    for _ in range(TRIES):
+    for _ in range(min(TRIES, last.vertices)):
         side = np.ones(last.vertices, np.int64)
         side[rng.integers(last.vertices)] = 0
         side = improved(last, limits, side, rng, (0.05, 0.0))

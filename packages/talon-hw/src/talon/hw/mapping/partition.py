@@ -30,14 +30,15 @@ GROWTH = 1.1
 
 
 def partition(
-    h: Hypergraph, limits: Limits, parts: int | None = None, seed: int = 0, engine: str = "auto"
+    h: Hypergraph, limits: Limits, parts: int | None = None, seed: int = 0, engine: str = "auto", share: int = 1
 ) -> np.ndarray:
     """The core of every vertex (V,), numbered from 0 without gaps; the same for the same seed.
 
     `parts`: the most cores there are. As few are used as a way is found to fill, which keeps packets at home. Never
     more packets than by filling cores in the order of the vertices, if that fits. Raises NothingFits where no way was
     found.
-    `engine`: one of ENGINES; "mtkahypar" needs the extra `mapping`.
+    `engine`: one of ENGINES; "mtkahypar" needs the extra `mapping`. `share`: of how many partitions this is one that
+    are all to be made in the time of one.
     """
     if engine not in ENGINES:
         raise ValueError(f"engine: expected one of {', '.join(ENGINES)}, found {engine!r}")
@@ -49,8 +50,10 @@ def partition(
     most = int(ordered.max()) + 1 if parts is None else parts
     found = [ordered] if ordered.max() < most else []
     count = fewest(h, limits)
+    if count == h.vertices:  # no two go together
+        found, count = [np.arange(h.vertices)] if count <= most else [], most + 1
     while count <= most:
-        tried = attempts(h, limits, count, seed, ENGINES[engine])
+        tried = attempts(h, limits, count, seed, ENGINES[engine], WORK // share)
         fit = [core for core in tried if use(h, core, count).fits(limits)]
         found += fit
         if fit:
@@ -66,10 +69,10 @@ def partition(
     return np.unique(best, return_inverse=True)[1].astype(np.int64)
 
 
-def attempts(h: Hypergraph, limits: Limits, count: int, seed: int, engine: Engine) -> list[np.ndarray]:
+def attempts(h: Hypergraph, limits: Limits, count: int, seed: int, engine: Engine, work: int) -> list[np.ndarray]:
     """Partitions for a number of cores, as many as there is time for; few where the first do not keep the limits."""
     problem = prepared(h, limits)
-    tries = max(1, min(TRIES, WORK // (len(problem.members) + problem.vertices * count + 1)))
+    tries = max(1, min(TRIES, work // (len(problem.members) + problem.vertices * count + 1)))
     if engine is not multilevel:
         tries = 1  # which takes as long as several of ours
     found: list[np.ndarray] = []

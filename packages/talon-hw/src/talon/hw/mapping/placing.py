@@ -29,7 +29,7 @@ def place(
 
     `traffic` (K, K): packets from core to core. `positions` (P, 2): rows and columns of an open mesh; any other
     topology is given by `distances` (P, P), hops from position to position, the same both ways. They count where both
-    are given.
+    are given; positions then only say what to begin with. The same for the same seed on every processor.
     """
     if distances is None:
         if positions is None:
@@ -49,7 +49,8 @@ def place(
     np.fill_diagonal(flow, 0)  # what stays in a core does not travel
     near = middle(apart, max(LEAST, ROOM * cores))
     apart = np.ascontiguousarray(apart[np.ix_(near, near)])
-    found = best_of_all(flow, apart) if math.perm(len(near), cores) <= EXACT else anneal(flow, apart, seed)
+    plane = None if positions is None else np.asarray(positions, np.float64)[near]
+    found = best_of_all(flow, apart) if math.perm(len(near), cores) <= EXACT else anneal(flow, apart, seed, plane)
     placed: np.ndarray = near[found]
     return placed
 
