@@ -177,3 +177,34 @@ def test_what_is_no_seed(seed: Any) -> None:
         hw.deploy(quantised, seed=seed)
     assert (caught.value.code, caught.value.found) == ("T506", repr(seed))
     assert hw.deploy(quantised, seed=np.int64(3)).seed == 3
+
+
+WRONG: dict[str, tuple[Any, str, str]] = {
+    "a graph that is a number": (lambda b, r: hw.deploy(3), "T206", "deploy takes a graph"),  # type: ignore[arg-type]
+    "a target that is a number": (lambda b, r: hw.deploy(quantised(), 3), "T206", "a target is a name"),  # type: ignore[arg-type]
+    "a calibration that is a word": (lambda b, r: hw.deploy(quantised(), "x", calibration="y"), "T501", "'x'"),
+    "a calibration of no numbers": (
+        lambda b, r: hw.deploy(quantised(), chip(ROOMY), calibration="y"), "T402", "real, whole or boolean"),
+    "a calibration of another shape": (
+        lambda b, r: hw.deploy(quantised(), chip(ROOMY), calibration=X[..., 1:]), "T401", "wrong shape"),
+    "a path that is a number": (lambda b, r: b.save(3), "T206", "a path is"),
+    "no samples": (lambda b, r: b.energy(r, samples=0), "T206", "expected a whole number >= 1; found 0"),
+    "samples that are a word": (lambda b, r: b.energy(r, samples="x"), "T206", "found 'x'"),
+    "energy of nothing": (lambda b, r: b.energy(None), "T206", "what build.run gave; found NoneType"),
+    "energy of an engine's run": (
+        lambda b, r: b.energy(hw.run(quantised(), X, engine="integer")), "T206", "found Result"),
+    "energy of another build": (
+        lambda b, r: hw.deploy(quantised(), chip({"count": 30, "neurons": 2})).energy(r), "T401", "another build"),
+    "no such quantity": (lambda b, r: r.by_core("zz"), "T206", "synops, updates, active, spikes; found 'zz'"),
+    "a report on no graph": (lambda b, r: b.report(X, graph=3), "T206", "report takes a graph"),
+    "a report on no quantised graph": (lambda b, r: b.report(X, quantised=3), "T206", "report takes a graph"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", list(WRONG))
+def test_arguments_of_the_wrong_kind(what: str) -> None:
+    call, code, words = WRONG[what]
+    build = hw.deploy(quantised(), chip(ROOMY))
+    result = build.run(X)
+    with refused(code, words):
+        call(build, result)

@@ -53,10 +53,12 @@ def test_processes_and_a_cache(folder: Path) -> None:
     assert "20 of 20, 20 reused" in called(*words).stdout
 
 
-def test_an_artifact(folder: Path) -> None:
+@pytest.mark.parametrize("name", ["net.talonhw", "net.bin", "net.t1c"])
+def test_an_artifact(folder: Path, name: str) -> None:
+    """By what the file holds, whatever it is called."""
     graph = quantised()
-    hw.deploy(graph, calibration=X, repeat=STEPS).save("net.talonhw")
-    words = ["evaluate", "net.talonhw", "--input", "x.npy", "--labels", "y.npy", "--steps", str(STEPS), "--json"]
+    hw.deploy(graph, calibration=X, repeat=STEPS).save(name, overwrite=True)
+    words = ["evaluate", name, "--input", "x.npy", "--labels", "y.npy", "--steps", str(STEPS), "--json"]
     done = CliRunner().invoke(group, words)
     expected = hw.evaluate(graph, X, labels=LABELS, repeat=STEPS, engine="integer")
     assert json.loads(done.stdout)["data"] == expected.as_dict()

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from talon.hw.arguments import expect
 from talon.hw.description import Target, build
 from talon.hw.inheritance import merged
 from talon.ir.errors import TalonError, TalonFileError, TalonTargetError, suggest
@@ -58,6 +59,7 @@ def target(name: str | os.PathLike[str] | Target) -> Target:
     """
     if isinstance(name, Target):
         return name
+    expect(name, (str, os.PathLike), "a target is a name, a description or its file", "hw.Target, str or PathLike")
     if not isinstance(name, str) or name.endswith(".toml"):
         return described(*opened(Path(name)))
     source = named(name)

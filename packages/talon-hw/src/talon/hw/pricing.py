@@ -12,12 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from talon.engine.counts import Counts
 from talon.hw.catalogue import target as find_target
 from talon.hw.description import Target
 from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.record import QuantRecord
 from talon.hw.quantities import Quantity
+from talon.ir.errors import TalonTypeError
 from talon.ir.graph import Graph
 
 READ, READ_BITS = "sram_8kib_read_64bit", 64
@@ -112,7 +115,11 @@ def energy(
 
 
 def priced(what: Done, how: Widths, target: Target, samples: int) -> Energy:
-    """The prices of what was done, by the rows of the target."""
+    """The prices of what was done, by the rows of the target. Raises `TalonTypeError` (T206) for another `samples`."""
+    if isinstance(samples, bool) or not isinstance(samples, (int, np.integer)) or samples < 1:
+        raise TalonTypeError(
+            "T206", "energy is divided by samples", expected="a whole number >= 1", found=repr(samples)
+        )
     rows = target.cost or {}
     lines = tuple(
         EnergyLine(name, count / samples, row, rows.get(row, Quantity(None, "pJ")))

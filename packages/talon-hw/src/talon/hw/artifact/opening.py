@@ -16,8 +16,18 @@ from talon.storage.zarr.container import content
 
 NEEDED = {"manifest.json", "target.json", "ledger.z", *(f"map/{name}.npy" for name in COLUMNS)}
 KNOWN = NEEDED | {f"tensors/{name}.npy" for name in POOLS} | {"host.t1c"}
+FIRST, NAME = 64, 30
+"""So much of a zip archive's head is looked at, and where the name of its first file stands."""
 ZIP = b"PK\3\4"
 """How a zip archive begins that is not empty."""
+
+
+def is_artifact(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as artifacts do, by its first member; what is no file, or cannot be read, does not."""
+    if not os.path.isfile(path):
+        return False
+    head = OpenFile(existing(path)).bytes(0, FIRST)
+    return head.startswith(ZIP) and head[NAME:].startswith((b"host.t1c", b"ledger.z"))
 
 
 def load(path: str | os.PathLike[str]) -> Build:

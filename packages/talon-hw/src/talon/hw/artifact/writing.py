@@ -16,6 +16,7 @@ from talon.hw.deploying.programs import Chip, Gather, Population, Source, places
 from talon.hw.quantising.lines import deflated
 from talon.ir.errors import TalonFileError
 from talon.storage.atomic import replacing
+from talon.storage.files import local_path
 from talon.storage.files import write as write_graph
 from talon.storage.zarr.archiving import ArchiveSink
 
@@ -28,6 +29,7 @@ def write(build: Build, path: str | os.PathLike[str], *, overwrite: bool = False
 
     Raises `TalonFileError` (T301, T306, T308).
     """
+    path = local_path(path)
     if os.path.lexists(path) and not overwrite:
         raise TalonFileError("T306", "the file exists already", file=str(path), help="pass overwrite=True")
     members = members_of(build)

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from talon.engine.inputs import batches
 from talon.engine.running import run
+from talon.hw.arguments import expect_graph
 from talon.hw.catalogue import target as find_target
 from talon.hw.deploying.build import Build
 from talon.hw.deploying.compiling import Compiler
@@ -23,7 +25,7 @@ from talon.hw.integers.record import QuantRecord
 from talon.hw.placed import Placed
 from talon.hw.quantising.lines import quantization_ledger
 from talon.hw.quantising.widths import other, unknown
-from talon.ir.errors import TalonTargetError, TalonTypeError
+from talon.ir.errors import TalonTargetError
 from talon.ir.graph import Graph
 
 MOST_SEED = 2**63
@@ -51,8 +53,7 @@ def deploy(
     without integers, and `TalonTargetError` for what does not fit (T503, T504), with the worst first, or was quantised
     for another arithmetic (T506).
     """
-    if not isinstance(graph, Graph):
-        raise TalonTypeError("T206", "deploy takes a graph", expected="ir.Graph", found=type(graph).__name__)
+    expect_graph(graph, "deploy")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < MOST_SEED:
         raise TalonTargetError(
             "T506", "a seed is a whole number", expected=f"0 to {MOST_SEED - 1}", found=repr(seed), help="seed=0"
@@ -65,6 +66,8 @@ def deploy(
     report_of(placed, bounds).raise_errors()
     flat = graph.flatten()
     assert wired.plan is not None
+    if calibration is not None:
+        batches(flat, calibration, repeat)  # raises where it is no input of this graph
     placed, positions = best_spread(placed, rates(flat, placed, wired.plan, calibration, repeat), seed)
     host, crossings = divided(flat, wired)
     chip = Compiler(placed, wired, positions, crossings).chip()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from talon.hw.arguments import expect
 from talon.hw.deploying.build import Build
 from talon.hw.deploying.journeys import journeys
 from talon.hw.deploying.result import BuildResult
 from talon.hw.deploying.spreading import mesh_of
 from talon.hw.pricing import Done, Energy, priced, whole_widths
+from talon.ir.errors import TalonRunError
 
 
 def build_energy(build: Build, result: BuildResult, *, samples: int = 1) -> Energy:
@@ -18,6 +20,15 @@ def build_energy(build: Build, result: BuildResult, *, samples: int = 1) -> Ener
     Where the target prices whole events (a synaptic operation, an update, a hop) these are priced; else single
     operations, as `hw.energy` does. A total is None where a row is unknown.
     """
+    expect(result, BuildResult, "a build prices its own runs", "what build.run gave")
+    if result.chip is not build.chip and len(result.work.updates) != len(build.chip.tiles):
+        raise TalonRunError(
+            "T401",
+            "the result is of another build",
+            expected=f"a run of {len(build.chip.tiles)} tiles",
+            found=f"one of {len(result.work.updates)}",
+            help="give what build.run gave",
+        )
     computed = done(build, result, range(len(build.chip.tiles)))
     what = replace(computed, packets=result.packets, hops=hops(build, result))
     return priced(what, whole_widths(build.chip.arithmetic, build.target), build.target, samples)

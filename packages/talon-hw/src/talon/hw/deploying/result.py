@@ -13,6 +13,10 @@ from talon.engine.state import State
 from talon.hw.deploying.operations import Local, region
 from talon.hw.deploying.programs import Chip
 from talon.hw.deploying.running import Work
+from talon.ir.errors import TalonTypeError
+
+BY_TILE = ("synops", "updates", "active", "spikes")
+"""What is counted of every tile."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,7 +47,8 @@ class BuildResult:
         return int(self.work.packets.sum())
 
     def by_core(self, quantity: str) -> np.ndarray:
-        """ "synops", "updates" or "spikes" of every core, `(cores, T, B)`."""
+        """ "synops", "updates", "active" (those of neurons that have something to do) or "spikes" of every core,
+        `(cores, T, B)`. Raises `TalonTypeError` (T206) for another word."""
         return self.by(quantity, [tile.core for tile in self.chip.tiles], len(self.chip.axons))
 
     def by_layer(self, quantity: str) -> np.ndarray:
@@ -52,6 +57,8 @@ class BuildResult:
 
     def by(self, quantity: str, group: list[int], count: int) -> np.ndarray:
         """Tiles added up by their group, of `count` ones."""
+        if quantity not in BY_TILE:
+            raise TalonTypeError("T206", "no such quantity", expected=", ".join(BY_TILE), found=repr(quantity))
         each: np.ndarray = getattr(self.work, quantity)
         found = np.zeros((count, *each.shape[-2:]), np.int64)
         np.add.at(found, np.asarray(group, np.int64), each.sum(axis=1) if each.ndim == 4 else each)

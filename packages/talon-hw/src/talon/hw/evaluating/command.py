@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -78,10 +77,10 @@ def evaluate(
 def opened(file: str, trusted: bool) -> tuple[Any, list[str]]:
     """What a file holds, and the names of its Inputs."""
     from talon import hw
-    from talon.hw.artifact.writing import SUFFIX
+    from talon.hw.artifact.opening import is_artifact
     from talon.storage import read
 
-    if Path(file).suffix.lower() == SUFFIX:
+    if is_artifact(file):
         build = hw.load(file)
         return build, list(build.chip.inputs)
     graph = read(file, trusted=trusted)

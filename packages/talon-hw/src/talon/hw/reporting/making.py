@@ -9,6 +9,7 @@ import numpy as np
 
 from talon.engine import compare
 from talon.engine.running import run
+from talon.hw.arguments import expect_graph
 from talon.hw.deploying.build import Build
 from talon.hw.quantising.report import quantization_report
 from talon.hw.report import Finding, plural
@@ -38,6 +39,9 @@ def report(
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """As `Build.report` says."""
+    for given in (graph, quantised):
+        if given is not None:
+            expect_graph(given, "report")
     if graph is not None and graph.quantization_config:
         raise TalonTargetError(
             "T506",
