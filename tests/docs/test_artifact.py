@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from talon import hw
-from talon.hw.artifact import opening, reading, rows, words, writing
+from talon.hw.artifact import manifest, opening, rows, words, writing
 from talon.hw.integers import arithmetic
 from talon.hw.wiring import MOST
 from tests.hostile.stores import zipped
@@ -56,23 +56,23 @@ def test_columns_roles_forms_and_pools() -> None:
 
 
 def test_keys() -> None:
-    assert tuple(code(row[0]) for row in table("key | value")) == reading.KEYS
-    assert tuple(code(row[0]) for row in table("key | value of a layer")) == reading.LAYER
-    assert tuple(code(row[0]) for row in table("key | value of a source")) == reading.SOURCE
-    assert tuple(code(row[0]) for row in table("key | value of a neuron")) == reading.NEURON
+    assert tuple(code(row[0]) for row in table("key | value")) == manifest.KEYS
+    assert tuple(code(row[0]) for row in table("key | value of a layer")) == manifest.LAYER
+    assert tuple(code(row[0]) for row in table("key | value of a source")) == manifest.SOURCE
+    assert tuple(code(row[0]) for row in table("key | value of a neuron")) == manifest.NEURON
     (ports,) = [row[1] for row in table("key | value") if code(row[0]) == "inputs"]
-    assert set(re.findall(r"`(\w+)`", ports)) == set(reading.PORT)
+    assert set(re.findall(r"`(\w+)`", ports)) == set(manifest.PORT)
 
 
 def test_words_and_limits() -> None:
-    for word in (*reading.OPERATIONS, *reading.RESETS, *arithmetic.OVERFLOWS, *arithmetic.ROUNDINGS, *arithmetic.DECAYS,
-                 *arithmetic.ACCUMULATIONS):  # fmt: skip
+    own = (*manifest.OPERATIONS, *manifest.RESETS)
+    for word in (*own, *arithmetic.OVERFLOWS, *arithmetic.ROUNDINGS, *arithmetic.DECAYS, *arithmetic.ACCUMULATIONS):
         assert f"`{word}`" in PAGE, word
     assert f"plus {rows.SIGN} where numbers are signed" in FLOWING
     assert f"{rows.MOST_NUMBERS} numbers, plus 16 for each byte" in FLOWING
     assert f"below {MOST}" in FLOWING
     assert f"at most {MOST}; broadcasts" in FLOWING
-    assert f"at most {reading.MOST_RESOURCES}" in FLOWING
+    assert f"at most {manifest.MOST_RESOURCES}" in FLOWING
     assert f"up to {words.LONGEST} letters" in FLOWING
     true = ", ".join(f"`{role}`" for role in rows.TRUE[:-1])
     assert f"{true} and `{rows.TRUE[-1]}` stand in whole bytes, unless" in FLOWING
@@ -141,5 +141,5 @@ def test_the_plain_reader_shares_nothing_with_talon() -> None:
 def test_the_manifest_of_an_artifact_has_every_key(tmp_path: Path) -> None:
     builds.everything().save(tmp_path / "net.talonhw")
     said = json.loads(opening.members_at(tmp_path / "net.talonhw")["manifest.json"])
-    assert set(said) == set(reading.KEYS)
+    assert set(said) == set(manifest.KEYS)
     assert hw.load(tmp_path / "net.talonhw").verify()

@@ -75,3 +75,8 @@ def hashed(outputs: Any) -> str:
     for name, array in sorted(named.items()):
         found.update(f"{name if len(named) > 1 else ''} {array.dtype} {array.shape}".encode() + array.tobytes())
     return found.hexdigest()
+
+
+def computed(found: hw.Evaluation) -> dict[str, Any]:
+    """What an evaluation says, but for what only chips count."""
+    return {name: value for name, value in found.as_dict().items() if name != "events"}

@@ -11,7 +11,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from talon import hw, ir
-from tests.hw.evaluating.fakes import CLASSES, STEPS, Build, X, net, program, quantised
+from tests.hw.evaluating.fakes import CLASSES, STEPS, Build, X, computed, net, program, quantised
 
 LABELS = [index % CLASSES for index in range(len(X))]
 
@@ -37,10 +37,10 @@ def test_a_cluster_gives_what_this_process_gives(client: Client, tmp_path: Path)
 
 
 def test_programs_and_builds(client: Client) -> None:
-    expected = hw.evaluate(quantised(), X, labels=LABELS, repeat=STEPS, engine="integer").as_dict()
+    expected = computed(hw.evaluate(quantised(), X, labels=LABELS, repeat=STEPS, engine="integer"))
     for subject in (program(), hw.deploy(quantised())):
         found = hw.evaluate(subject, X, client, labels=LABELS, repeat=STEPS, chunk=3)
-        assert found.as_dict() == expected
+        assert computed(found) == expected
 
 
 def test_the_work_was_done_there(client: Client, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from talon.hw.evaluating.blocks import block
 from talon.hw.evaluating.runners import Runner
 from talon.hw.evaluating.sizes import GROWTH, SECONDS, Sizes
 from talon.testing.graphs import feeds, graphs
-from tests.hw.evaluating.fakes import CLASSES, NATIVE, STEPS, Build, X, hashed, net, quantised
+from tests.hw.evaluating.fakes import CLASSES, NATIVE, STEPS, Build, X, computed, hashed, net, quantised
 
 LABELS = np.arange(len(X)) % CLASSES
 
@@ -157,13 +157,14 @@ def test_programs(executors: dict[str, Any], name: str, engine: str) -> None:
 @pytest.mark.parametrize("name", ["none", "processes"])
 def test_builds(executors: dict[str, Any], name: str, tmp_path: Path) -> None:
     graph = quantised()
-    expected = hw.evaluate(graph, X, labels=LABELS, repeat=STEPS, engine="integer").as_dict()
+    expected = computed(hw.evaluate(graph, X, labels=LABELS, repeat=STEPS, engine="integer"))
     build = hw.deploy(graph, calibration=X, repeat=STEPS)
     found = hw.evaluate(build, X, executors[name], labels=LABELS, repeat=STEPS, chunk=7, cache=tmp_path / "cache")
-    assert found.as_dict() == expected
+    assert computed(found) == expected
     build.save(tmp_path / "net.talonhw")
     again = hw.load(tmp_path / "net.talonhw")
     assert again.fingerprint() == build.fingerprint()
+    assert found.events == {name: int(each.sum()) for name, each in build.run(X, repeat=STEPS).events.items()}
     found = hw.evaluate(again, X, executors[name], labels=LABELS, repeat=STEPS, cache=tmp_path / "cache")
     assert found.reused == 20
     others = [quantised(1), quantised(bits=4)]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from talon import hw, ir
-from tests.hw.evaluating.fakes import CLASSES, STEPS, X, net
+from tests.hw.chips import chip
+from tests.hw.evaluating.fakes import CLASSES, STEPS, X, computed, net
 
 LABELS = np.arange(len(X)) % CLASSES
 HOW: dict[str, Any] = {"labels": LABELS, "repeat": STEPS, "calibration": X}
@@ -82,7 +83,7 @@ def test_with_seeds_networks_are_put_on_cores() -> None:
     assert plain.evaluation is not None
     for row in found.rows[1:3]:
         assert row.evaluation is not None
-        assert row.evaluation.as_dict() == plain.evaluation.as_dict()
+        assert computed(row.evaluation) == computed(plain.evaluation)
     assert all(row.error is not None for row in found.rows[4:])
 
 
@@ -157,3 +158,26 @@ def test_what_no_row_could_be_made_with_is_refused_once(given: dict[str, Any], c
         hw.sweep(**{"graph": net(), "dataset": X, **HOW, **given})
     assert caught.value.code == code
     assert caught.value.help
+
+
+def test_seeds_differ_in_packets_and_hops_alone() -> None:
+    """What a seed decides: where cores are. What is computed, and so everything else, is the same."""
+    target = chip({"count": 16, "neurons": 2})
+    found = hw.sweep(net(), X, calibration=X, repeat=STEPS, labels=LABELS, targets=[target], bits=[8], seeds=[0, 1, 2])
+    evaluations = [row.evaluation for row in found.rows]
+    for row, one in zip(found.rows, evaluations, strict=True):
+        assert one is not None
+        assert row.seed is not None
+        build = hw.deploy(
+            hw.quantize(net(), target, calibration=X, repeat=STEPS), target, calibration=X, repeat=STEPS, seed=row.seed
+        )
+        ran = build.run(X, repeat=STEPS)
+        assert dict(one.events) == {name: int(each.sum()) for name, each in ran.events.items()}
+        assert row.figures is not None
+        assert row.figures.energy == build.energy(ran, samples=len(X))
+        assert one.as_dict()["events"] == dict(one.events)
+        assert one.predictions == evaluations[0].predictions
+        assert one.counts.total() == evaluations[0].counts.total()
+        assert row.cells()[-3] == f"{ran.packets / len(X):,.0f}"
+    head = str(found).splitlines()[0].split()
+    assert head[-3:] == ["packets", "hops", "problem"]

@@ -86,7 +86,7 @@ def test_axons_decide_where_nothing_else_does() -> None:
     )
     assert partition(h, Limits((2,))).tolist() == [0, 0]
     assert sorted(partition(h, Limits((2,), in_axons=8)).tolist()) == [0, 1]
-    with pytest.raises(NothingFits, match="no way was found to put 2 vertices on 1 cores"):
+    with pytest.raises(NothingFits, match=r"2 vertices on 1 core$"):
         partition(h, Limits((2,), in_axons=8), parts=1)
     with pytest.raises(NothingFits, match="vertex 0 needs more than an empty core has"):
         partition(h, Limits((2,), in_axons=6))

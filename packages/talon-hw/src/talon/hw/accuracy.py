@@ -13,7 +13,7 @@ from talon.hw.catalogue import target as find_target
 from talon.hw.description import Target
 from talon.hw.evaluating.entry import evaluate
 from talon.hw.evaluating.outcome import Evaluation
-from talon.hw.pricing import Energy, energy
+from talon.hw.pricing import Done, Energy, energy, priced, widths
 from talon.hw.quantising.network import quantize
 from talon.ir.graph import Graph
 
@@ -101,5 +101,10 @@ def figures(graph: Graph, bits: int | None, found: Evaluation, target: Target) -
         found.accuracy,
         totals["spikes"] / found.done,
         totals["synops"] / found.done,
-        energy(graph, found.counts, target, samples=found.done),
+        of_build(graph, found, target) if found.events else energy(graph, found.counts, target, samples=found.done),
     )
+
+
+def of_build(graph: Graph, found: Evaluation, target: Target) -> Energy:
+    """What an evaluated build took."""
+    return priced(Done.of(found.events), widths(graph, target), target, found.done)

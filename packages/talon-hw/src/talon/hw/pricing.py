@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -74,6 +74,10 @@ class Energy:
         }
 
 
+HOPS = ("hops_in_rows", "hops_in_columns")
+"""Of packets, along the rows and along the columns of the network."""
+
+
 @dataclass(frozen=True)
 class Done:
     """What a run did: `products` of synaptic operations whose input is not 0 or 1, `decays` of membranes. Of a build
@@ -87,6 +91,13 @@ class Done:
     active: int | None = None
     packets: int | None = None
     hops: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, events: Mapping[str, Any]) -> Self:
+        """The sums of what a build counted: these fields, with `hops_in_rows` and `hops_in_columns` for `hops`."""
+        sums = {name: int(np.sum(found)) for name, found in events.items()}
+        hops = tuple(sums.pop(name) for name in HOPS if name in sums)
+        return cls(**sums, hops=(hops[0], hops[1]) if hops else None)
 
 
 @dataclass(frozen=True)

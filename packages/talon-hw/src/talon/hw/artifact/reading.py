@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from talon.hw.artifact.checking import check_chip
+from talon.hw.artifact.manifest import KEYS, LAYER, MOST_RESOURCES, NEURON, RESETS, parsed, port, source
 from talon.hw.artifact.refusal import HDF5, damaged, not_ours
 from talon.hw.artifact.rows import Reader
 from talon.hw.artifact.words import Words
@@ -25,7 +25,6 @@ from talon.hw.deploying.programs import (
     Gather,
     Part,
     Population,
-    Port,
     Readout,
     Routes,
     Rule,
@@ -35,9 +34,8 @@ from talon.hw.deploying.programs import (
 )
 from talon.hw.description import Target
 from talon.hw.description import build as build_target
-from talon.hw.families import Box, Window
+from talon.hw.families import Box
 from talon.hw.integers.arithmetic import MOST_BITS, Arithmetic
-from talon.hw.integers.record import Encoding
 from talon.hw.quantising.lines import inflated
 from talon.hw.report import CoreUse, Use
 from talon.ir.errors import TalonError, TalonFormatError, TalonTargetError
@@ -45,37 +43,6 @@ from talon.ir.fields import Shape
 from talon.ir.graph import Graph
 from talon.storage.files import read as read_graph
 from talon.storage.index import footer
-from talon.storage.tagged import strict_json
-
-MOST_TEXT = 1 << 26
-"""Bytes of a member that is JSON."""
-OPERATIONS = ("dense", "conv", "sum", "max", "copy")
-RESETS = ("value", "subtract", "none")
-MOST_RESOURCES = 32
-KEYS = (
-    "format",
-    "version",
-    "target",
-    "graph",
-    "calibration",
-    "seed",
-    "assumed",
-    "made_by",
-    "arithmetic",
-    "cores",
-    "tiles",
-    "resources",
-    "layers",
-    "inputs",
-    "readouts",
-    "host",
-    "golden",
-)
-"""Of the manifest; those of its parts follow."""
-LAYER = ("members", "shape", "channel_axis", "level", "sources", "neuron")
-NEURON = ("node", "shape", "reset", "late", "comparator", "decays", "shift", "input_bits")
-SOURCE = ("node", "operation", "windows", "delay", "bound", "clipped", "stepped")
-PORT = ("name", "shape", "first", "scale", "low", "high")
 
 
 class Loading:
@@ -155,7 +122,7 @@ class Loading:
         table = rows.take("tiles", 1)
         found = tuple(self.tiles(table.tolist(), layers, tiles, cores))
         routes = Routes(rows.take("counts", 1), rows.take("cores", 1), rows.take("axons", 1))
-        inputs = {each.word("name"): self.port(each) for each in said.parts("inputs")}
+        inputs = {each.word("name"): port(each) for each in said.parts("inputs")}
         readouts = tuple([self.readout(each) for each in said.parts("readouts")])
         names = [(readout.name, readout.to_host) for readout in readouts]
         if not inputs or len(inputs) != len(said.parts("inputs")) or len(set(names)) != len(names):
@@ -259,13 +226,6 @@ class Loading:
         self.rows.spend(math.prod(end - low for low, end in box), "seats")
         return Cells(threshold, reset, start, factor, places(shape, box))
 
-    def port(self, said: Words) -> Port:
-        said.only(PORT)
-        encoding = Encoding(
-            said.positive("scale"), said.whole("low", -(2**53), 2**53), said.whole("high", -(2**53), 2**53)
-        )
-        return Port(said.shape("shape"), encoding, said.whole("first", 0))
-
     def readout(self, said: Words) -> Readout:
         said.only(("name", "summed", "to"))
         lines = self.gather()
@@ -308,8 +268,8 @@ class Loading:
             if array.shape != (steps, *shape):
                 raise damaged("the golden sample has another shape", (steps, *shape), array.shape)
             arrays.append(array.astype(np.int64))
-        for (name, port), array in zip(chip.inputs.items(), arrays, strict=False):
-            if array.min() < port.encoding.low or array.max() > port.encoding.high:
+        for (name, own), array in zip(chip.inputs.items(), arrays, strict=False):
+            if array.min() < own.encoding.low or array.max() > own.encoding.high:
                 raise damaged(f"the golden sample holds values that Input {name!r} does not have")
         inputs = dict(zip(chip.inputs, arrays, strict=False))
         by_core, by_step = self.checksums(len(chip.axons)), self.checksums(steps)
@@ -351,34 +311,6 @@ def indexed(data: bytes) -> bool:
     return data[-footer.LENGTH :].startswith(footer.MAGIC)
 
 
-def source(said: Words, rank: int) -> Source:
-    said.only(SOURCE)
-    windows = said.data.get("windows")
-    if not isinstance(windows, list) or len(windows) != rank or not all(numbers(window) for window in windows):
-        raise damaged("a source has no window for every axis of its layer")
-    stepped = said.data.get("stepped")
-    if not isinstance(stepped, list) or [type(flag) for flag in stepped] != [bool, bool]:
-        raise damaged("a source does not say whether its weights go by steps")
-    operation: Any = said.one_of("operation", OPERATIONS)
-    return Source(
-        said.word("node"),
-        operation,
-        tuple([Window(*window) for window in windows]),
-        said.whole("delay", 0, 1 << 14),
-        said.whole("bound", 0, 2**62),
-        said.flag("clipped"),
-        *stepped,
-    )
-
-
-def numbers(window: Any) -> bool:
-    """Whether a window is what the program can compute with."""
-    if not isinstance(window, list) or len(window) != 7 or any(type(n) is not int for n in window):
-        return False
-    outputs, inputs, taps, stride, front, dilation, every = window
-    return all(1 <= n < 2**31 for n in (outputs, inputs, taps, stride, dilation, every)) and -(2**31) < front < 2**31
-
-
 def known(number: int) -> int | None:
     return None if number < 0 else number
 
@@ -389,10 +321,3 @@ def broadcasts(values: np.ndarray, shape: tuple[int, ...], what: str) -> None:
         np.broadcast_to(values, shape)
     except ValueError as error:
         raise damaged(f"{what} does not fit", shape, values.shape) from error
-
-
-def parsed(data: bytes, name: str) -> dict[str, Any]:
-    """A strict JSON object."""
-    if len(data) > MOST_TEXT:
-        raise damaged(f"{name} is too large", f"at most {MOST_TEXT:,} bytes", len(data))
-    return strict_json(data, name)

@@ -156,7 +156,7 @@ class Reader:
             for each in zip(*map(np.ndarray.tolist, columns.values()), strict=True)
         ]
         self.row = self.told = 0
-        self.ends = dict.fromkeys(POOLS, 0)
+        self.ends: dict[str, int] = dict.fromkeys(POOLS, 0)
         self.budget = MOST_NUMBERS + 16 * size
 
     def role(self) -> str | None:

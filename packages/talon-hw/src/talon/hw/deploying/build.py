@@ -21,7 +21,7 @@ from talon.hw.deploying.recording import FLOAT32, Recorder, recordable, state_of
 from talon.hw.deploying.result import BuildResult
 from talon.hw.deploying.running import Running
 from talon.hw.description import Target
-from talon.hw.report import CoreUse
+from talon.hw.report import CoreUse, plural
 from talon.ir.errors import TalonRunError
 from talon.ir.graph import Graph
 from talon.ir.primitives.boundary import Input
@@ -77,6 +77,14 @@ class Build:
         """The Inputs alone, to check arrays with."""
         return Graph({name: Input(port.shape) for name, port in self.chip.inputs.items()}, [])
 
+    @cached_property
+    def hops(self) -> np.ndarray | None:
+        """Hops of a packet of every line, to all that hear it, `(lines, 2)`: along rows and along columns of the
+        network; None where that is not known."""
+        from talon.hw.deploying.journeys import hops_of_lines
+
+        return hops_of_lines(self)
+
     @property
     def cores(self) -> int:
         return len(self.chip.axons)
@@ -106,7 +114,7 @@ class Build:
         refuse_too_large(self.chip, steps, batch, recorded)
         arrays = {name: cast(name, array, FLOAT32) for name, array in arrays.items()}
         recorder = Recorder(self.chip, record, steps, batch)
-        running = Running(self.chip, steps, batch)
+        running = Running(self.chip, steps, batch, self.hops)
         told = {r.name: np.empty((steps, batch, *r.shape), FLOAT32) for r in self.chip.readouts}
         for t in range(steps):
             values = running.step(
@@ -210,5 +218,5 @@ class Build:
         return found.hexdigest()
 
     def __repr__(self) -> str:
-        neurons = sum(self.chip.neurons)
-        return f"<Build for {self.target.id}: {self.cores} cores, {neurons:,} neurons, {len(self.chip.tiles)} tiles>"
+        counts = (self.cores, "core"), (sum(self.chip.neurons), "neuron"), (len(self.chip.tiles), "tile")
+        return f"<Build for {self.target.id}: {', '.join(plural(*each) for each in counts)}>"

@@ -13,6 +13,7 @@ from talon.cli.exits import Exit
 from talon.cli.output import Output
 from talon.cli.run import load_arrays, pattern, save
 from talon.hw.names import TARGET, refuse_same
+from talon.hw.report import plural
 from talon.ir.errors import TalonFileError, TalonRunError, TalonTargetError
 
 if TYPE_CHECKING:
@@ -131,8 +132,8 @@ def show_build(out: Output, build: Build) -> None:
             f"{build.target.id} does not say {', '.join(build.assumed)}: the network's own arithmetic is taken instead"
         )
     out.line(
-        f"{found['neurons']:,} neurons in {found['tiles']:,} tiles on {found['cores']:,} cores of {build.target.id}, "
-        f"{found['routes']:,} routes"
+        f"{plural(found['neurons'], 'neuron')} in {plural(found['tiles'], 'tile')} on {plural(found['cores'], 'core')} "
+        f"of {build.target.id}, {plural(found['routes'], 'route')}"
     )
 
 

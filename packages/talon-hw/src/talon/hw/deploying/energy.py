@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 from talon.hw.arguments import expect
 from talon.hw.deploying.build import Build
-from talon.hw.deploying.journeys import journeys
-from talon.hw.deploying.result import BuildResult
-from talon.hw.deploying.spreading import mesh_of
+from talon.hw.deploying.result import BuildResult, computed
 from talon.hw.pricing import Done, Energy, priced, whole_widths
 from talon.ir.errors import TalonRunError
 
@@ -29,33 +24,11 @@ def build_energy(build: Build, result: BuildResult, *, samples: int = 1) -> Ener
             found=f"one of {len(result.work.updates)}",
             help="give what build.run gave",
         )
-    computed = done(build, result, range(len(build.chip.tiles)))
-    what = replace(computed, packets=result.packets, hops=hops(build, result))
-    return priced(what, whole_widths(build.chip.arithmetic, build.target), build.target, samples)
+    return priced(Done.of(result.events), whole_widths(build.chip.arithmetic, build.target), build.target, samples)
 
 
 def layer_energy(build: Build, result: BuildResult, layer: int, *, samples: int = 1) -> Energy:
     """What the tiles of one layer take of it: what they compute, without packets and hops."""
     tiles = [number for number, tile in enumerate(build.chip.tiles) if tile.layer == layer]
     widths = whole_widths(build.chip.arithmetic, build.target)
-    return priced(done(build, result, tiles), widths, build.target, samples)
-
-
-def done(build: Build, result: BuildResult, tiles: Sequence[int]) -> Done:
-    """What tiles computed."""
-    work, chip, own = result.work, build.chip, list(tiles)
-    synops, binary = work.synops[own], work.binary[own]
-    decays = sum(int(work.updates[number].sum()) for number in own if chip.layers[chip.tiles[number].layer].decays)
-    total = int(synops.sum())
-    return Done(
-        total, total - int(synops[binary].sum()), int(work.updates[own].sum()), decays, int(work.active[own].sum())
-    )
-
-
-def hops(build: Build, result: BuildResult) -> tuple[int, int] | None:
-    """Hops of all packets between cores, along rows and along columns of the network."""
-    taken, mesh = journeys(build, result.work), mesh_of(build.target)
-    if taken is None or mesh is None:
-        return None
-    rows = taken.ends[:, 0] // mesh.width == taken.ends[:, 1] // mesh.width
-    return int(taken.loads[rows].sum()), int(taken.loads[~rows].sum())
+    return priced(Done.of(computed(build.chip, result.work, tiles)), widths, build.target, samples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from talon.engine.state import State
 from talon.hw.deploying.operations import Local, region
 from talon.hw.deploying.programs import Chip
 from talon.hw.deploying.running import Work
+from talon.hw.pricing import HOPS
 from talon.ir.errors import TalonTypeError
 
 BY_TILE = ("synops", "updates", "active", "spikes")
@@ -41,6 +42,15 @@ class BuildResult:
         """The recorded spikes by node path."""
         return {key[: -len(".spikes")]: value for key, value in self.records.items() if key.endswith(".spikes")}
 
+    @cached_property
+    def events(self) -> Mapping[str, np.ndarray]:
+        """What chips price, `(T, B)` each: see `pricing.Done.of`. Without hops where they are not known."""
+        found = computed(self.chip, self.work, range(len(self.chip.tiles)))
+        found["packets"] = self.work.packets.sum(axis=0)
+        if self.work.hops is not None:
+            found |= dict(zip(HOPS, self.work.hops, strict=True))
+        return found
+
     @property
     def packets(self) -> int:
         """Spikes that crossed from core to core: those of each neuron times the other cores that hear it."""
@@ -68,6 +78,20 @@ class BuildResult:
         lines = [f"BuildResult after step {self.state.step}, {self.packets:,} packets between cores"]
         lines += [f"  output {name}: {a.dtype}{list(a.shape)}" for name, a in list(self.outputs.items())[:6]]
         return "\n".join([*lines, f"  {self.counts!r}"])
+
+
+def computed(chip: Chip, work: Work, tiles: Sequence[int]) -> dict[str, np.ndarray]:
+    """What tiles computed, `(T, B)` each."""
+    own = list(tiles)
+    synops = work.synops[own]
+    decaying = [number for number in own if chip.layers[chip.tiles[number].layer].decays]
+    return {
+        "synops": synops.sum(axis=(0, 1)),
+        "products": np.where(work.binary[own], 0, synops).sum(axis=(0, 1)),
+        "updates": work.updates[own].sum(axis=0),
+        "decays": work.updates[decaying].sum(axis=0),
+        "active": work.active[own].sum(axis=0),
+    }
 
 
 def node_counts(chip: Chip, work: Work) -> Counts:

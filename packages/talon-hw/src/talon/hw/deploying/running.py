@@ -35,7 +35,8 @@ class Work:
     """What cores did. By tile: `synops` and `binary` (whether all inputs were 0 and 1), `(tiles, sources, T, B)`, and
     `updates`, `active` (updates of neurons with a charge, a bias or an input, even one that others cancel) and
     `spikes`, `(tiles, T, B)`. By core: `packets` that it sends to others and `arrived` from others, `(cores, T, B)`.
-    `entered`: packets from the Inputs, `(T, B)`. `sent`: values of every line that are not 0, over all."""
+    `entered`: packets from the Inputs, `(T, B)`. `hops` of packets between cores, along rows and along columns of the
+    network, `(2, T, B)`; None where that is not known. `sent`: values of every line that are not 0, over all."""
 
     synops: np.ndarray
     binary: np.ndarray
@@ -45,10 +46,11 @@ class Work:
     packets: np.ndarray
     arrived: np.ndarray
     entered: np.ndarray
+    hops: np.ndarray | None
     sent: np.ndarray
 
     @classmethod
-    def empty(cls, chip: Chip, steps: int, batch: int) -> Self:
+    def empty(cls, chip: Chip, steps: int, batch: int, hops: bool) -> Self:
         tiles, cores = len(chip.tiles), len(chip.axons)
         sources = max((len(layer.sources) for layer in chip.layers), default=0)
         by_source, by_tile, by_core = (tiles, sources, steps, batch), (tiles, steps, batch), (cores, steps, batch)
@@ -61,15 +63,17 @@ class Work:
             packets=np.zeros(by_core, np.int64),
             arrived=np.zeros(by_core, np.int64),
             entered=np.zeros((steps, batch), np.int64),
+            hops=np.zeros((2, steps, batch), np.int64) if hops else None,
             sent=np.zeros(chip.lines, np.int64),
         )
 
 
 class Running:
-    """One run of a chip over a batch, step by step."""
+    """One run of a chip over a batch, step by step. `hops`: those of a packet of every line, `(lines, 2)`, where they
+    are known."""
 
-    def __init__(self, chip: Chip, steps: int, batch: int) -> None:
-        self.chip, self.batch = chip, batch
+    def __init__(self, chip: Chip, steps: int, batch: int, hops: np.ndarray | None = None) -> None:
+        self.chip, self.batch, self.hops = chip, batch, hops
         self.numeric = chip.arithmetic
         starts = np.concatenate([[0], np.cumsum(chip.axons)])
         self.starts, self.size = starts[:-1], int(starts[-1])
@@ -101,7 +105,7 @@ class Running:
             for place, source in enumerate(chip.layers[tile.layer].sources)
             if source.delay
         }
-        self.work = Work.empty(chip, steps, batch)
+        self.work = Work.empty(chip, steps, batch, hops is not None)
 
     def step(self, t: int, entering: Mapping[str, np.ndarray]) -> np.ndarray:
         """One step from the encoded values of the Inputs, `(B, *shape)`; the values of all lines, `(B, lines)`."""
@@ -141,6 +145,9 @@ class Running:
         np.add.at(self.work.arrived[:, t], (target[remote], sample[remote]), 1)
         into = self.work.entered[t] if sender < 0 else self.work.packets[sender, t]
         np.add.at(into, sample[remote], 1)
+        if self.hops is not None and self.work.hops is not None:
+            for axis in range(2):
+                np.add.at(self.work.hops[axis, t], samples, self.hops[first + lines, axis])
 
     def computed(self, t: int, number: int) -> np.ndarray:
         """The values of a tile at a step, `(B, *form)`."""

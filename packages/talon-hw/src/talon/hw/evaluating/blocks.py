@@ -10,6 +10,8 @@ import numpy as np
 from talon.hw.evaluating.runners import Ran
 
 BINARY = "binary_input"
+CHIP = ""
+"""Stands for a path where something is counted of the chip as a whole: what chips price, packets and hops too."""
 
 Name = tuple[str, str, int]
 """Node path, quantity, and how many rows it has: 2 where steps whose inputs were 0 and 1 are counted by themselves."""
@@ -46,7 +48,7 @@ def block(indexes: tuple[int, ...], ran: Ran, whole: bool) -> Block:
     """The block of a run of these samples. Nothing in it depends on which samples ran together."""
     names: list[Name] = []
     rows: list[np.ndarray] = []
-    for path, found in ran.counts.items():
+    for path, found in [*ran.counts.items(), (CHIP, getattr(ran, "events", {}))]:
         binary = found.get(BINARY)
         for quantity, values in found.items():
             if quantity == BINARY:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from talon.engine.counts import Counts
-from talon.hw.evaluating.blocks import BINARY, Block
+from talon.hw.evaluating.blocks import BINARY, CHIP, Block
 from talon.hw.evaluating.problems import Failure, problem_of, wrong
+from talon.hw.pricing import HOPS
 from talon.ir.errors import TalonRunError
 
 SHOWN = 5
@@ -30,6 +31,8 @@ class Evaluation:
     counts: Counts
     failed: tuple[Failure, ...]
     reused: int = 0
+    events: Mapping[str, int] = field(default_factory=dict)
+    """Of a build, what chips price, packets and hops too, summed alike; `energy` does."""
 
     @property
     def samples(self) -> int:
@@ -73,6 +76,7 @@ class Evaluation:
             "correct": self.correct,
             "accuracy": self.accuracy,
             "counts": self.counts.total(),
+            "events": dict(self.events),
             "failed": [failure.as_dict() for failure in self.failed],
             "predictions": list(self.predictions),
         }
@@ -86,6 +90,10 @@ class Evaluation:
         if self.done:
             each = {name: f"{totals[name] / self.done:,.0f}" for name in ("spikes", "synops")}
             lines.append(f"a sample  {each['spikes']} spikes, {each['synops']} synaptic operations")
+            if self.events:
+                hops = [self.events[name] for name in HOPS if name in self.events]
+                far = f", {sum(hops) / self.done:,.0f} hops" if hops else ""
+                lines.append(f"          {self.events['packets'] / self.done:,.0f} packets between cores{far}")
         lines += [f"failed    {failure}" for failure in self.failed[:SHOWN]]
         if len(self.failed) > SHOWN:
             lines.append(f"failed    and {len(self.failed) - SHOWN:,} more")
@@ -132,12 +140,14 @@ class Gathering:
             return Failure(block.indexes[i], problem_of(error))
 
     def evaluation(self, samples: int, labels: list[Any], reused: int) -> Evaluation:
+        events = self.counted.pop(CHIP, {})
         return Evaluation(
             tuple(self.answers.get(index) for index in range(samples)),
             tuple(labels) if labels else None,
             Counts({path: as_counts(node) for path, node in sorted(self.counted.items())}),
             tuple(self.failures[index] for index in sorted(self.failures)),
             reused,
+            {name: int(rows.sum()) for name, rows in events.items()},
         )
 
 

@@ -20,12 +20,13 @@ from talon.ir.errors import TalonRunError
 from talon.ir.graph import Graph
 from talon.ir.node import Node
 
-FORMAT = 1
+FORMAT = 2
 """Of what a cache holds: a new one for everything that changes what is computed or kept."""
 
 
 class Ran(Protocol):
-    """What a run gives: `outputs (T, B, *shape)` by Output name, and `counts (T, B)` by node path and quantity."""
+    """What a run gives: `outputs (T, B, *shape)` by Output name, and `counts (T, B)` by node path and quantity. It may
+    have `events (T, B)` by quantity, too: what is counted of a chip as a whole."""
 
     @property
     def outputs(self) -> Mapping[str, np.ndarray]: ...

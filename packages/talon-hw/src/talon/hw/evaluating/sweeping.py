@@ -17,6 +17,7 @@ from talon.hw.evaluating.outcome import Evaluation, Gathering
 from talon.hw.evaluating.problems import problem_of, wrong
 from talon.hw.evaluating.runners import Runnable, Runner
 from talon.hw.evaluating.sizes import Sizes
+from talon.hw.pricing import HOPS
 from talon.ir.errors import Diagnostic
 from talon.ir.graph import Graph
 
@@ -44,7 +45,15 @@ class SweepRow:
         shown = self.figures.cells() if self.figures else (width, *[""] * (len(HEAD) - 1))
         failed = len(self.evaluation.failed) if self.evaluation else 0
         problem = f"[{self.error.code}] {self.error.message}" if self.error else f"{failed:,} failed" if failed else ""
-        return (self.target, "" if self.seed is None else str(self.seed), *shown, problem)
+        return (self.target, "" if self.seed is None else str(self.seed), *shown, *self.travelled(), problem)
+
+    def travelled(self) -> tuple[str, str]:
+        """Packets between cores and their hops, a sample; empty where nothing was mapped."""
+        found = self.evaluation
+        if found is None or not found.events or not found.done:
+            return "", ""
+        hops = [found.events[name] for name in HOPS if name in found.events]
+        return f"{found.events['packets'] / found.done:,.0f}", f"{sum(hops) / found.done:,.0f}" if hops else ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -64,7 +73,7 @@ class Sweep:
 
     rows: tuple[SweepRow, ...]
 
-    head = ("target", "seed", *HEAD, "problem")
+    head = ("target", "seed", *HEAD, "packets", "hops", "problem")
 
     @property
     def ok(self) -> bool:

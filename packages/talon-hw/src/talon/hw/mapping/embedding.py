@@ -65,6 +65,7 @@ def least(matrix: np.ndarray, known: np.ndarray) -> tuple[float, np.ndarray]:
         return 0.0, np.zeros(size)
     basis[begun] = start / norm
     diagonal, beside = [], []
+    found = 0.0, start / norm
     for step in range(begun, begun + steps):
         following = matrix @ basis[step]
         diagonal.append(float(basis[step] @ following))
@@ -73,12 +74,13 @@ def least(matrix: np.ndarray, known: np.ndarray) -> tuple[float, np.ndarray]:
         last = beside[-1] <= NEAR * scale or step + 1 == begun + steps
         if last or len(diagonal) % LOOK == 0:
             values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside[:-1], 1) + np.diag(beside[:-1], -1))
+            found = float(values[0]), vectors[:, 0] @ basis[begun : step + 1]
             # Not to the last digit: beyond it the iteration finds what rounding brought in.
             if last or beside[-1] * abs(vectors[-1, 0]) <= NEAR * scale:
                 break
         basis[step + 1] = following / beside[-1]
-    vector: np.ndarray = vectors[:, 0] @ basis[begun : begun + len(diagonal)]
-    return float(values[0]), vector * (1 if vector @ start >= 0 else -1)
+    value, vector = found
+    return value, vector * (1 if vector @ start >= 0 else -1)
 
 
 def cleaned(vector: np.ndarray, basis: np.ndarray) -> np.ndarray:

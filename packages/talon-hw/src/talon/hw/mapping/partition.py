@@ -64,7 +64,7 @@ def partition(
             found.append(filled)
         count = more(h, limits, tried[0], count)
     if not found:
-        raise NothingFits(f"no way was found to put {h.vertices} vertices on {most} cores")
+        raise NothingFits(f"no way was found to put {h.vertices} vertices on {most} core{'s' * (most != 1)}")
     best = min(found, key=lambda core: deliveries(h, core))
     return np.unique(best, return_inverse=True)[1].astype(np.int64)
 
