@@ -138,7 +138,7 @@ clean: ## remove the environments and caches
 
 # The extra `mapping` and METIS, with a copy of talon-hw: no other build may find its parts. No wheel for this machine: the
 # tests of the extra say so and skip.
-.envs/mapping/installed: benchmarks/mapping/requirements.txt $(PYPROJECTS) packages/talon-hw/setup.py $(wildcard $(NATIVE)/* packages/talon-hw/src/talon/hw/mapping/*.py)
+.envs/mapping/installed: benchmarks/mapping/requirements.txt $(PYPROJECTS) packages/talon-hw/setup.py $(wildcard $(NATIVE)/*) $(shell find packages/talon-hw/src -name '*.py')
 	rm -rf .envs/mapping
 	$(PYTHON) -m venv .envs/mapping
 	cp -R packages/talon-hw .envs/mapping/talon-hw

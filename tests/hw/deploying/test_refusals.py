@@ -208,3 +208,11 @@ def test_arguments_of_the_wrong_kind(what: str) -> None:
     result = build.run(X)
     with refused(code, words):
         call(build, result)
+
+
+def test_partitioners_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with refused("T506", "no such partitioner", "'auto' or 'builtin' or 'mtkahypar'", "found 'metis'"):
+        hw.deploy(quantised(), chip(ROOMY), partitioner="metis")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with refused("T506", "'mtkahypar' is not installed", r"talon-hw\[mapping\]"):
+        hw.deploy(quantised(), chip(ROOMY), partitioner="mtkahypar")

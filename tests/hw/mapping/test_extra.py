@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,27 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     h = Hypergraph(ones[:, None], np.array([0, 1]), np.array([0, 1, 2]), np.array([1, 0]), ones, ones)
     with pytest.raises(NotInstalled, match=r"install talon-hw\[mapping\]"):
         partition(h, Limits((2,)), engine="mtkahypar")
+
+
+DEPLOYED = """
+import numpy as np
+from talon import hw, ir
+rng = np.random.default_rng(2)
+conv = lambda out, into: ir.Conv2d(rng.standard_normal((out, into, 3, 3)).astype("f4"), padding=1)
+layers = {"a": conv(8, 2), "n": ir.IF(1.5), "b": conv(8, 8), "m": ir.IF(4.0)}
+graph = ir.Graph.chain(i=ir.Input([2, 12, 12]), **layers, o=ir.Output(None))
+x = (rng.random((4, 2, 2, 12, 12)) < 0.3).astype("f4")
+quantised = hw.quantize(graph, calibration=x)
+builds = [hw.deploy(quantised, calibration=x, partitioner="mtkahypar") for _ in range(2)]
+assert builds[0].fingerprint() == builds[1].fingerprint()
+expected = hw.run(quantised, x, engine="integer").outputs["o"]
+assert np.array_equal(builds[0].run(x).outputs["o"], expected)
+assert builds[0].verify()
+print(builds[0].cores > 1, builds[0].versions["mtkahypar"])
+"""
+
+
+def test_builds_by_its_engine(extra: Path) -> None:
+    done = subprocess.run([extra, "-E", "-c", DEPLOYED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"True \d\S*\n", done.stdout)

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 @click.option("--steps", type=click.IntRange(min=1), help="Hold an input without time axis for this many steps.")
 @click.option("--bits", type=int, help="Width of weights, where FILE is in floats; by default the target's.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of the mapping.")
+@click.option(
+    "--partitioner",
+    default="auto",
+    show_default=True,
+    help="Who says which tiles share a core: talon's own, or mtkahypar of the extra 'mapping'.",
+)
 @click.option("-o", "--output", type=PATH, required=True, help="Where the artifact goes, such as net.talonhw.")
 @click.option("--force", is_flag=True, help="Replace the artifact if it exists.")
 @TRUSTED
@@ -41,6 +47,7 @@ def deploy(
     steps: int | None,
     bits: int | None,
     seed: int,
+    partitioner: str,
     output: str,
     force: bool,
     trusted: bool,
@@ -75,7 +82,7 @@ def deploy(
     elif bits is not None:
         raise click.UsageError(f"{file} is in integers already; --bits is for a network in floats")
     try:
-        build = hw.deploy(graph, target, calibration=arrays, repeat=steps, seed=seed)
+        build = hw.deploy(graph, target, calibration=arrays, repeat=steps, seed=seed, partitioner=partitioner)
     except TalonTargetError:
         report = hw.check(graph, target)
         if report.ok:

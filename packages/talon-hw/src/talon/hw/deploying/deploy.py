@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +23,7 @@ from talon.hw.description import Target
 from talon.hw.fit import core_uses, in_integers, report_of
 from talon.hw.integers.plan import Plan
 from talon.hw.integers.record import QuantRecord
+from talon.hw.mapping.partition import ENGINES, MTKAHYPAR
 from talon.hw.placed import Placed
 from talon.hw.quantising.lines import quantization_ledger
 from talon.hw.quantising.widths import other, unknown
@@ -41,13 +43,15 @@ def deploy(
     calibration: Any = None,
     repeat: int | None = None,
     seed: int = 0,
+    partitioner: str = "auto",
 ) -> Build:
     """Put a quantised graph on the cores of a target: cut it into tiles, spread them over cores, route their spikes.
 
     `calibration`: a representative input as `run` takes it, with `repeat` as there: its spikes say which neurons to
     keep together, and its first sample becomes the golden one of the build. Without it every neuron counts alike.
-    `seed`: of the mapping; the same seed gives the same build. What the target leaves open of its arithmetic is taken
-    from the graph, and stands in `Build.assumed`.
+    `seed`: of the mapping; the same seed gives the same build. `partitioner`: who says which tiles share a core: "auto"
+    is talon's own; "mtkahypar" is slower, a little better on large networks, and needs `talon-hw[mapping]`. What the
+    target leaves open of its arithmetic is taken from the graph, and stands in `Build.assumed`.
 
     Nodes that no core computes, and everything behind them, run on the host. Raises `TalonRunError` (T508) for a graph
     without integers, and `TalonTargetError` for what does not fit (T503, T504), with the worst first, or was quantised
@@ -59,6 +63,7 @@ def deploy(
             "T506", "a seed is a whole number", expected=f"0 to {MOST_SEED - 1}", found=repr(seed), help="seed=0"
         )
     seed = int(seed)
+    refuse_other_partitioner(partitioner)
     target = find_target(target)
     record = QuantRecord.of(graph)
     refuse_other_arithmetic(target, record)
@@ -68,7 +73,7 @@ def deploy(
     assert wired.plan is not None
     if calibration is not None:
         batches(flat, calibration, repeat)  # raises where it is no input of this graph
-    placed, positions = best_spread(placed, rates(flat, placed, wired.plan, calibration, repeat), seed)
+    placed, positions = best_spread(placed, rates(flat, placed, wired.plan, calibration, repeat), seed, partitioner)
     host, crossings = divided(flat, wired)
     chip = Compiler(placed, wired, positions, crossings).chip()
     build = Build(
@@ -81,7 +86,7 @@ def deploy(
         None,
         quantization_ledger(graph),
         core_uses(placed),
-        versions(),
+        versions(partitioner),
         tuple(unknown(target)),
     )
     return build if calibration is None else golden_of(build, calibration, repeat)
@@ -105,9 +110,30 @@ def refuse_other_arithmetic(target: Target, record: QuantRecord) -> None:
         )
 
 
-def versions() -> Mapping[str, str]:
+def refuse_other_partitioner(name: str) -> None:
+    """Raise `TalonTargetError` (T506) for a partitioner that is not known or not installed."""
+    if name not in ENGINES:
+        raise TalonTargetError(
+            "T506",
+            "no such partitioner",
+            expected=" or ".join(map(repr, ENGINES)),
+            found=repr(name),
+            help="leave it out for talon's own",
+        )
+    if name == MTKAHYPAR and importlib.util.find_spec(name) is None:
+        raise TalonTargetError(
+            "T506",
+            f"the partitioner {name!r} is not installed",
+            expected=f"the package {name}",
+            found="none",
+            help='pip install "talon-hw[mapping]", or leave it out for talon\'s own',
+        )
+
+
+def versions(partitioner: str) -> Mapping[str, str]:
     """What makes builds, by distribution."""
-    return {name: importlib.metadata.version(name) for name in ("talon-core", "talon-hw")}
+    others = [name for name in (MTKAHYPAR,) if name == partitioner]
+    return {name: importlib.metadata.version(name) for name in ("talon-core", "talon-hw", *others)}
 
 
 def rates(flat: Graph, placed: Placed, plan: Plan, calibration: Any, repeat: int | None) -> np.ndarray:

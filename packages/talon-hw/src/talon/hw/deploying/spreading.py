@@ -38,10 +38,10 @@ CUTS = ((False, 1), (True, 1), (True, 2), (True, 4))
 """Ways to cut layers: whether tiles are to hear little, and how many go into a core's neurons."""
 
 
-def best_spread(placed: Placed, rates: np.ndarray, seed: int) -> tuple[Placed, np.ndarray]:
+def best_spread(placed: Placed, rates: np.ndarray, seed: int, engine: str) -> tuple[Placed, np.ndarray]:
     """The cut with which fewest packets cross, its tiles on cores, and the places of these on the network (cores,
-    axes). `rates`: packets that a run sends by unit."""
-    found = partitioned(placed, rates, seed)
+    axes). `rates`: packets that a run sends by unit; `engine`: of the partition."""
+    found = partitioned(placed, rates, seed, engine)
     for hearing, parts in CUTS[1:] if limits_of(placed.target) is not None else ():
         tiled = cut(placed.layers, placed.target, placed.units, hearing, parts)
         if None in tiled:
@@ -49,12 +49,12 @@ def best_spread(placed: Placed, rates: np.ndarray, seed: int) -> tuple[Placed, n
         tiles = [tile for own in tiled for tile in own or ()]
         other = replace(placed, tiled=tiled, packed=pack(tiles, placed.target, placed.units))
         if len(other.packed) <= most(placed) and not over(other):
-            found = min(found, partitioned(other, rates, seed), key=lambda each: each.crossing)
+            found = min(found, partitioned(other, rates, seed, engine), key=lambda each: each.crossing)
     # Only these cores get places: to find them takes longer than to part tiles.
     return found.placed, positions(placed.target, found.h, found.core, seed)
 
 
-def partitioned(placed: Placed, rates: np.ndarray, seed: int) -> Partitioned:
+def partitioned(placed: Placed, rates: np.ndarray, seed: int, engine: str) -> Partitioned:
     """The same tiles on the cores that the partition finds. `rates`: packets that a run sends by unit."""
     tiles = placed.tiles
     h = hypergraph(tiles, rates)
@@ -65,7 +65,7 @@ def partitioned(placed: Placed, rates: np.ndarray, seed: int) -> Partitioned:
     limits = limits_of(placed.target)
     if limits is not None and len(tiles):
         try:
-            found = partition(h, limits, placed.target.core_count, seed, share=len(CUTS))
+            found = partition(h, limits, placed.target.core_count, seed, engine, share=len(CUTS))
         except NothingFits:
             found = first
         if deliveries(h, found) < deliveries(h, first) and len(np.unique(found)) <= most(placed):

@@ -41,6 +41,13 @@ def needs(p: Problem, limits: np.ndarray) -> tuple[np.ndarray, int]:
     return np.ceil(share * PARTS).astype(np.int64), PARTS
 
 
+def weights(p: Problem) -> np.ndarray:
+    """What nets weigh, so that all together are below 2^31: it counts in 32 bits. Our moves know them to the end."""
+    spare = max(int(p.weight.sum()).bit_length() - 31, 0)
+    found: np.ndarray = np.maximum(p.weight >> spare, np.minimum(p.weight, 1))
+    return found
+
+
 def outside(p: Problem, limits: np.ndarray, parts: int, rng: np.random.Generator) -> np.ndarray:
     """Cores for all vertices; where it does not succeed some are over their limits."""
     module, made = library()
@@ -52,6 +59,6 @@ def outside(p: Problem, limits: np.ndarray, parts: int, rng: np.random.Generator
     spare = max(most * parts / max(int(need.sum()), 1) - 1, 0.0)
     context.set_partitioning_parameters(parts, spare, module.Objective.KM1)
     nets = [members.tolist() for members in np.split(p.members, p.ends[1:-1])]
-    graph = made.create_hypergraph(context, p.vertices, p.nets, nets, need.tolist(), p.weight.tolist())
+    graph = made.create_hypergraph(context, p.vertices, p.nets, nets, need.tolist(), weights(p).tolist())
     core = np.array(graph.partition(context).get_partition(), np.int64)
     return final(p, limits, parts, core, rng)

@@ -16,7 +16,8 @@ from talon.hw.mapping.problem import Problem, prepared
 __all__ = ["ENGINES", "NotInstalled", "NothingFits", "partition"]
 
 Engine = Callable[[Problem, np.ndarray, int, np.random.Generator], np.ndarray]
-ENGINES: dict[str, Engine] = {"auto": multilevel, "builtin": multilevel, "mtkahypar": outside}
+MTKAHYPAR = "mtkahypar"
+ENGINES: dict[str, Engine] = {"auto": multilevel, "builtin": multilevel, MTKAHYPAR: outside}
 """Who partitions. "auto" is not what happens to be installed, so that a network is mapped the same way everywhere."""
 
 WORK = 6_000_000
