@@ -70,7 +70,12 @@ def cores(report: Report) -> Html:
     layers = {layer.name: place for place, layer in enumerate(report.layers)}
     rows = [core_row(core, resources, layers) for core in ordered]
     caption = f"{plural(len(report.cores), 'core')} in use"
-    return section("cores", "Cores", "What each core holds and did in the run.", table(caption, heads, rows))
+    return section(
+        "cores",
+        "Cores",
+        "What each core holds and did in the run. Places are column, row.",
+        table(caption, heads, rows),
+    )
 
 
 def core_row(core: Core, resources: Sequence[str], layers: dict[str, int]) -> Html:
@@ -118,7 +123,8 @@ def links(report: Report) -> Html:
     return section(
         "links",
         "Link loads",
-        f"Packets that crossed a link in the run; the first one limits how fast the network can go. {copied(report)}",
+        f"Packets that crossed a link in the run; the first one limits how fast the network can go. Places are column, row. "
+        f"{copied(report)}",
         table(caption, ["link", "#packets", "#of the heaviest", "#a step"], rows),
     )
 
