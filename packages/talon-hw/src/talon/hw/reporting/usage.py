@@ -123,8 +123,8 @@ def links(report: Report) -> Html:
     return section(
         "links",
         "Link loads",
-        f"Packets that crossed a link in the run; the first one limits how fast the network can go. Places are column, row. "
-        f"{copied(report)}",
+        "Packets that crossed a link in the run; the first one limits how fast the network can go. "
+        f"Places are column, row. {copied(report)}",
         table(caption, ["link", "#packets", "#of the heaviest", "#a step"], rows),
     )
 
