@@ -216,3 +216,22 @@ def test_partitioners_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with refused("T506", "'mtkahypar' is not installed", r"talon-hw\[mapping\]"):
         hw.deploy(quantised(), chip(ROOMY), partitioner="mtkahypar")
+
+
+@pytest.mark.parametrize(("sizes", "count"), [((3, 3, 4, 4), 2), ((2, 2, 3, 3, 5, 5), 3)])
+def test_what_fits_by_another_order_alone(sizes: tuple[int, ...], count: int) -> None:
+    """Layer by layer these take a core more than there are."""
+    nodes: dict[str, ir.Node] = {"x": ir.Input([8])}
+    before = 8
+    for n, size in enumerate(sizes):
+        nodes |= {f"fc{n}": ir.Affine(normal(size, before)), f"cell{n}": ir.IF(0.5)}
+        before = size
+    graph = ir.Graph.chain(**nodes, y=ir.Output(None))
+    target = chip({"count": count, "neurons": 7})
+    assert hw.check(graph, target).ok
+    made = hw.quantize(graph, target, calibration=X)
+    build = hw.deploy(made, target, calibration=X)
+    assert build.cores == count
+    expected = hw.run(made, X, engine="integer").outputs["y"]
+    assert np.array_equal(build.run(X).outputs["y"], expected)
+    assert not hw.check(graph, chip({"count": count - 1, "neurons": 7})).ok

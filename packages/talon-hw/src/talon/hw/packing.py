@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,8 @@ from talon.hw.layers import Layer
 from talon.hw.tiles import Tile, boundary, open_to, uses
 from talon.hw.units import Units
 
-OPEN = 32
-"""How many of the last cores a tile is tried on, so that packing stays linear."""
+OPEN, TIGHT = 32, 512
+"""How many of the last cores a tile is tried on, so that packing stays linear; and where that takes too many cores."""
 ROUNDS = 8
 """How often layers are cut anew because too many cores hear their tiles."""
 
@@ -112,15 +112,52 @@ def tile_edges(tiles: Sequence[Tile], units: Units) -> list[int]:
 
 
 def pack(tiles: Sequence[Tile], target: Target, units: Units) -> list[Packed]:
-    """The tiles on as few cores as first fit finds. Tiles that share a core never need more edges than apart."""
+    """The tiles on cores by first fit: in their order, which keeps layers together, or, where that takes more cores
+    than there are, the largest first, which takes fewer. Tiles that share a core never need more edges than apart."""
     edges = tile_edges(tiles, units)
+    found = first_fit(range(len(tiles)), tiles, edges, target, units, OPEN)
+    sizes = np.array([size(tile, target) for tile in tiles])
+    if too_many(found, target) and could(tiles, sizes, target):
+        tighter = first_fit(np.argsort(-sizes, kind="stable"), tiles, edges, target, units, TIGHT)
+        if len(tighter) < len(found):
+            return sorted(tighter, key=lambda core: min(core.tiles))
+    return found
+
+
+def size(tile: Tile, target: Target) -> float:
+    """The largest part of a core that a tile takes of anything that adds up."""
+    core = target.cores[tile.kind]
+    needs = [(tile.neurons, core.neurons.value), *zip(tile.words, (m.words.value for m in core.memory), strict=True)]
+    return max((need / most for need, most in needs if need and most), default=0.0)
+
+
+def too_many(cores: Sequence[Packed], target: Target) -> bool:
+    """Whether a kind of core is taken more often than there are."""
+    counts = [(kind.count.value, sum(core.kind == n for core in cores)) for n, kind in enumerate(target.cores)]
+    return any(there is not None and taken > there for there, taken in counts)
+
+
+def could(tiles: Sequence[Tile], sizes: np.ndarray, target: Target) -> bool:
+    """Whether another packing may do: large tiles are not more than there are cores, nor is there less room in sum."""
+    kinds = np.array([tile.kind for tile in tiles])
+    for n, kind in enumerate(target.cores):
+        own = sizes[kinds == n]
+        if kind.count.value is not None and max(own.sum(), (own > 0.5).sum()) > kind.count.value:
+            return False
+    return True
+
+
+def first_fit(
+    order: Iterable[int], tiles: Sequence[Tile], edges: Sequence[int], target: Target, units: Units, window: int
+) -> list[Packed]:
+    """Every tile on the first core of its kind with room among the last `window`, else on a new one."""
     cores: list[Packed] = []
     last: dict[int, list[int]] = {}
-    for n, tile in enumerate(tiles):
-        alone = gathered(tiles, (n,), edges)
-        of_kind = last.setdefault(tile.kind, [])
-        for place in of_kind[-OPEN:]:
-            both = together(cores[place], alone, target.cores[tile.kind], units)
+    for n in order:
+        alone = gathered(tiles, (int(n),), edges)
+        of_kind = last.setdefault(alone.kind, [])
+        for place in of_kind[-window:]:
+            both = together(cores[place], alone, target.cores[alone.kind], units)
             if both is not None:
                 cores[place] = both
                 break
