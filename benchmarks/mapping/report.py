@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from builds import Built
+
 from talon.hw.mapping import Mesh
 
 HEAD = """\
@@ -61,8 +63,9 @@ class EndToEnd:
 Found = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
-def page(found: Found, placed: Sequence[Placed], chains: Sequence[EndToEnd]) -> str:
+def page(found: Found, placed: Sequence[Placed], chains: Sequence[EndToEnd], made: Sequence[Built]) -> str:
     parts = [HEAD, *machine(found), *goals(found, placed, chains), *cuts(found), *placements(placed), *wholes(chains)]
+    parts += ["", *deployed(made)]
     return "\n".join(parts) + "\n"
 
 
@@ -124,3 +127,11 @@ def wholes(chains: Sequence[EndToEnd]) -> Iterator[str]:
         times = " | ".join(f"{seconds:.2f} s" for seconds in one.seconds)
         hops = " | ".join(f"{number:.2f}" for number in one.hops)
         yield f"| {one.case} | {one.cores} | {times} | {hops} | {one.busiest:,} |"
+
+
+def deployed(made: Sequence[Built]) -> Iterator[str]:
+    yield from ("## Whole builds", "", "`hw.deploy` of two convolutions, on ever smaller cores: layers are cut in four")
+    yield from ("ways, each spread, and the best compiled and run once for the golden sample.", "")
+    yield from ("| neurons | cores | tiles | seconds | packets a step |", "|---|---|---|---|---|")
+    for one in made:
+        yield f"| {one.neurons:,} | {one.cores:,} | {one.tiles:,} | {one.seconds:.1f} | {one.packets:,.0f} |"

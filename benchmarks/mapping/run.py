@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from builds import builds
 from cases import CASES, convolutional, surroundings
 from report import EndToEnd, Placed, page
 
@@ -92,4 +93,6 @@ def end_to_end(name: str) -> EndToEnd:
 
 if __name__ == "__main__":
     chains = [end_to_end(name) for name in ("conv28", "1,000 tiles", "10,240 tiles")]
-    (ROOT / "docs" / "performance-mapping.md").write_text(page(partitions(), placements(), chains), encoding="utf-8")
+    (ROOT / "docs" / "performance-mapping.md").write_text(
+        page(partitions(), placements(), chains, builds()), encoding="utf-8"
+    )
