@@ -103,7 +103,8 @@ def result(source: Source, tile: Tile, part: Part, largest: float, numeric: Arit
     most = sums.max(axis=0) * largest
     if part.bias is not None:
         most = most + np.abs(part.bias.astype(np.float64)).reshape(-1, outs).max(axis=0)
-    # Up to 2^53 this is exact; above, sums are made in integers, whatever the bound.
+    # This is rounded where it is large; products below twice `operations.EXACT` are exact all the same, and above sums
+    # are made in integers, whatever the bound.
     if most.max() > source.bound * (1 + 2.0**-40):
         raise damaged(f"sums of {source.node!r} are larger than it says", source.bound, most.max())
     return float(source.bound)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from talon.hw.artifact.checking import check_chip
+from talon.hw.artifact.checking_uses import check_arithmetic, check_uses
 from talon.hw.artifact.manifest import KEYS, LAYER, MOST_RESOURCES, NEURON, RESETS, parsed, port, source
 from talon.hw.artifact.refusal import HDF5, damaged, not_ours
 from talon.hw.artifact.rows import Reader
@@ -70,7 +71,10 @@ class Loading:
         target = self.target()
         chip = self.chip(target)
         check_chip(chip, target, self.rows)
+        assumed = said.words("assumed") if said.data.get("assumed") != [] else ()
+        check_arithmetic(chip, target, assumed)
         uses = self.uses(target, chip)
+        check_uses(uses, chip, target)
         golden = self.golden(chip)
         self.rows.finish()
         versions = said.part("made_by")
@@ -85,7 +89,7 @@ class Loading:
             inflated(np.frombuffer(self.members["ledger.z"], np.uint8), damaged),
             uses,
             {name: versions.word(name) for name in versions.data},
-            said.words("assumed") if said.data.get("assumed") != [] else (),
+            assumed,
         )
         try:
             found.inputs  # noqa: B018 - makes nodes of them

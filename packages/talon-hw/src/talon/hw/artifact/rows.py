@@ -157,6 +157,7 @@ class Reader:
         ]
         self.row = self.told = 0
         self.ends: dict[str, int] = dict.fromkeys(POOLS, 0)
+        self.read: dict[str, set[tuple[int, int]]] = {name: set() for name in self.pools}
         self.budget = MOST_NUMBERS + 16 * size
 
     def role(self) -> str | None:
@@ -218,6 +219,7 @@ class Reader:
             raise damaged(f"an array of role {role!r} is not inside its pool")
         if at is None:
             self.ends[name] += length
+        self.read[name].add((begin, begin + length))
         data = self.pools[name][begin : begin + length]
         if name == "packed":
             return unpack(data, count, bits, bool(each["bits"] & SIGN)).reshape(shape)
@@ -226,6 +228,16 @@ class Reader:
     def finish(self) -> None:
         if self.row != len(self.kind):
             raise damaged("the memory map holds more arrays than belong to it", self.row, len(self.kind))
+        if len(np.unique(self.kind)) != len(self.kinds):
+            raise damaged("the memory map has kinds that no row is of")
+        for name, parts in self.read.items():
+            reached = 0
+            for begin, end in sorted(parts):
+                if begin > reached:
+                    break
+                reached = max(reached, end)
+            if reached != len(self.pools[name]):
+                raise damaged(f"tensors/{name}.npy holds numbers that no array has", reached, len(self.pools[name]))
 
 
 def narrowest(values: np.ndarray) -> np.ndarray:

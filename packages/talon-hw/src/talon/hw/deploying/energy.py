@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from talon.hw.arguments import expect
 from talon.hw.deploying.build import Build
 from talon.hw.deploying.result import BuildResult, computed
@@ -16,12 +18,15 @@ def build_energy(build: Build, result: BuildResult, *, samples: int = 1) -> Ener
     operations, as `hw.energy` does. A total is None where a row is unknown.
     """
     expect(result, BuildResult, "a build prices its own runs", "what build.run gave")
-    if result.chip is not build.chip and len(result.work.updates) != len(build.chip.tiles):
+    if (
+        result.chip is not build.chip
+        and (other := replace(build, chip=result.chip).fingerprint()) != build.fingerprint()
+    ):
         raise TalonRunError(
             "T401",
             "the result is of another build",
-            expected=f"a run of {len(build.chip.tiles)} tiles",
-            found=f"one of {len(result.work.updates)}",
+            expected=f"a run of build {build.fingerprint()[:12]}",
+            found=f"one of {other[:12]}",
             help="give what build.run gave",
         )
     return priced(Done.of(result.events), whole_widths(build.chip.arithmetic, build.target), build.target, samples)

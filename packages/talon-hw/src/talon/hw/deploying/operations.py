@@ -11,8 +11,9 @@ from talon.hw.families import Box, Window
 from talon.hw.integers.arithmetic import Arithmetic, Register, overflowed
 from talon.ir import exact
 
-EXACT = 2**53
-"""Up to this size every whole number is itself in float64, in which products of matrices are fast."""
+EXACT = 2**52
+"""Up to twice this size every whole number is itself in float64, in which products of matrices are fast. Half of that,
+because what an artifact says of its sums is checked in float64."""
 NOTHING = -(2**62)
 """Stands where a window of a maximum has no value."""
 

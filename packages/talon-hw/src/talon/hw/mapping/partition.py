@@ -50,7 +50,8 @@ def partition(
     ordered = in_order(h, limits, np.arange(h.vertices))  # raises where a vertex fits no core
     most = int(ordered.max()) + 1 if parts is None else parts
     found = [ordered] if ordered.max() < most else []
-    count = fewest(h, limits)
+    # That is found by one way to fill; there may be others.
+    count = min(fewest(h, limits), max(most, 1))
     if count == h.vertices:  # no two go together
         found, count = [np.arange(h.vertices)] if count <= most else [], most + 1
     while count <= most:
