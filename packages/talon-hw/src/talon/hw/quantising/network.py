@@ -12,17 +12,17 @@ import numpy as np
 
 from talon.hw.catalogue import target as find_target
 from talon.hw.description import Target
-from talon.hw.integers.arithmetic import Arithmetic
+from talon.hw.integers.arithmetic import Arithmetic, Register
 from talon.hw.integers.pieces import PIECES, Cell, Weights
 from talon.hw.integers.planned import planned
 from talon.hw.integers.record import Encoding, QuantRecord
 from talon.hw.legalising import legalise
-from talon.hw.quantising import folding, widths
+from talon.hw.quantising import accumulators, folding, hints, widths
 from talon.hw.quantising.arriving import Arriving, Port, ScaleGroup
 from talon.hw.quantising.calibration import Calibration, calibrate
 from talon.hw.quantising.encodings import encoding
 from talon.hw.quantising.lines import lines
-from talon.hw.quantising.parameters import Field, layer_fields, neuron_fields
+from talon.hw.quantising.parameters import PARAMETERS, Field, layer_fields, neuron_fields, parameter_bits, stored
 from talon.hw.quantising.scales import CHOICES, METHODS, of_the_rule
 from talon.hw.rewrites.pass_ import Work
 from talon.ir.errors import TalonRunError, TalonTargetError, TalonTypeError
@@ -73,6 +73,8 @@ def quantize(
     check_asked(bits, percentile, input_bits)
     target = find_target(target)
     numeric = widths.arithmetic(target)
+    for error in hints.placeless(graph):
+        raise error
     legal = legalise(graph, target)
     flat = legal.graph.flatten()
     # What was inside others is called by its flat name from here on, in recordings too.
@@ -115,6 +117,7 @@ class Quantizer:
     units: dict[str, np.ndarray] = field(default_factory=dict)
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
     bits: dict[str, int] = field(default_factory=dict)
+    sums: dict[str, int] = field(default_factory=dict)
     shifts: dict[str, int] = field(default_factory=dict)
 
     def quantized(self, inputs: Any, repeat: int | None) -> Graph:
@@ -129,12 +132,14 @@ class Quantizer:
             name: encoding(name, array, work.target, self.asked.input_bits) for name, array in found.inputs.items()
         }
         self.arriving = Arriving(graph, self.numeric, self.inputs, self.units)
+        self.sums = accumulators.of_neurons(self.arriving, self.numeric.accumulators.bits, self.log)
         for group in self.arriving.groups():
             self.scale_group(group)
         for name in self.layers:
             before = self.arriving.unit_before(name)
             node, unit = graph.nodes[name], self.units[name]
-            for made in layer_fields(node, unit, before, self.bits[name], self.numeric, self.rule):
+            bits, wide = self.bits[name], self.bias_bits(name)
+            for made in layer_fields(node, unit, before, bits, wide, self.rule):
                 self.take(name, made)
         for name in self.cells:
             self.cell(name)
@@ -174,49 +179,68 @@ class Quantizer:
         unit: np.ndarray = np.zeros(1)
         for name in members:
             widths.require_spike_mode(self.work.graph.nodes[name], name, self.work.target)
-            self.bits[name] = widths.weight_bits(self.work.graph.nodes[name], name, self.asked.bits, self.work.target)
+            self.bits[name] = self.weight_bits(name)
             most = 2 ** (self.bits[name] - 1) - 1
             unit = np.maximum(unit, choose(self.rows(name), most, self.asked.percentile, self.rule))
         by_weights = unit
+        for name in members:
+            unit = np.maximum(unit, self.bias(name) / (2 ** (self.bias_bits(name) - 1) - 1))
         for name, many in group.readers.items():
             unit = np.maximum(unit, self.floor(name, members[0], len(unit)) * many)
         many = max(group.readers.values(), default=1)
+        narrowest = min((self.sums[name] for name in group.readers if name in self.sums), default=None)
+        kept = numeric.accumulators if narrowest is None else Register(narrowest, numeric.accumulators.overflow)
         for name in members:
-            sums = self.per_channel(self.calibration.largest[f"{name}.out"], name) / numeric.accumulators.high
+            sums = self.per_channel(self.calibration.largest[f"{name}.out"], name) / kept.high
             unit = np.maximum(unit, sums * many)
         if (coarser := unit > by_weights * 1.0000001).any() and (by_weights > 0).any():
             self.log(
                 members[0],
                 "scale",
                 f"{int(coarser.sum())} channels by their weights",
-                "by membranes and sums",
-                "so that thresholds, membranes and sums fit their registers weights use fewer of their bits",
+                "by membranes, sums and biases",
+                "so that these and thresholds fit their registers weights use fewer of their bits",
             )
         unit = np.where(unit > 0, unit, 1.0)
         self.units.update(dict.fromkeys(members, of_the_rule(unit, self.rule).astype(np.float32)))
 
+    def weight_bits(self, name: str) -> int:
+        """Bits of the weights of a layer, with a line where a hint of its own gives way to a field."""
+        node: Any = self.work.graph.nodes[name]
+        bits = widths.weight_bits(node, name, self.asked.bits, self.work.target)
+        for hint in hints.WEIGHTS:
+            if "weight_bits" in node.fields and hints.asked(node, name, hint) not in (None, bits):
+                self.log(name, hint, getattr(node, hint), f"{bits} bits", "weight_bits of the node comes first")
+        return bits
+
+    def bias_bits(self, name: str) -> int:
+        """Bits of the bias of a layer: what its hint asks for, else as wide as accumulators, as far as files go."""
+        most = stored(self.numeric.accumulators.bits)
+        asked = hints.within(self.work.graph.nodes[name], name, "bias_t", most, "what is added to sums")
+        return most if asked is None else asked
+
+    def bias(self, name: str) -> np.ndarray:
+        """The largest bias of every channel of a layer over all steps."""
+        node: Any = self.work.graph.nodes[name]
+        return np.zeros(1) if node.bias is None else np.abs(node.bias).reshape(-1, node.dims["out"]).max(axis=0)
+
     def floor(self, name: str, layer: str, channels: int) -> np.ndarray:
         """The least unit with which a neuron's threshold and membrane fit their register."""
-        if widths.shift(self.work.target):
-            return np.zeros(channels)
-        size = self.per_channel(self.needed(name), layer)
+        size, most = self.per_channel(self.needed(name), layer), widths.shift(self.work.target)
         # Behind a Flatten or a Concat channels are others: the largest of all goes for each.
-        return (size if len(size) == channels else np.full(channels, size.max())) / self.numeric.membranes.high
+        size = size if len(size) == channels else np.full(channels, size.max())
+        # As far as sums can be shifted to the right, `shift` sees to it; with a bit to spare.
+        return size / self.numeric.membranes.high / (2.0 ** (most - 1) if most else 1.0)
 
     def needed(self, name: str) -> np.ndarray:
-        """What membranes must hold of a neuron, so that its threshold fits a register of its own that is narrower."""
-        size = self.largest(name)
-        narrower = self.numeric.membranes.bits - widths.threshold_bits(self.work.target)
+        """What membranes must hold of a neuron: how large they become, and what they are compared with and set to, so
+        that this fits a register of its own, or a file, that is narrower."""
         node: Any = self.work.graph.nodes[name]
-        limit = np.abs(spread(node.v_threshold, size.ndim)).astype(np.float64) * 2.0**narrower
-        return np.asarray(np.maximum(size, limit))
-
-    def largest(self, name: str) -> np.ndarray:
-        """How large the membranes of a neuron become, and what they are compared with and set to."""
-        node: Any = self.work.graph.nodes[name]
-        size = self.calibration.largest[f"{name}.v"]
-        for parameter in (node.v_threshold, node.v_reset, node.v_init):
-            size = np.maximum(size, np.abs(spread(parameter, size.ndim)))
+        size: np.ndarray = self.calibration.largest[f"{name}.v"]
+        for key in PARAMETERS:
+            most = 2 ** (parameter_bits(key, self.numeric, widths.threshold_bits(self.work.target)) - 1) - 1
+            limit = np.abs(spread(getattr(node, key), size.ndim)).astype(np.float64)
+            size = np.maximum(size, limit * (self.numeric.membranes.high / most))
         return size
 
     def shift(self, name: str, unit: np.ndarray) -> int:
@@ -259,12 +283,6 @@ class Quantizer:
 
     def record(self, found: Calibration) -> QuantRecord:
         target = self.work.target
-        own: dict[str, int] = {}
-        for name in self.layers:
-            node: Any = self.work.graph.nodes[name]
-            if "accumulator_bits" in node.fields:
-                for edge in self.work.out_of(name):
-                    own[edge.dst_node] = min(node.accumulator_bits, self.numeric.accumulators.bits)
         origin: Mapping[str, Any] = {
             "target": target.id,
             "target_hash": target.hash,
@@ -274,4 +292,4 @@ class Quantizer:
             "ledger": lines(self.work.ledger),
         }
         encodings: dict[str, Encoding] = dict(self.inputs)
-        return QuantRecord(self.numeric, encodings, self.units, own, self.shifts, origin)
+        return QuantRecord(self.numeric, encodings, self.units, self.sums, self.shifts, origin)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from talon.hw.description import Target
 from talon.hw.integers.arithmetic import DECAYS, MOST_BITS, ORDERS, Arithmetic, Decay, Register
+from talon.hw.quantising import hints
 from talon.ir.errors import TalonTargetError
 
 FEWEST, MOST = 2, 16
 """Bits of weights that can be quantised to."""
-HINTS = ("weight_t", "precision")
-"""Fields that may say the width of a node's weights."""
 
 
 def arithmetic(target: Target) -> Arithmetic:
@@ -153,22 +151,7 @@ def own_bits(node: Any, path: str) -> int | None:
     """What a node says of the width of its weights."""
     if "weight_bits" in node.fields:
         return int(node.weight_bits)
-    for hint in HINTS:
-        said = getattr(node, hint)
-        if said is None:
-            continue
-        found = re.fullmatch(r"(?:s?int|i)(\d{1,2})", said)
-        if found is None:
-            raise TalonTargetError(
-                "T506",
-                f"the hint {hint} asks for a format that is no integer",
-                node=path,
-                expected='a width such as "int8"',
-                found=repr(said),
-                help="change the hint, or take it away: node.changed(" + hint + "=None)",
-            )
-        return int(found[1])
-    return None
+    return next((bits for hint in hints.WEIGHTS if (bits := hints.asked(node, path, hint)) is not None), None)
 
 
 def require_spike_mode(node: Any, path: str, target: Target) -> None:
