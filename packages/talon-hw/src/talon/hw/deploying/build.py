@@ -118,7 +118,7 @@ class Build:
         told = {r.name: np.empty((steps, batch, *r.shape), FLOAT32) for r in self.chip.readouts}
         for t in range(steps):
             values = running.step(
-                t, {name: port.encoding.encode(arrays[name][t]) for name, port in self.chip.inputs.items()}
+                t, {name: port.encoding.read(name, arrays[name][t]) for name, port in self.chip.inputs.items()}
             )
             for r in self.chip.readouts:
                 told[r.name][t] = running.read(t, r) * r.unit.astype(np.float64)

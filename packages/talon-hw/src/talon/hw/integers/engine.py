@@ -119,7 +119,7 @@ class Run(IntegerWiring, Stepper):
 
     def entered(self, number: int, array: np.ndarray) -> np.ndarray:
         assert self.plan is not None
-        return self.plan.encodings[number].encode(array)
+        return self.plan.encodings[number].read(self.units[number].path, array)
 
     def argument(self, sources: list[Source]) -> np.ndarray:
         values = [self.delivered(source) for source in sources]
