@@ -1,0 +1,41 @@
+"""What makes a quantised network doubtful: weights of too few bits, and neurons that never fire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from talon.ir.graph import Graph
+
+NAMED = 8
+"""How many nodes a warning names."""
+
+
+class QuantisingWarning(UserWarning):
+    """The network is in integers, but it may compute something else than the floats did, or nothing."""
+
+
+def narrow_weights(graph: Graph, quantised: Graph, asked: Mapping[str, int]) -> Iterator[str]:
+    """A line for every layer whose largest weight takes fewer bits than there are. `asked`: bits by layer."""
+    for name, bits in asked.items():
+        before, after = np.asarray(graph.nodes[name].weight), quantised.nodes[name].quant["weight"].integers  # type: ignore[attr-defined]
+        left = 1 + int(np.abs(after).max(initial=0)).bit_length()
+        if left < bits and before.any():
+            lost = "all of them become 0" if left < 2 else f"the largest takes {left}"
+            yield (
+                f"weights of {name!r} were to have {bits} bits, and {lost}: sums, membranes or biases would not fit "
+                "their registers otherwise; ask for fewer input_bits, or for a target with wider accumulators and "
+                "membranes, and see the ledger"
+            )
+
+
+def silent(largest: Mapping[str, np.ndarray], cells: Iterable[str]) -> Iterator[str]:
+    """A line that names the neurons without any spike in the calibration. `largest`: of what was recorded."""
+    found = [name for name in cells if not largest[f"{name}.spikes"].any()]
+    if found:
+        names = ", ".join(map(repr, found[:NAMED])) + (f" and {len(found) - NAMED} more" if len(found) > NAMED else "")
+        yield (
+            f"no neuron of {names} fires with this calibration, so nothing shows what the layers behind need: give an "
+            "input of the kind that the network is for, with as many steps"
+        )
