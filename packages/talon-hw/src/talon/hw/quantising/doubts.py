@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -30,12 +30,16 @@ def narrow_weights(graph: Graph, quantised: Graph, asked: Mapping[str, int]) -> 
             )
 
 
+def named(nodes: Sequence[str]) -> str:
+    more = f" and {len(nodes) - NAMED} more" if len(nodes) > NAMED else ""
+    return ", ".join(map(repr, nodes[:NAMED])) + more
+
+
 def silent(largest: Mapping[str, np.ndarray], cells: Iterable[str]) -> Iterator[str]:
     """A line that names the neurons without any spike in the calibration. `largest`: of what was recorded."""
     found = [name for name in cells if not largest[f"{name}.spikes"].any()]
     if found:
-        names = ", ".join(map(repr, found[:NAMED])) + (f" and {len(found) - NAMED} more" if len(found) > NAMED else "")
         yield (
-            f"no neuron of {names} fires with this calibration, so nothing shows what the layers behind need: give an "
+            f"no neuron of {named(found)} fires with this calibration, so nothing shows what the layers behind need: give an "
             "input of the kind that the network is for, with as many steps"
         )

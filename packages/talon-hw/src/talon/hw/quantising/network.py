@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ from talon.hw.legalising import legalise
 from talon.hw.quantising import accumulators, folding, hints, widths
 from talon.hw.quantising.arriving import Arriving, Port, ScaleGroup
 from talon.hw.quantising.calibration import Calibration, calibrate
+from talon.hw.quantising.doubts import QuantisingWarning, narrow_weights, silent
 from talon.hw.quantising.encodings import encoding
 from talon.hw.quantising.lines import lines
 from talon.hw.quantising.parameters import PARAMETERS, Field, layer_fields, neuron_fields, parameter_bits, stored
@@ -62,7 +64,9 @@ def quantize(
     What does not fit integers is rewritten first, as `legalise` does, and gains of neurons go into the weights before
     them; `quantization_ledger` gives a line for every change.
 
-    Raises `TalonTargetError` (T506) for what cannot be quantised, naming the node, and what `run` raises.
+    Warns (`hw.QuantisingWarning`) of weights that got fewer bits than they were to have, and of neurons that never fire
+    with the calibration. Raises `TalonTargetError` (T506) for what cannot be quantised, naming the node, and what `run`
+    raises.
     """
     if not isinstance(graph, Graph):
         raise TalonTypeError("T206", "quantize takes a graph", expected="ir.Graph", found=type(graph).__name__)
@@ -82,7 +86,11 @@ def quantize(
     folding.dense(work)
     folding.meetings(work)
     folding.gains(work, numeric)
-    return Quantizer(work, numeric, Asked(bits, method, percentile, input_bits)).quantized(calibration, repeat)
+    quantizer = Quantizer(work, numeric, Asked(bits, method, percentile, input_bits))
+    quantised = quantizer.quantized(calibration, repeat)
+    for doubt in quantizer.doubts(quantised):
+        warnings.warn(doubt, QuantisingWarning, stacklevel=2)
+    return quantised
 
 
 def check_asked(bits: Any, percentile: Any, input_bits: Any) -> None:
@@ -126,7 +134,8 @@ class Quantizer:
         self.layers = [name for name, kind in kinds.items() if kind is Weights]
         self.cells = [name for name, kind in kinds.items() if kind is Cell]
         self.rule = work.target.numeric["weights"]["scale"]
-        keys = [*(f"{name}.v" for name in self.cells), *(f"{name}.out" for name in self.layers)]
+        keys = [f"{name}.{what}" for name in self.cells for what in ("v", "spikes")]
+        keys += [f"{name}.out" for name in self.layers]
         self.calibration = found = calibrate(graph, inputs, keys, repeat)
         self.inputs = {
             name: encoding(name, array, work.target, self.asked.input_bits) for name, array in found.inputs.items()
@@ -151,6 +160,11 @@ class Quantizer:
         quantised = quantised.changed(quantization_config=self.record(found).as_config())
         refuse_what_does_not_run(quantised)
         return quantised
+
+    def doubts(self, quantised: Graph) -> Iterator[str]:
+        """What to warn of, a line each."""
+        yield from narrow_weights(self.work.graph, quantised, self.bits)
+        yield from silent(self.calibration.largest, self.cells)
 
     def take(self, name: str, made: Field) -> None:
         """A field in integers, with its line in the ledger."""
