@@ -15,6 +15,7 @@ from talon.engine import run
 from tests.hw.chips import chip
 
 RNG = np.random.default_rng(31)
+CLI = "from talon.cli.main import main; main()"
 NUMBERS = RNG.random((10, 2, 40)).astype(np.float32)
 SPIKES = (NUMBERS < 0.4).astype(np.float32)
 
@@ -82,7 +83,7 @@ def test_the_report_tells_of_neurons_that_fall_silent() -> None:
 def test_the_command_tells_it_on_stderr(tmp_path: Any) -> None:
     ir.write(tmp_path / "net.t1c", net())
     np.save(tmp_path / "x.npy", SPIKES * 0)
-    asked = [sys.executable, "-m", "talon.cli", "hw", "quantize", "net.t1c", "--calibration", "x.npy", "-o", "q.t1c"]
+    asked = [sys.executable, "-c", CLI, "hw", "quantize", "net.t1c", "--calibration", "x.npy", "-o", "q.t1c"]
     done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "no neuron of 'lif1', 'lif2' fires" in done.stderr
     assert "fires" not in done.stdout
