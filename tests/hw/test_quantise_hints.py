@@ -133,7 +133,7 @@ def test_hints_of_what_is_opened_or_folded_are_refused_too() -> None:
     assert refusal(net(norm=norm)).diagnostic.node == "norm"
     inner = ir.Graph.chain(input=ir.Input([6]), relay=ir.IF(1.0, result_t="int4"), out=ir.Output([6]))
     graph = ir.Graph.chain(input=ir.Input([20]), fc=affine(), sub=inner, out=ir.Output([6]))
-    assert refusal(graph).diagnostic.node == "sub.relay"
+    assert refusal(graph).diagnostic.node == "sub/relay"
 
 
 def test_parameters_that_are_wider_than_files_hold_are_not_cut() -> None:

@@ -61,7 +61,7 @@ def placeless(graph: Graph, above: str = "") -> Iterator[TalonTargetError]:
     for name, node in graph.nodes.items():
         path = above + name
         if isinstance(node, Graph):
-            yield from placeless(node, f"{path}.")
+            yield from placeless(node, f"{path}/")
             continue
         places = PLACES.get(PIECES.get(node.type_name), ())
         for hint in FORMATS:

@@ -24,7 +24,7 @@ from talon.hw.quantising.calibration import Calibration, calibrate
 from talon.hw.quantising.doubts import QuantisingWarning, narrow_weights, silent
 from talon.hw.quantising.encodings import encoding
 from talon.hw.quantising.lines import lines
-from talon.hw.quantising.parameters import PARAMETERS, Field, layer_fields, neuron_fields, parameter_bits, stored
+from talon.hw.quantising.parameters import PARAMETERS, Field, layer_fields, neuron_fields, parameter_bits
 from talon.hw.quantising.scales import CHOICES, METHODS, of_the_rule
 from talon.hw.rewrites.pass_ import Work
 from talon.ir.errors import TalonRunError, TalonTargetError, TalonTypeError
@@ -147,7 +147,7 @@ class Quantizer:
         for name in self.layers:
             before = self.arriving.unit_before(name)
             node, unit = graph.nodes[name], self.units[name]
-            bits, wide = self.bits[name], self.bias_bits(name)
+            bits, wide = self.bits[name], widths.bias_bits(node, name, self.numeric)
             for made in layer_fields(node, unit, before, bits, wide, self.rule):
                 self.take(name, made)
         for name in self.cells:
@@ -198,7 +198,8 @@ class Quantizer:
             unit = np.maximum(unit, choose(self.rows(name), most, self.asked.percentile, self.rule))
         by_weights = unit
         for name in members:
-            unit = np.maximum(unit, self.bias(name) / (2 ** (self.bias_bits(name) - 1) - 1))
+            wide = widths.bias_bits(self.work.graph.nodes[name], name, numeric)
+            unit = np.maximum(unit, self.bias(name) / (2 ** (wide - 1) - 1))
         for name, many in group.readers.items():
             unit = np.maximum(unit, self.floor(name, members[0], len(unit)) * many)
         many = max(group.readers.values(), default=1)
@@ -226,12 +227,6 @@ class Quantizer:
             if "weight_bits" in node.fields and hints.asked(node, name, hint) not in (None, bits):
                 self.log(name, hint, getattr(node, hint), f"{bits} bits", "weight_bits of the node comes first")
         return bits
-
-    def bias_bits(self, name: str) -> int:
-        """Bits of the bias of a layer: what its hint asks for, else as wide as accumulators, as far as files go."""
-        most = stored(self.numeric.accumulators.bits)
-        asked = hints.within(self.work.graph.nodes[name], name, "bias_t", most, "what is added to sums")
-        return most if asked is None else asked
 
     def bias(self, name: str) -> np.ndarray:
         """The largest bias of every channel of a layer over all steps."""
