@@ -53,9 +53,7 @@ def in_integers(graph: Graph, target: Target) -> tuple[IntegerWiring, Placed, di
     return wired, placed, {number: values[layer.members[-1], 0].bound for number, layer in enumerate(placed.layers)}
 
 
-def report_of(
-    placed: Placed, bounds: Mapping[int, int] | None = None, refused: Sequence[Finding] = ()
-) -> FitReport:
+def report_of(placed: Placed, bounds: Mapping[int, int] | None = None, refused: Sequence[Finding] = ()) -> FitReport:
     """The report of a graph whose tiles have their cores. `bounds`: by layer, how large the values that it sends can
     be, where that is known. `refused`: what quantising would say, told of nodes of which nothing else is."""
     total = totals(placed)

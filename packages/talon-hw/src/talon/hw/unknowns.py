@@ -116,7 +116,9 @@ def rules(placed: Placed) -> Iterator[Finding]:
     if numeric["accumulate"] is None:
         parts = [placed.names[n] for n, layer in enumerate(placed.layers) if any(f.summing for f in layer.feeders)]
         if parts:
-            what = "whether its accumulators saturate with every addition, with which no inputs can be divided over cores"
+            what = (
+                "whether its accumulators saturate with every addition, with which no inputs can be divided over cores"
+            )
             yield unsaid(target, f"{what}; here those of {named(parts)} are", "accumulate")
     if numeric["payload"]["bits"].unknown:
         sending = [placed.names[n] for n in range(len(placed.layers)) if placed.sends_values(n)]

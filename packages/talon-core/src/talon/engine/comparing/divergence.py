@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-
 ERRORS = {True: "local", False: "inherited", None: "unknown"}
 
 

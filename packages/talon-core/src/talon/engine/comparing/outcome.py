@@ -66,7 +66,7 @@ class Comparison:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The nodes of which it could not be tried whether they differ by themselves, and nothing shows that they do."""
+        """The nodes of which it could not be tried whether they differ by themselves, where nothing shows it."""
         return self.judged("unknown")
 
     def judged(self, error: str) -> tuple[str, ...]:

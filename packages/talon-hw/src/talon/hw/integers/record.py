@@ -42,8 +42,8 @@ class Encoding:
             node=name,
             expected="0 and 1, as the calibration had",
             found=f"{wrong.flat[0]:.6g}",
-            help="encode it as spikes before the network, or quantise with a calibration that has such values, for a target "
-            "whose numeric.payload has bits",
+            help="encode it as spikes before the network; or quantise with a calibration that has such values, for a "
+            "target whose numeric.payload has bits",
         )
 
     def decode(self, coded: np.ndarray) -> np.ndarray:

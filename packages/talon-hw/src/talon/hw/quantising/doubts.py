@@ -40,6 +40,6 @@ def silent(largest: Mapping[str, np.ndarray], cells: Iterable[str]) -> Iterator[
     found = [name for name in cells if not largest[f"{name}.spikes"].any()]
     if found:
         yield (
-            f"no neuron of {named(found)} fires with this calibration, so nothing shows what the layers behind need: give an "
-            "input of the kind that the network is for, with as many steps"
+            f"no neuron of {named(found)} fires with this calibration, so nothing shows what the layers behind need: "
+            "give an input of the kind that the network is for, with as many steps"
         )

@@ -15,8 +15,7 @@ FORMATS = ("precision", "weight_t", "bias_t", "accum_t", "result_t")
 WEIGHTS = ("weight_t", "precision")
 """Those that say the width of a layer's weights, the first that is there."""
 SUMS = ("accum_t", "result_t")
-"""Those that say the width of a sum: it is exact until it leaves its accumulator, so the accumulator's width and that of
-its result are one."""
+"""Those that say the width of a sum: it is exact until it leaves its accumulator, whose width is that of its result."""
 PLACES: Mapping[Any, tuple[str, ...]] = {Weights: (*WEIGHTS, "bias_t", *SUMS), Cell: ("accum_t",)}
 """What integers have a place for, by the piece that they make of a node."""
 FEWEST = 2

@@ -41,11 +41,9 @@ def rule_of(scale: np.ndarray, rule: str) -> str:
     return "pow2" if rule == "pow2" and (np.frexp(scale)[0] == 0.5).all() else "float"
 
 
-def layer_fields(
-    node: Any, unit: np.ndarray, before: np.ndarray, bits: int, wide: int, rule: str
-) -> Iterator[Field]:
-    """Weight and bias of a layer whose sums have this unit. `before`: what 1 stands for in its inputs. `bits`: of weights;
-    `wide`: of biases."""
+def layer_fields(node: Any, unit: np.ndarray, before: np.ndarray, bits: int, wide: int, rule: str) -> Iterator[Field]:
+    """Weight and bias of a layer whose sums have this unit. `before`: what 1 stands for in its inputs; `bits`: of
+    weights, `wide`: of biases."""
     weight = node.weight
     axes = weight.ndim - (1 if node.per_step("weight") else 0)
     per_out = unit.astype(np.float64).reshape(-1, *(1,) * (axes - 1))
