@@ -54,8 +54,23 @@ def test_weights_that_have_no_room_beside_wide_numbers_are_told() -> None:
     assert "8 bits" in line
     assert ("all of them become 0" if left == 1 else f"the largest takes {left}") in line
     assert "input_bits" in line
+    assert not any("'fc2'" in text for text in said)
     # What it says to do helps.
     assert not any("'fc1'" in text for text in told(net(), NUMBERS, target, input_bits=4)[1])
+
+
+def test_every_bit_counts_that_was_asked_for() -> None:
+    """The second layer is added to the first, which is so large that the second loses two bits."""
+    first = ir.Affine(np.ones((5, 40), np.float32))
+    graph = ir.Graph(
+        {"in": ir.Input([40]), "a": first, "b": ir.Affine(first.weight / 4), "n": ir.IF(3.0), "out": ir.Output([5])},
+        [("in", "a"), ("in", "b"), ("a", "n"), ("b", "n"), ("n", "out")],
+    )
+    assert told(graph, SPIKES)[1] == []
+    (line,) = told(graph, SPIKES, bits=8)[1]
+    assert "weights of 'b' were to have 8 bits, and the largest takes 6" in line
+    (line,) = told(graph.replace("b", ir.Affine(first.weight / 4, weight_t="int8")), SPIKES)[1]
+    assert "'b'" in line
 
 
 def test_weights_that_are_zero_anyway_are_not_told() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -16,17 +16,19 @@ class QuantisingWarning(UserWarning):
     """The network is in integers, but it may compute something else than the floats did, or nothing."""
 
 
-def narrow_weights(graph: Graph, quantised: Graph, asked: Mapping[str, int]) -> Iterator[str]:
-    """A line for every layer whose largest weight takes fewer bits than there are. `asked`: bits by layer."""
-    for name, bits in asked.items():
+def narrow_weights(graph: Graph, quantised: Graph, bits_of: Mapping[str, int], asked: Container[str]) -> Iterator[str]:
+    """A line for every layer of which no weight takes the bits that were `asked` for; of others, whose width is the
+    target's, where less than half of it is left, or nothing. `bits_of`: the width by layer."""
+    for name, bits in bits_of.items():
         before, after = np.asarray(graph.nodes[name].weight), quantised.nodes[name].quant["weight"].integers  # type: ignore[attr-defined]
         left = 1 + int(np.abs(after).max(initial=0)).bit_length()
-        if left < bits and before.any():
+        enough = bits if name in asked else max(2, bits / 2)
+        if left < enough and before.any():
             lost = "all of them become 0" if left < 2 else f"the largest takes {left}"
             yield (
-                f"weights of {name!r} were to have {bits} bits, and {lost}: sums, membranes or biases would not fit "
-                "their registers otherwise; ask for fewer input_bits, or for a target with wider accumulators and "
-                "membranes, and see the ledger"
+                f"weights of {name!r} were to have {bits} bits, and {lost}: what 1 stands for is as coarse as sums, "
+                "membranes, biases or the layers that it is added to need; ask for fewer input_bits, or for a target "
+                "with wider accumulators and membranes, and see the ledger"
             )
 
 

@@ -40,6 +40,11 @@ def asked(node: Any, path: str, hint: str) -> int | None:
     return int(found[1])
 
 
+def width(node: Any, path: str) -> int | None:
+    """Bits of the weights of a node, as its hints ask. Raises as `asked`."""
+    return next((bits for hint in WEIGHTS if (bits := asked(node, path, hint)) is not None), None)
+
+
 def within(node: Any, path: str, hint: str, most: int, what: str) -> int | None:
     """The same, from 2 bits to what there are. Raises `TalonTargetError` (T506) for other widths."""
     bits = asked(node, path, hint)

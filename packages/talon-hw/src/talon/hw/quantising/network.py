@@ -163,7 +163,9 @@ class Quantizer:
 
     def doubts(self, quantised: Graph) -> Iterator[str]:
         """What to warn of, a line each."""
-        yield from narrow_weights(self.work.graph, quantised, self.bits)
+        nodes = self.work.graph.nodes
+        asked = self.bits if self.asked.bits is not None else {n for n in self.bits if hints.width(nodes[n], n)}
+        yield from narrow_weights(self.work.graph, quantised, self.bits, asked)
         yield from silent(self.calibration.largest, self.cells)
 
     def take(self, name: str, made: Field) -> None:

@@ -176,7 +176,7 @@ def own_bits(node: Any, path: str) -> int | None:
     """What a node says of the width of its weights."""
     if "weight_bits" in node.fields:
         return int(node.weight_bits)
-    return next((bits for hint in hints.WEIGHTS if (bits := hints.asked(node, path, hint)) is not None), None)
+    return hints.width(node, path)
 
 
 def require_spike_mode(node: Any, path: str, target: Target) -> None:
