@@ -127,6 +127,20 @@ def test_a_spike_at_the_threshold_itself_has_no_negative_margin() -> None:
     assert first.margin_b == 0
 
 
+def test_a_node_is_named_once() -> None:
+    """Its membrane may differ by itself, and its spikes later, where what feeds it differs too."""
+    found = compare(GRAPH, hw.quantize(GRAPH, calibration=SPIKES), SPIKES)
+    judged = {path: {one.local for one in node.firsts.values()} for path, node in found.nodes.items()}
+    both = [path for path, said in judged.items() if said >= {True, None}]
+    assert both
+    assert set(both) <= set(found.local)
+    assert not set(found.local) & set(found.unknown)
+    assert {row[0]: row[-1] for row in found.rows()} == {
+        **dict.fromkeys(found.local, "local"),
+        **dict.fromkeys(found.unknown, "unknown"),
+    }
+
+
 def test_errors_are_local_until_something_before_differs(found: Comparison) -> None:
     spike = found.nodes["lif"].firsts["out"]
     assert spike.local is True

@@ -98,6 +98,28 @@ def test_narrow_links_and_saturating_sums_forbid_it() -> None:
         assert re.search(reason, finding.help or "")
 
 
+def test_sums_do_not_travel_where_spikes_are_all_that_does() -> None:
+    """A neuron of TrueNorth hears 256 inputs, and no partial sums of others."""
+    graph = ir.Graph.chain(ir.Input([300]), fc=ir.Affine(normal(30, 300)), n=ir.IF(1.0), out=ir.Output(None))
+    report = hw.check(graph, "truenorth")
+    (finding,) = (d for d in report.errors if isinstance(d, hw.Finding) and d.resource == "fan-in")
+    assert (finding.need, finding.have) == (300, 256)
+    assert "(they carry 0)" in (finding.help or "")
+    assert not any(", inputs " in layer.name for layer in report.layers)
+
+
+def test_where_nobody_says_how_sums_saturate_it_is_told() -> None:
+    graph = ir.Graph.chain(ir.Input([100]), fc=ir.Affine(normal(30, 100)), n=ir.IF(1.0), out=ir.Output(None))
+    limits = {"in_axons": 16, "fan_in": 16}
+    for accumulate, told in (("unknown", 1), ("exact", 0)):
+        report = hw.check(graph, wide(accumulate=accumulate, **limits))
+        found = [d for d in report.warnings if isinstance(d, hw.Finding) and d.resource == "accumulate"]
+        assert len(found) == told
+        assert all(d.code == "T505" and "'fc + n'" in d.message for d in found)
+    roomy = hw.check(graph, wide(accumulate="unknown"))
+    assert not any("saturate" in d.message for d in roomy.warnings)
+
+
 def test_one_unit_with_more_weights_than_a_core_stores() -> None:
     graph = ir.Graph.chain(ir.Input([100]), fc=ir.Affine(normal(4, 100)), n=ir.IF(1.0), out=ir.Output(None))
     text = MESH.replace("words = { value = 65536", "words = { value = 60")

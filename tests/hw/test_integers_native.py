@@ -161,6 +161,45 @@ def test_a_register_that_traps_names_the_same_number(folder: Path) -> None:
         assert len(set(said)) == 1
 
 
+@pytest.mark.parametrize("kernels", ["oracle", "event", "dense"])
+def test_a_register_that_traps_says_where_and_when(folder: Path, kernels: str) -> None:
+    """The third sample is the first that is loud, at the fourth step; in a run that goes on, the ninth."""
+    graph = ir.Graph.chain(
+        input=ir.Input([40]), fc=ir.Affine(np.ones((3, 40), np.float32)), cell=ir.IF(1.0), out=ir.Output([3])
+    )
+    x = np.zeros((5, 4, 40), np.float32)
+    x[:, :, 0] = 1
+    target = chip(folder, accumulators_bits=10, accumulators_overflow="trap")
+    quantised = hw.quantize(graph, target, calibration=x, method="max")
+    first = run(quantised, x, engine="integer")
+    x[3, 2:] = 1
+    options = {"kernels": kernels, "chunk": 2}
+    for state, step in ((None, 3), (first.state, 8)):
+        for threads in (1, 2):
+            with pytest.raises(ir.TalonRunError) as caught:
+                run(quantised, x, engine="integer", engine_options=options, state=state, threads=threads)
+            said = caught.value.diagnostic
+            assert (caught.value.code, said.node) == ("T507", "cell")
+            assert said.message.endswith(f", in step {step}")
+            assert str(said.found).endswith("in sample 2")
+
+
+@pytest.mark.parametrize("kernels", ["oracle", "auto"])
+def test_sums_that_trap_on_the_way_out_say_so_too(folder: Path, kernels: str) -> None:
+    graph = ir.Graph.chain(input=ir.Input([40]), fc=ir.Affine(np.ones((3, 40), np.float32)), out=ir.Output([3]))
+    x = np.zeros((5, 4, 40), np.float32)
+    x[:, :, 0] = 1
+    target = chip(folder, accumulators_bits=10, accumulators_overflow="trap")
+    quantised = hw.quantize(graph, target, calibration=x, method="max")
+    x[2, 1:] = 1
+    with pytest.raises(ir.TalonRunError) as caught:
+        run(quantised, x, engine="integer", engine_options={"kernels": kernels})
+    said = caught.value.diagnostic
+    assert (caught.value.code, said.node) == ("T507", "out")
+    assert said.message.endswith(", in step 2")
+    assert str(said.found).endswith("in sample 1")
+
+
 def test_what_is_not_exact_goes_to_the_oracle(folder: Path) -> None:
     quantised, x = wide(folder, accumulate="sequential_saturate", accumulators_bits=9)
     found = agree(quantised, x)

@@ -50,6 +50,37 @@ def test_parameters_in_forms_of_their_own(tau: str, r: str) -> None:
     assert np.mean(a != b) < 0.05
 
 
+@pytest.mark.parametrize("value", [0.5, 2.0, -1.0])
+def test_what_is_no_spike_is_refused_where_spikes_are_expected(value: float) -> None:
+    """It would be rounded to a spike, or cut to one."""
+    graph = ir.Graph.chain(input=ir.Input([2, 6, 6]), conv=conv(), lif=ir.IF(1.0), out=ir.Output(None))
+    quantised = hw.quantize(graph, calibration=SPIKES)
+    x = SPIKES.copy()
+    x[5, 1, 0, 2, 3] = value
+    told = []
+    for kernels in ("oracle", "event", "dense"):
+        with pytest.raises(ir.TalonRunError) as caught:
+            run(quantised, x, engine="integer", engine_options={"kernels": kernels})
+        told.append(caught.value)
+    with pytest.raises(ir.TalonRunError) as caught:
+        hw.deploy(quantised).run(x)
+    for error in (*told, caught.value):
+        assert error.code == "T401"
+        assert (error.diagnostic.node, error.diagnostic.found) == ("input", f"{value:g}")
+    x[5, 1, 0, 2, 3] = -0.0
+    run(quantised, x, engine="integer")
+
+
+@pytest.mark.parametrize("kernels", ["oracle", "auto"])
+def test_numbers_beyond_the_calibration_are_cut(kernels: str) -> None:
+    graph = ir.Graph.chain(input=ir.Input([2, 6, 6]), conv=conv(), lif=ir.IF(1.0), out=ir.Output(None))
+    numbers = SPIKES * RNG.random(SPIKES.shape).astype(np.float32)
+    quantised = hw.quantize(graph, chip(payload__bits=4), calibration=numbers)
+    options: dict[str, Any] = {"engine": "integer", "engine_options": {"kernels": kernels}, "record": "conv.out"}
+    found = [run(quantised, SPIKES * size, **options).records["conv.out"] for size in (1.875, 50.0)]
+    assert np.array_equal(*found)
+
+
 LEAKY = ir.LIF(4.0, 1.0, 0.0, 0.2)
 
 

@@ -125,6 +125,7 @@ core.crossbar.overhead 0 bit published merolla2014
 chip.axon_types 4 type published merolla2014
 noc.dims (64,64) core published merolla2014
 numeric.weights.bits 9 bit published merolla2014
+numeric.payload.bits 0 bit published merolla2014
 cost.synaptic_op 26 pJ published secondary
 cost.power 63 mW published merolla2014
 timing.step 1 ms published merolla2014

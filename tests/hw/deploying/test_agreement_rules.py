@@ -109,10 +109,15 @@ def test_traps(register: str) -> None:
     loud = np.ones((30, 1, 40), np.float32)
     with pytest.raises(ir.TalonRunError, match="traps") as caught:
         run(quantised, loud, engine="integer")
+    said = caught.value.diagnostic
+    assert said.node == "if"
+    assert ", in step " in said.message
+    assert str(said.found).endswith("in sample 0")
     for target in targets:
         with pytest.raises(ir.TalonRunError, match="traps") as found:
             hw.deploy(quantised, target).run(loud)
         assert found.value.code == caught.value.code == "T507"
+        assert found.value.diagnostic == said
 
 
 @pytest.mark.parametrize("gain", [1e-3, 1.0, 1e3])

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from talon.hw.native.program import compile as compile
     from talon.hw.pricing import Energy as Energy
     from talon.hw.pricing import energy as energy
+    from talon.hw.quantising.doubts import QuantisingWarning as QuantisingWarning
     from talon.hw.quantising.lines import quantization_ledger as quantization_ledger
     from talon.hw.quantising.network import quantize as quantize
     from talon.hw.quantising.report import QuantReport as QuantReport
@@ -76,6 +77,7 @@ else:
             "FitReport": "talon.hw.report:FitReport",
             "Report": "talon.hw.reporting.figures:Report",
             "QuantReport": "talon.hw.quantising.report:QuantReport",
+            "QuantisingWarning": "talon.hw.quantising.doubts:QuantisingWarning",
             "quantization_ledger": "talon.hw.quantising.lines:quantization_ledger",
             "quantization_report": "talon.hw.quantising.report:quantization_report",
             "quantize": "talon.hw.quantising.network:quantize",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from talon.hw.catalogue import target as find_target
 from talon.hw.contents import contents, words
@@ -14,7 +14,8 @@ from talon.hw.legality import illegal, illegal_connections, values_sent
 from talon.hw.packing import Packed
 from talon.hw.placed import Placed, layers_by_core, place
 from talon.hw.problems import insufficient
-from talon.hw.report import CoreUse, FitReport, LayerUse, Use
+from talon.hw.quantising.beforehand import refusals
+from talon.hw.report import CoreUse, Finding, FitReport, LayerUse, Use
 from talon.hw.tiles import boundary, heard, memory_use, uses
 from talon.hw.unknowns import unknown
 from talon.ir.graph import Graph
@@ -26,6 +27,9 @@ def check(graph: Graph, target: Target | str | os.PathLike[str]) -> FitReport:
     Works from declarations and shapes alone: no weight is read. Of a quantised graph it is known besides how wide sums
     are and what the host computes, which takes no core: `deploy` raises the first error of that report.
 
+    What `hw.quantize` would refuse whatever its calibration is among the problems (T506); that a target leaves its
+    arithmetic open is a warning.
+
     Layers are cut into tiles that fit a core, and tiles share cores by first fit, so `cores` is what this packing
     takes, not the least possible. What stands outside the chip (Inputs, and primitives that no core can hold) takes no
     core. Raises `TalonGraphError` when shapes do not meet or stay open, `TalonTargetError` for a cycle that holds
@@ -33,7 +37,8 @@ def check(graph: Graph, target: Target | str | os.PathLike[str]) -> FitReport:
     """
     target = find_target(target)
     if not graph.quantization_config:
-        return report_of(place(graph, target))
+        placed = place(graph, target)
+        return report_of(placed, refused=tuple(refusals(graph, placed.wiring, target)))
     return report_of(*in_integers(graph, target)[1:])
 
 
@@ -48,12 +53,15 @@ def in_integers(graph: Graph, target: Target) -> tuple[IntegerWiring, Placed, di
     return wired, placed, {number: values[layer.members[-1], 0].bound for number, layer in enumerate(placed.layers)}
 
 
-def report_of(placed: Placed, bounds: Mapping[int, int] | None = None) -> FitReport:
+def report_of(placed: Placed, bounds: Mapping[int, int] | None = None, refused: Sequence[Finding] = ()) -> FitReport:
     """The report of a graph whose tiles have their cores. `bounds`: by layer, how large the values that it sends can
-    be, where that is known."""
+    be, where that is known. `refused`: what quantising would say, told of nodes of which nothing else is."""
     total = totals(placed)
+    unfit = list(illegal(placed.wiring, placed.target))
+    told = {finding.node for finding in unfit}
     found = [
-        *illegal(placed.wiring, placed.target),
+        *unfit,
+        *(finding for finding in refused if finding.node is None or finding.node not in told),
         *illegal_connections(placed.wiring, placed.target),
         *values_sent(placed, bounds),
         *insufficient(placed, total),

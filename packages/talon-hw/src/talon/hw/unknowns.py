@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from talon.hw.contents import share_of_word
 from talon.hw.description import Memory
@@ -113,12 +113,23 @@ def rules(placed: Placed) -> Iterator[Finding]:
             yield unsaid(target, f"{what}; here is {', '.join(values)}", field)
     if numeric["decay"]["rule"] is None and any(of_field(placed, "tau")):
         yield unsaid(target, "by which rule membranes decay", "decay")
+    if numeric["accumulate"] is None:
+        parts = [placed.names[n] for n, layer in enumerate(placed.layers) if any(f.summing for f in layer.feeders)]
+        if parts:
+            what = (
+                "whether its accumulators saturate with every addition, with which no inputs can be divided over cores"
+            )
+            yield unsaid(target, f"{what}; here those of {named(parts)} are", "accumulate")
     if numeric["payload"]["bits"].unknown:
         sending = [placed.names[n] for n in range(len(placed.layers)) if placed.sends_values(n)]
         if sending:
-            what = f"how wide a value, which is no spike, is on its links; here {', '.join(map(repr, sending[:3]))}"
-            more = f" and {len(sending) - 3} more" if len(sending) > 3 else ""
-            yield unsaid(target, f"{what}{more} send such", "payload")
+            what = "how wide a value, which is no spike, is on its links"
+            yield unsaid(target, f"{what}; here {named(sending)} send such", "payload")
+
+
+def named(layers: Sequence[str]) -> str:
+    more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
+    return ", ".join(map(repr, layers[:3])) + more
 
 
 def of_field(placed: Placed, field: str) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+ERRORS = {True: "local", False: "inherited", None: "unknown"}
+
 
 @dataclass(frozen=True)
 class Divergence:
@@ -37,7 +39,7 @@ class Divergence:
     @property
     def error(self) -> str:
         """`"local"`, `"inherited"`, or `"unknown"`."""
-        return {True: "local", False: "inherited", None: "unknown"}[self.local]
+        return ERRORS[self.local]
 
     def __str__(self) -> str:
         at = f"[{', '.join(map(str, self.element))}]" if self.element else ""
@@ -74,6 +76,13 @@ class NodeComparison:
     @property
     def first(self) -> Divergence | None:
         return min(self.firsts.values(), key=lambda found: found.step, default=None)
+
+    @property
+    def error(self) -> str:
+        """`"local"` where one of its quantities differs by itself, else `"unknown"` where that could not be tried for
+        each, else `"inherited"`."""
+        tried = {found.local for found in self.firsts.values()}
+        return ERRORS[True if True in tried else None if None in tried else False]
 
     @property
     def share(self) -> float:

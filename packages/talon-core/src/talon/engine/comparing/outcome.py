@@ -62,12 +62,16 @@ class Comparison:
     @property
     def local(self) -> tuple[str, ...]:
         """The nodes that differ by themselves when they first differ: the places to look at."""
-        return tuple(node.path for node in self.nodes.values() if any(d.local for d in node.firsts.values()))
+        return self.judged("local")
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The nodes of which it could not be tried whether they differ by themselves."""
-        return tuple(node.path for node in self.nodes.values() if any(d.local is None for d in node.firsts.values()))
+        """The nodes of which it could not be tried whether they differ by themselves, where nothing shows it."""
+        return self.judged("unknown")
+
+    def judged(self, error: str) -> tuple[str, ...]:
+        """The nodes that differ and of which this is said."""
+        return tuple(node.path for node in self.nodes.values() if node.firsts and node.error == error)
 
     def rows(self) -> list[tuple[str, ...]]:
         """A table of the nodes that differ: node, type, steps and share of values that do, largest difference, rates
@@ -122,9 +126,7 @@ class Comparison:
             spike = self.first_spike
             if spike is not None and spike is not first:
                 yield f"  spike   {spike}"
-            unknown = tuple(
-                node.path for node in self.nodes.values() if any(d.local is None for d in node.firsts.values())
-            )
+            unknown = self.unknown
             if self.local or not unknown:
                 yield f"  local   {listed(self.local) if self.local else NONE[self.what]}"
             if unknown:
@@ -177,7 +179,7 @@ def row(node: NodeComparison, steps: int) -> tuple[str, ...]:
         f"{node.largest:.4g}",
         *rates,
         f"{first.step:,}",
-        first.error,
+        node.error,
     )
 
 

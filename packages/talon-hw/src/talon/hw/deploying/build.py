@@ -118,10 +118,10 @@ class Build:
         told = {r.name: np.empty((steps, batch, *r.shape), FLOAT32) for r in self.chip.readouts}
         for t in range(steps):
             values = running.step(
-                t, {name: port.encoding.encode(arrays[name][t]) for name, port in self.chip.inputs.items()}
+                t, {name: port.encoding.read(name, arrays[name][t]) for name, port in self.chip.inputs.items()}
             )
             for r in self.chip.readouts:
-                told[r.name][t] = running.read(r) * r.unit.astype(np.float64)
+                told[r.name][t] = running.read(t, r) * r.unit.astype(np.float64)
             recorder.take(t, running, values)
             if progress is not None:
                 progress(t + 1, steps)
@@ -144,7 +144,7 @@ class Build:
         for t in range(steps):
             sums.take(t, running, running.step(t, {name: array[t] for name, array in coded.items()}))
             for array, readout in zip(found, self.chip.readouts, strict=True):
-                array[t] = running.read(readout)
+                array[t] = running.read(t, readout)
         return tuple(found), sums
 
     def verify(self) -> bool:

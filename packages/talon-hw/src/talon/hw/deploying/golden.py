@@ -20,7 +20,7 @@ def golden_of(build: Build, calibration: Any, repeat: int | None) -> Build:
     """The build with the first sample of the calibration, as many steps of it as fit."""
     arrays, steps, _ = batches(build.inputs, calibration, repeat)
     coded = {
-        name: build.chip.inputs[name].encoding.encode(np.asarray(cast(name, array[:, :1], FLOAT32)))
+        name: build.chip.inputs[name].encoding.read(name, np.asarray(cast(name, array[:, :1], FLOAT32)))
         for name, array in arrays.items()
     }
     bits = [sum(array[0].size * width(array)[0] for array in coded.values())]

@@ -13,13 +13,16 @@ from talon.hw.deploying.gathering import Gathering
 from talon.hw.deploying.operations import Local
 from talon.hw.deploying.programs import Chip, Readout, Rule, Tile
 from talon.hw.integers import oracle
-from talon.hw.integers.arithmetic import Decay, overflowed
+from talon.hw.integers.arithmetic import Decay, overflowed, trapped
+from talon.ir.errors import TalonRunError
 
 
 @dataclass(frozen=True)
 class Seat:
-    """The neurons of a tile as the rule of a step wants them; what `oracle.cell` reads of a `Cell`."""
+    """The neurons of a tile as the rule of a step wants them; what `oracle.cell` reads of a `Cell`. `name`: of their
+    node."""
 
+    name: str
     node: Rule
     threshold: np.ndarray
     reset: np.ndarray
@@ -169,7 +172,10 @@ class Running:
         # What has a bias and no input has a sum.
         active |= (self.v[number]["v"] != 0) | (total != 0)
         self.work.active[number, t] = np.count_nonzero(active.reshape(self.batch, -1), axis=1)
-        spikes = oracle.cell(cells, t, self.v[number], total, self.numeric)
+        try:
+            spikes = oracle.cell(cells, t, self.v[number], total, self.numeric)
+        except TalonRunError as error:
+            raise trapped(error, cells.name, t) from None
         self.work.updates[number, t] = tile.size
         self.work.spikes[number, t] = np.count_nonzero(spikes.reshape(self.batch, -1), axis=1)
         return spikes
@@ -182,19 +188,25 @@ class Running:
             flat = x.reshape(self.batch, -1)
             self.work.synops[number, place, t] = heard.reshape(self.batch, -1).sum(axis=1)
             self.work.binary[number, place, t] = ((flat == 0) | (flat == 1)).all(axis=1)
-        return one.sums(t, x, self.numeric), heard != 0
+        try:
+            return one.sums(t, x, self.numeric), heard != 0
+        except TalonRunError as error:
+            raise trapped(error, one.source.node, t) from None
 
-    def read(self, readout: Readout) -> np.ndarray:
+    def read(self, t: int, readout: Readout) -> np.ndarray:
         """What leaves the chip at this step, in integers, `(B, *shape)`."""
         values = self.leaving[readout.name].taken(self.past)
-        return overflowed(values, self.numeric.accumulators) if readout.summed else values
+        try:
+            return overflowed(values, self.numeric.accumulators) if readout.summed else values
+        except TalonRunError as error:
+            raise trapped(error, readout.name, t) from None
 
 
 def seat(chip: Chip, tile: Tile) -> Seat | None:
     layer, cells = chip.layers[tile.layer], tile.cells
-    if cells is None or layer.rule is None:
+    if cells is None or layer.rule is None or layer.neuron is None:
         return None
     decay = chip.decay if layer.decays else None
     numbers = (cells.threshold, cells.reset, cells.start, cells.factor)
     threshold, reset, start, factor = (np.asarray(n, np.int64) for n in numbers)
-    return Seat(layer.rule, threshold, reset, start, factor, decay, layer.shift, layer.input_bits)
+    return Seat(layer.neuron, layer.rule, threshold, reset, start, factor, decay, layer.shift, layer.input_bits)

@@ -6,7 +6,7 @@ Everything here is on int64 and has one meaning, which the C library computes to
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -117,7 +117,8 @@ class Arithmetic:
 
 
 def overflowed(values: np.ndarray, register: Register) -> np.ndarray:
-    """The numbers as the register keeps them. Raises `TalonRunError` (T507) where they do not fit a trapping one."""
+    """The numbers as the register keeps them, the samples of a batch on axis 0. Raises `TalonRunError` (T507) where
+    they do not fit a trapping one."""
     low, high = register.low, register.high
     if register.overflow == "saturate":
         return np.asarray(np.clip(values, low, high))
@@ -129,10 +130,19 @@ def overflowed(values: np.ndarray, register: Register) -> np.ndarray:
             "T507",
             f"a sum does not fit a register of {register.bits} bits, which traps",
             expected=f"{low} to {high}",
-            found=str(int(values[bad].flat[0])),
+            found=f"{int(values[bad].flat[0])} in sample {int(bad.nonzero()[0][0])}",
             help="quantise with larger scales, or for a target whose registers saturate",
         )
     return values
+
+
+def trapped(error: TalonRunError, node: str, step: int) -> TalonRunError:
+    """An error of a run, to be raised; one of a register that traps (T507) says where and when, as far as it did not
+    yet."""
+    said = error.diagnostic
+    if error.code == "T507" and said.node is None:
+        error.diagnostic = replace(said, message=f"{said.message}, in step {step}", node=node)
+    return error
 
 
 def largest(membranes: Register, resets: np.ndarray, starts: np.ndarray) -> int:

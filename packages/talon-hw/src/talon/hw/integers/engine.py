@@ -15,6 +15,7 @@ from talon.engine.result import Result
 from talon.engine.task import Task
 from talon.engine.wiring import Source
 from talon.hw.integers import oracle
+from talon.hw.integers.arithmetic import trapped
 from talon.hw.integers.cells import Unproved
 from talon.hw.integers.pieces import Cell
 from talon.hw.integers.record import QuantRecord
@@ -24,7 +25,7 @@ from talon.hw.native.engine import working_bytes
 from talon.hw.native.library import load
 from talon.hw.native.options import WAYS, check_kernels
 from talon.hw.native.options import Options as NativeOptions
-from talon.ir.errors import TalonError
+from talon.ir.errors import TalonError, TalonRunError
 from talon.ir.graph import Graph
 from talon.ir.primitive import Primitive
 
@@ -82,8 +83,12 @@ class IntegerEngine:
                 try:
                     return sweeps.run(task)
                 except Unproved:
-                    # A number that traps, which the oracle names, or a state that no run has made.
+                    # A number that traps, or a state that no run has made.
                     pass
+                except TalonRunError as error:
+                    # The oracle finds the first number that traps, and where.
+                    if error.code != "T507":
+                        raise
             return Run(task, sweeps.plan).execute()
 
         return execute
@@ -104,6 +109,8 @@ class Run(IntegerWiring, Stepper):
 
     name = "integer"
     how = "integers in numpy"
+    now = 0
+    """The step that is computed."""
 
     def __init__(self, task: Task, plan: Any = None) -> None:
         super().__init__(task, plan)
@@ -112,7 +119,7 @@ class Run(IntegerWiring, Stepper):
 
     def entered(self, number: int, array: np.ndarray) -> np.ndarray:
         assert self.plan is not None
-        return self.plan.encodings[number].encode(array)
+        return self.plan.encodings[number].read(self.units[number].path, array)
 
     def argument(self, sources: list[Source]) -> np.ndarray:
         values = [self.delivered(source) for source in sources]
@@ -127,10 +134,20 @@ class Run(IntegerWiring, Stepper):
     def computed(self, number: int, t: int, arguments: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         assert self.plan is not None
         piece, unit = self.plan.pieces[number], self.units[number]
+        self.now = t
         if piece.host:
             entering = zip(unit.arguments, arguments, strict=True)
             return unit.step(t, tuple([self.scaled(sources[0][:2], x) for sources, x in entering]))
-        return oracle.computed(piece, t, unit.state, arguments, self.numeric)
+        try:
+            return oracle.computed(piece, t, unit.state, arguments, self.numeric)
+        except TalonRunError as error:
+            raise trapped(error, unit.path, t) from None
+
+    def scaled(self, key: tuple[int, int], x: np.ndarray) -> np.ndarray:
+        try:
+            return super().scaled(key, x)
+        except TalonRunError as error:
+            raise trapped(error, self.units[key[0]].path, self.now) from None
 
     def told(self, number: int, port: int) -> np.ndarray:
         return self.scaled((number, port), self.values[number][port])

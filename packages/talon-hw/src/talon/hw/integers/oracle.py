@@ -70,12 +70,11 @@ def saturated_sums(piece: Weights, t: int, x: np.ndarray, register: Register) ->
     """One input after the other in the written order, each sum kept to the register."""
     node, weight, bias = piece.node, piece.weight_at(t), piece.bias_at(t)
     if not isinstance(node, Convolution):
-        flat = x.reshape(-1, x.shape[-1])
-        total = np.zeros((len(flat), len(weight)), np.int64) if bias is None else np.tile(bias, (len(flat), 1))
-        total = overflowed(total, register)
-        for i in range(flat.shape[1]):
-            total = overflowed(total + flat[:, i, None] * weight[:, i], register)
-        return total.reshape(*x.shape[:-1], -1)
+        total = np.zeros((*x.shape[:-1], len(weight)), np.int64)
+        total = overflowed(total if bias is None else total + bias, register)
+        for i in range(x.shape[-1]):
+            total = overflowed(total + x[..., i, None] * weight[:, i], register)
+        return total
     total = np.zeros((len(x), *piece.shape), np.int64)
     if bias is not None:
         total = overflowed(total + bias.reshape(-1, *(1,) * (total.ndim - 2)), register)

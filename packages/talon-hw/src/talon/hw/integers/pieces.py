@@ -190,15 +190,7 @@ class Summed(Piece):
     def __init__(self, site: Site) -> None:
         self.node: Any = site.node
         (entering,) = site.entering
-        divisors = np.unique(self.node.divisors(site.shapes[0][1:]))
-        if len(divisors) > 1:
-            raise site.refuse(
-                "its windows are of different sizes",
-                "the same divisor everywhere",
-                f"{divisors.min()} to {divisors.max()}",
-                "leave out padding and ceil_mode, or use count_include_pad=True",
-            )
-        self.divisor = int(divisors[0])
+        self.divisor = divisor(self.node, site.shapes[0], site.name)
         # A border of zeros is 0 in every unit.
         windows = self.node.windows(np.broadcast_to(entering.unit, site.shapes[0])[None].astype(np.float64), np.nan)
         unit, least = np.nanmax(windows, axis=0)[0], np.nanmin(windows, axis=0)[0]
@@ -213,6 +205,21 @@ class Summed(Piece):
         (x,) = inputs
         total = sum(self.node.windows(x.astype(np.float64), 0.0))
         return (np.asarray(total, np.int64),)
+
+
+def divisor(node: Any, shape: Shape, path: str) -> int:
+    """What the sums of all windows are divided by. Raises `TalonRunError` (T508) where they differ in that."""
+    divisors = np.unique(node.divisors(shape[1:]))
+    if len(divisors) > 1:
+        raise TalonRunError(
+            "T508",
+            "its windows are of different sizes",
+            node=path,
+            expected="the same divisor everywhere",
+            found=f"{divisors.min()} to {divisors.max()}",
+            help="leave out padding and ceil_mode, or use count_include_pad=True",
+        )
+    return int(divisors[0])
 
 
 class Passed(Piece):

@@ -27,6 +27,25 @@ class Encoding:
         with np.errstate(over="ignore"):  # what is beyond float64 is beyond the limits, too
             return np.asarray(np.clip(np.rint(x.astype(np.float64) / self.scale), self.low, self.high), np.int64)
 
+    def read(self, name: str, x: np.ndarray) -> np.ndarray:
+        """The same of what somebody gave for the Input `name`: numbers beyond the limits are cut to them, but what is
+        encoded as spikes has none. Raises `TalonRunError` (T401) for anything but 0 and 1 there."""
+        self.refuse_no_spikes(name, x)
+        return self.encode(x)
+
+    def refuse_no_spikes(self, name: str, x: np.ndarray) -> None:
+        if not self.binary or (wrong := x[(x != 0) & (x != 1)]).size == 0:
+            return
+        raise TalonRunError(
+            "T401",
+            "the Input is encoded as spikes, and what is given is none",
+            node=name,
+            expected="0 and 1, as the calibration had",
+            found=f"{wrong.flat[0]:.6g}",
+            help="encode it as spikes before the network; or quantise with a calibration that has such values, for a "
+            "target whose numeric.payload has bits",
+        )
+
     def decode(self, coded: np.ndarray) -> np.ndarray:
         """Values that `encode` gives these integers for."""
         return np.asarray(coded.astype(np.float64) * self.scale, np.float32)

@@ -50,12 +50,14 @@ class IntegerSweep(Sweep):
 
     def entered(self, number: int, array: np.ndarray) -> np.ndarray:
         assert self.plan is not None
-        encoding = self.plan.encodings[number]
+        encoding, path = self.plan.encodings[number], self.wiring.units[number].path
         if max(-encoding.low, encoding.high) > EXACT:
-            return encoding.encode(array)
+            return encoding.read(path, array)
         x = np.ascontiguousarray(array)
         room = self.each[number].room("y", x.shape)
         already = library().encode(x.size, encoding.scale, encoding.low, encoding.high, x, room)
+        if not already:
+            encoding.refuse_no_spikes(path, x)
         return x if already else room
 
     def whole_numbers(self, key: tuple[int, int], x: np.ndarray) -> np.ndarray:

@@ -33,18 +33,25 @@ def dense(work: Work) -> None:
     """Sparse weights as arrays, with integers for every element. Raises `TalonTargetError` (T506) for large ones."""
     for name, node in work.nodes():
         weight = getattr(node, "weight", None)
-        if not isinstance(weight, CSR):
-            continue
-        if math.prod(weight.shape) > DENSE:
-            raise TalonTargetError(
-                "T506",
-                "the sparse weight is too large to be quantised",
-                node=name,
-                expected=f"at most {DENSE:,} elements, zeros counted",
-                found=f"{weight.shape[0]:,} x {weight.shape[1]:,}",
-                help="split the layer",
-            )
-        work.change(name, weight=weight.toarray())
+        if isinstance(weight, CSR):
+            refuse_large(node, name)
+            work.change(name, weight=weight.toarray())
+
+
+def refuse_large(node: Any, path: str) -> None:
+    """Raise `TalonTargetError` (T506) for a sparse weight that is too large as an array."""
+    # The shape is known without reading it.
+    weight = node.raw("weight")
+    shape, sparse = weight.shape, isinstance(weight, CSR) or getattr(weight, "kind", None) is CSR
+    if sparse and math.prod(shape) > DENSE:
+        raise TalonTargetError(
+            "T506",
+            "the sparse weight is too large to be quantised",
+            node=path,
+            expected=f"at most {DENSE:,} elements, zeros counted",
+            found=f"{shape[0]:,} x {shape[1]:,}",
+            help="split the layer",
+        )
 
 
 def gains(work: Work, numeric: Arithmetic) -> None:
@@ -52,8 +59,10 @@ def gains(work: Work, numeric: Arithmetic) -> None:
     for name, node in work.nodes():
         if "v_threshold" not in node.fields or not node.spiking:
             continue
-        gain, leak, fields = wanted(work, name, node, numeric)
-        if not (gain == 1).all() or (leak != 0).any():
+        rank = len(work.graph.shapes[f"{name}:out"] or ())
+        refuse_places(node, rank, name, numeric)
+        gain, leak, fields = wanted(node, rank, name, numeric)
+        if folds(gain, leak):
             into_weights(work, name, gain, leak)
         changed = {key: value for key, value in fields.items() if not np.array_equal(getattr(node, key), value)}
         if changed:
@@ -61,16 +70,35 @@ def gains(work: Work, numeric: Arithmetic) -> None:
             work.change(name, why, **changed)
 
 
-def wanted(work: Work, name: str, node: Any, numeric: Arithmetic) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+def folds(gain: np.ndarray, leak: np.ndarray) -> bool:
+    """Whether there is something to fold into weights."""
+    return not (gain == 1).all() or bool((leak != 0).any())
+
+
+def refuse_places(node: Any, rank: int, path: str, numeric: Arithmetic) -> None:
+    """Raise `TalonTargetError` (T506) for what differs in every place of a neuron's map and would go into weights that
+    places share, or decays where the target has no decay. `rank`: of a sample."""
+    gain, leak, _ = wanted(node, rank, path, numeric)
+    if folds(gain, leak) and (gain.ndim > 1 or leak.ndim > 1):
+        raise TalonTargetError(
+            "T506",
+            "the neuron has a gain of its own in every place, which weights that places share cannot take",
+            node=path,
+            expected="tau, r and v_leak with one value, or one per channel",
+            found=f"gain of shape {gain.shape}, leak of shape {leak.shape}",
+            help="give the parameters per channel",
+        )
+
+
+def wanted(node: Any, rank: int, path: str, numeric: Arithmetic) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """What the input is to be multiplied by, what is to be added, and the fields of the neuron after that."""
-    rank = len(work.graph.shapes[f"{name}:out"] or ())
     if "tau" not in node.fields:
         return compact(spread(node.r, rank).astype(np.float64)), np.zeros(()), {"r": np.ones_like(node.r)}
     if numeric.decay is None:
         raise TalonTargetError(
             "T506",
             "membranes of the target do not decay",
-            node=name,
+            node=path,
             expected="IF",
             found="LIF",
             help="use IF, or another target",
@@ -84,15 +112,6 @@ def wanted(work: Work, name: str, node: Any, numeric: Arithmetic) -> tuple[np.nd
 
 def into_weights(work: Work, name: str, gain: np.ndarray, leak: np.ndarray) -> None:
     """Multiply the layers that feed a neuron; the first one takes what is added."""
-    if gain.ndim > 1 or leak.ndim > 1:
-        raise TalonTargetError(
-            "T506",
-            "the neuron has a gain of its own in every place, which weights that places share cannot take",
-            node=name,
-            expected="tau, r and v_leak with one value, or one per channel",
-            found=f"gain of shape {gain.shape}, leak of shape {leak.shape}",
-            help="give the parameters per channel",
-        )
     before = feeding(work, name, gain, leak)
     if before is None:
         before = [relay(work, name, work.into(name))]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,17 +13,18 @@ import numpy as np
 
 from talon.hw.catalogue import target as find_target
 from talon.hw.description import Target
-from talon.hw.integers.arithmetic import Arithmetic
+from talon.hw.integers.arithmetic import Arithmetic, Register
 from talon.hw.integers.pieces import PIECES, Cell, Weights
 from talon.hw.integers.planned import planned
 from talon.hw.integers.record import Encoding, QuantRecord
 from talon.hw.legalising import legalise
-from talon.hw.quantising import folding, widths
+from talon.hw.quantising import accumulators, folding, hints, widths
 from talon.hw.quantising.arriving import Arriving, Port, ScaleGroup
 from talon.hw.quantising.calibration import Calibration, calibrate
+from talon.hw.quantising.doubts import QuantisingWarning, narrow_weights, silent
 from talon.hw.quantising.encodings import encoding
 from talon.hw.quantising.lines import lines
-from talon.hw.quantising.parameters import Field, layer_fields, neuron_fields
+from talon.hw.quantising.parameters import PARAMETERS, Field, layer_fields, neuron_fields, parameter_bits
 from talon.hw.quantising.scales import CHOICES, METHODS, of_the_rule
 from talon.hw.rewrites.pass_ import Work
 from talon.ir.errors import TalonRunError, TalonTargetError, TalonTypeError
@@ -62,7 +64,9 @@ def quantize(
     What does not fit integers is rewritten first, as `legalise` does, and gains of neurons go into the weights before
     them; `quantization_ledger` gives a line for every change.
 
-    Raises `TalonTargetError` (T506) for what cannot be quantised, naming the node, and what `run` raises.
+    Warns (`hw.QuantisingWarning`) of weights that got fewer bits than they were to have, and of neurons that never fire
+    with the calibration. Raises `TalonTargetError` (T506) for what cannot be quantised, naming the node, and what `run`
+    raises.
     """
     if not isinstance(graph, Graph):
         raise TalonTypeError("T206", "quantize takes a graph", expected="ir.Graph", found=type(graph).__name__)
@@ -73,6 +77,8 @@ def quantize(
     check_asked(bits, percentile, input_bits)
     target = find_target(target)
     numeric = widths.arithmetic(target)
+    for error in hints.placeless(graph):
+        raise error
     legal = legalise(graph, target)
     flat = legal.graph.flatten()
     # What was inside others is called by its flat name from here on, in recordings too.
@@ -80,7 +86,11 @@ def quantize(
     folding.dense(work)
     folding.meetings(work)
     folding.gains(work, numeric)
-    return Quantizer(work, numeric, Asked(bits, method, percentile, input_bits)).quantized(calibration, repeat)
+    quantizer = Quantizer(work, numeric, Asked(bits, method, percentile, input_bits))
+    quantised = quantizer.quantized(calibration, repeat)
+    for doubt in quantizer.doubts(quantised):
+        warnings.warn(doubt, QuantisingWarning, stacklevel=2)
+    return quantised
 
 
 def check_asked(bits: Any, percentile: Any, input_bits: Any) -> None:
@@ -115,6 +125,7 @@ class Quantizer:
     units: dict[str, np.ndarray] = field(default_factory=dict)
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
     bits: dict[str, int] = field(default_factory=dict)
+    sums: dict[str, int] = field(default_factory=dict)
     shifts: dict[str, int] = field(default_factory=dict)
 
     def quantized(self, inputs: Any, repeat: int | None) -> Graph:
@@ -123,18 +134,21 @@ class Quantizer:
         self.layers = [name for name, kind in kinds.items() if kind is Weights]
         self.cells = [name for name, kind in kinds.items() if kind is Cell]
         self.rule = work.target.numeric["weights"]["scale"]
-        keys = [*(f"{name}.v" for name in self.cells), *(f"{name}.out" for name in self.layers)]
+        keys = [f"{name}.{what}" for name in self.cells for what in ("v", "spikes")]
+        keys += [f"{name}.out" for name in self.layers]
         self.calibration = found = calibrate(graph, inputs, keys, repeat)
         self.inputs = {
             name: encoding(name, array, work.target, self.asked.input_bits) for name, array in found.inputs.items()
         }
         self.arriving = Arriving(graph, self.numeric, self.inputs, self.units)
+        self.sums = accumulators.of_neurons(self.arriving, self.numeric.accumulators.bits, self.log)
         for group in self.arriving.groups():
             self.scale_group(group)
         for name in self.layers:
             before = self.arriving.unit_before(name)
             node, unit = graph.nodes[name], self.units[name]
-            for made in layer_fields(node, unit, before, self.bits[name], self.numeric, self.rule):
+            bits, wide = self.bits[name], widths.bias_bits(node, name, self.numeric)
+            for made in layer_fields(node, unit, before, bits, wide, self.rule):
                 self.take(name, made)
         for name in self.cells:
             self.cell(name)
@@ -146,6 +160,13 @@ class Quantizer:
         quantised = quantised.changed(quantization_config=self.record(found).as_config())
         refuse_what_does_not_run(quantised)
         return quantised
+
+    def doubts(self, quantised: Graph) -> Iterator[str]:
+        """What to warn of, a line each."""
+        nodes = self.work.graph.nodes
+        asked = self.bits if self.asked.bits is not None else {n for n in self.bits if hints.width(nodes[n], n)}
+        yield from narrow_weights(self.work.graph, quantised, self.bits, asked)
+        yield from silent(self.calibration.largest, self.cells)
 
     def take(self, name: str, made: Field) -> None:
         """A field in integers, with its line in the ledger."""
@@ -174,49 +195,63 @@ class Quantizer:
         unit: np.ndarray = np.zeros(1)
         for name in members:
             widths.require_spike_mode(self.work.graph.nodes[name], name, self.work.target)
-            self.bits[name] = widths.weight_bits(self.work.graph.nodes[name], name, self.asked.bits, self.work.target)
+            self.bits[name] = self.weight_bits(name)
             most = 2 ** (self.bits[name] - 1) - 1
             unit = np.maximum(unit, choose(self.rows(name), most, self.asked.percentile, self.rule))
         by_weights = unit
+        for name in members:
+            wide = widths.bias_bits(self.work.graph.nodes[name], name, numeric)
+            unit = np.maximum(unit, self.bias(name) / (2 ** (wide - 1) - 1))
         for name, many in group.readers.items():
             unit = np.maximum(unit, self.floor(name, members[0], len(unit)) * many)
         many = max(group.readers.values(), default=1)
+        narrowest = min((self.sums[name] for name in group.readers if name in self.sums), default=None)
+        kept = numeric.accumulators if narrowest is None else Register(narrowest, numeric.accumulators.overflow)
         for name in members:
-            sums = self.per_channel(self.calibration.largest[f"{name}.out"], name) / numeric.accumulators.high
+            sums = self.per_channel(self.calibration.largest[f"{name}.out"], name) / kept.high
             unit = np.maximum(unit, sums * many)
         if (coarser := unit > by_weights * 1.0000001).any() and (by_weights > 0).any():
             self.log(
                 members[0],
                 "scale",
                 f"{int(coarser.sum())} channels by their weights",
-                "by membranes and sums",
-                "so that thresholds, membranes and sums fit their registers weights use fewer of their bits",
+                "by membranes, sums and biases",
+                "so that these and thresholds fit their registers weights use fewer of their bits",
             )
         unit = np.where(unit > 0, unit, 1.0)
         self.units.update(dict.fromkeys(members, of_the_rule(unit, self.rule).astype(np.float32)))
 
+    def weight_bits(self, name: str) -> int:
+        """Bits of the weights of a layer, with a line where a hint of its own gives way to a field."""
+        node: Any = self.work.graph.nodes[name]
+        bits = widths.weight_bits(node, name, self.asked.bits, self.work.target)
+        for hint in hints.WEIGHTS:
+            if "weight_bits" in node.fields and hints.asked(node, name, hint) not in (None, bits):
+                self.log(name, hint, getattr(node, hint), f"{bits} bits", "weight_bits of the node comes first")
+        return bits
+
+    def bias(self, name: str) -> np.ndarray:
+        """The largest bias of every channel of a layer over all steps."""
+        node: Any = self.work.graph.nodes[name]
+        return np.zeros(1) if node.bias is None else np.abs(node.bias).reshape(-1, node.dims["out"]).max(axis=0)
+
     def floor(self, name: str, layer: str, channels: int) -> np.ndarray:
         """The least unit with which a neuron's threshold and membrane fit their register."""
-        if widths.shift(self.work.target):
-            return np.zeros(channels)
-        size = self.per_channel(self.needed(name), layer)
+        size, most = self.per_channel(self.needed(name), layer), widths.shift(self.work.target)
         # Behind a Flatten or a Concat channels are others: the largest of all goes for each.
-        return (size if len(size) == channels else np.full(channels, size.max())) / self.numeric.membranes.high
+        size = size if len(size) == channels else np.full(channels, size.max())
+        # As far as sums can be shifted to the right, `shift` sees to it; with a bit to spare.
+        return size / self.numeric.membranes.high / (2.0 ** (most - 1) if most else 1.0)
 
     def needed(self, name: str) -> np.ndarray:
-        """What membranes must hold of a neuron, so that its threshold fits a register of its own that is narrower."""
-        size = self.largest(name)
-        narrower = self.numeric.membranes.bits - widths.threshold_bits(self.work.target)
+        """What membranes must hold of a neuron: how large they become, and what they are compared with and set to, so
+        that this fits a register of its own, or a file, that is narrower."""
         node: Any = self.work.graph.nodes[name]
-        limit = np.abs(spread(node.v_threshold, size.ndim)).astype(np.float64) * 2.0**narrower
-        return np.asarray(np.maximum(size, limit))
-
-    def largest(self, name: str) -> np.ndarray:
-        """How large the membranes of a neuron become, and what they are compared with and set to."""
-        node: Any = self.work.graph.nodes[name]
-        size = self.calibration.largest[f"{name}.v"]
-        for parameter in (node.v_threshold, node.v_reset, node.v_init):
-            size = np.maximum(size, np.abs(spread(parameter, size.ndim)))
+        size: np.ndarray = self.calibration.largest[f"{name}.v"]
+        for key in PARAMETERS:
+            most = 2 ** (parameter_bits(key, self.numeric, widths.threshold_bits(self.work.target)) - 1) - 1
+            limit = np.abs(spread(getattr(node, key), size.ndim)).astype(np.float64)
+            size = np.maximum(size, limit * (self.numeric.membranes.high / most))
         return size
 
     def shift(self, name: str, unit: np.ndarray) -> int:
@@ -259,12 +294,6 @@ class Quantizer:
 
     def record(self, found: Calibration) -> QuantRecord:
         target = self.work.target
-        own: dict[str, int] = {}
-        for name in self.layers:
-            node: Any = self.work.graph.nodes[name]
-            if "accumulator_bits" in node.fields:
-                for edge in self.work.out_of(name):
-                    own[edge.dst_node] = min(node.accumulator_bits, self.numeric.accumulators.bits)
         origin: Mapping[str, Any] = {
             "target": target.id,
             "target_hash": target.hash,
@@ -274,4 +303,4 @@ class Quantizer:
             "ledger": lines(self.work.ledger),
         }
         encodings: dict[str, Encoding] = dict(self.inputs)
-        return QuantRecord(self.numeric, encodings, self.units, own, self.shifts, origin)
+        return QuantRecord(self.numeric, encodings, self.units, self.sums, self.shifts, origin)

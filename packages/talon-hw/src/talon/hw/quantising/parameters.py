@@ -10,7 +10,7 @@ import numpy as np
 from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.quantising.scales import narrow, rounded
 from talon.ir.primitives.neurons import spread
-from talon.ir.quantized import Quantized
+from talon.ir.quantized import MOST_BITS, Quantized
 
 
 class Field(NamedTuple):
@@ -22,14 +22,28 @@ class Field(NamedTuple):
     why: str
 
 
+PARAMETERS = ("v_threshold", "v_reset", "v_init")
+"""What membranes are compared with and set to."""
+
+
+def stored(bits: int) -> int:
+    """Bits of a parameter for a register: files hold at most 32."""
+    return min(bits, MOST_BITS)
+
+
+def parameter_bits(key: str, numeric: Arithmetic, threshold_bits: int) -> int:
+    """Bits of what a membrane is compared with or set to."""
+    membrane = stored(numeric.membranes.bits)
+    return min(membrane, threshold_bits) if key == "v_threshold" else membrane
+
+
 def rule_of(scale: np.ndarray, rule: str) -> str:
     return "pow2" if rule == "pow2" and (np.frexp(scale)[0] == 0.5).all() else "float"
 
 
-def layer_fields(
-    node: Any, unit: np.ndarray, before: np.ndarray, bits: int, numeric: Arithmetic, rule: str
-) -> Iterator[Field]:
-    """Weight and bias of a layer whose sums have this unit. `before`: what 1 stands for in its inputs."""
+def layer_fields(node: Any, unit: np.ndarray, before: np.ndarray, bits: int, wide: int, rule: str) -> Iterator[Field]:
+    """Weight and bias of a layer whose sums have this unit. `before`: what 1 stands for in its inputs; `bits`: of
+    weights, `wide`: of biases."""
     weight = node.weight
     axes = weight.ndim - (1 if node.per_step("weight") else 0)
     per_out = unit.astype(np.float64).reshape(-1, *(1,) * (axes - 1))
@@ -49,7 +63,6 @@ def layer_fields(
         f"{cut} weights are cut" if cut else "weights are rounded",
     )
     if node.bias is not None:
-        wide = min(numeric.accumulators.bits, 32)
         values, lost = rounded(node.bias, unit, 2 ** (wide - 1) - 1)
         quantised = Quantized(values.astype(np.int32), unit, wide, rule_of(unit, rule))
         yield Field("bias", quantised, f"{wide} bits", f"{lost} values are cut" if lost else "values are rounded")
@@ -59,11 +72,10 @@ def neuron_fields(
     node: Any, unit: np.ndarray, rank: int, numeric: Arithmetic, threshold_bits: int, rule: str
 ) -> Iterator[Field]:
     """Threshold, reset and first membrane of a neuron whose membranes have this unit. `rank`: of a sample."""
-    membrane = min(numeric.membranes.bits, 32)
     scale = spread(unit, rank)
-    for key in ("v_threshold", "v_reset", "v_init"):
+    for key in PARAMETERS:
         value = getattr(node, key)
-        bits = min(membrane, threshold_bits) if key == "v_threshold" else membrane
+        bits = parameter_bits(key, numeric, threshold_bits)
         if key != "v_threshold" and (value == 0).all():
             continue
         along = spread(value, rank)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from talon.hw.integers.engine import Run
 from talon.hw.integers.plan import Proof
 from talon.hw.integers.record import QuantRecord
 from talon.hw.quantising.calibration import STEPS
+from talon.hw.quantising.doubts import QuantisingWarning, named
 from talon.hw.quantising.lines import quantization_ledger
 from talon.ir.errors import TalonTargetError
 from talon.ir.graph import Graph
@@ -96,7 +98,8 @@ class Tally:
 def quantization_report(graph: Graph, quantised: Graph, inputs: Any, repeat: int | None = None) -> QuantReport:
     """Run a network in floats and in integers on the same input and compare every neuron.
 
-    `graph`: the float network; `quantised`: what `hw.quantize` made of it. Raises `TalonTargetError` (T506) where their
+    `graph`: the float network; `quantised`: what `hw.quantize` made of it. Warns (`hw.QuantisingWarning`) of neurons
+    that fire in floats and never in integers. Raises `TalonTargetError` (T506) where their
     neurons are not the same, and what `run` raises.
     """
     record = QuantRecord.of(quantised)
@@ -131,6 +134,10 @@ def quantization_report(graph: Graph, quantised: Graph, inputs: Any, repeat: int
             own.steps += x.shape[0] * x.shape[1]
             unit = np.abs(np.asarray(b.records[f"{name}.v"]))
             own.limits += int((unit >= limit(quantised, name, record)).sum())
+    fallen = [name for name, tally in tallies.items() if tally.floats.any() and not tally.integers.any()]
+    if fallen:
+        said = f"neurons of {named(fallen)} fire in floats and never in integers: ask for more bits, or see the ledger"
+        warnings.warn(said, QuantisingWarning, stacklevel=2)
     proofs = Run(make_task(quantised, {n: np.ascontiguousarray(v[:1]) for n, v in arrays.items()})).plan
     assert proofs is not None
     layers = tuple(told(name, tally) for name, tally in tallies.items())

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from talon.hw.description import Target
 from talon.hw.integers.arithmetic import DECAYS, MOST_BITS, ORDERS, Arithmetic, Decay, Register
+from talon.hw.quantising import hints
+from talon.hw.quantising.parameters import stored
 from talon.ir.errors import TalonTargetError
 
 FEWEST, MOST = 2, 16
 """Bits of weights that can be quantised to."""
-HINTS = ("weight_t", "precision")
-"""Fields that may say the width of a node's weights."""
 
 
 def arithmetic(target: Target) -> Arithmetic:
     """The target's arithmetic. Raises `TalonTargetError` (T506) naming everything that its description leaves open."""
-    numeric, open_keys = target.numeric, list(unknown(target))
-    if open_keys:
-        raise TalonTargetError(
-            "T506",
-            f"the arithmetic of {target.id} is not known well enough to compute with",
-            expected="a value for each of " + ", ".join(open_keys),
-            found="unknown",
-            help=f'describe a target of your own with inherits = "{target.id}" that says these',
-        )
-    if refused := list(uncomputed(target)):
-        raise TalonTargetError(
-            "T506",
-            f"the arithmetic of {target.id} is not one that integers are computed in",
-            expected=", ".join(expected for _, expected in refused),
-            found=", ".join(found for found, _ in refused),
-            help="quantise for a target with these, or describe one of your own",
-        )
+    error = undescribed(target) or uncomputable(target)
+    if error is not None:
+        raise error
+    numeric = target.numeric
     rule = numeric["decay"]["rule"]
     decay = None
     if rule in DECAYS:
@@ -54,8 +40,37 @@ def arithmetic(target: Target) -> Arithmetic:
     )
 
 
+def undescribed(target: Target) -> TalonTargetError | None:
+    """The error (T506) that names everything that the description leaves open, None where that is nothing."""
+    open_keys = list(unknown(target))
+    if not open_keys:
+        return None
+    return TalonTargetError(
+        "T506",
+        f"the arithmetic of {target.id} is not known well enough to compute with",
+        expected="a value for each of " + ", ".join(open_keys),
+        found="unknown",
+        help=f'describe a target of your own with inherits = "{target.id}" that says these',
+    )
+
+
+def uncomputable(target: Target) -> TalonTargetError | None:
+    """The error (T506) that names everything that no integers here follow, None where that is nothing."""
+    refused = list(uncomputed(target))
+    if not refused:
+        return None
+    return TalonTargetError(
+        "T506",
+        f"the arithmetic of {target.id} is not one that integers are computed in",
+        expected=", ".join(expected for _, expected in refused),
+        found=", ".join(found for found, _ in refused),
+        help="quantise for a target with these, or describe one of your own",
+    )
+
+
 def uncomputed(target: Target) -> Iterator[tuple[str, str]]:
-    """What the target says and no integers here follow: the key with its value, and what would be followed."""
+    """What the target says and no integers here follow: the key with its value, and what would be followed. What it
+    leaves open is none of that."""
     numeric = target.numeric
     for name in ("weights", "accumulators", "membranes", "thresholds"):
         if numeric[name]["signed"] is False:
@@ -64,12 +79,13 @@ def uncomputed(target: Target) -> Iterator[tuple[str, str]]:
         yield f"numeric.weights.rounding = {numeric['weights']['rounding']}", "half_even"
     for name in ("accumulators", "membranes"):
         bits = numeric[name]["bits"].value
-        if not 2 <= bits <= MOST_BITS:
+        if bits is not None and not 2 <= bits <= MOST_BITS:
             yield f"numeric.{name}.bits = {bits}", f"2 to {MOST_BITS} bits"
     decay = numeric["decay"]
-    if decay["rule"] == "multiply" and not 1 <= decay["bits"].value <= 15:
-        yield f"numeric.decay.bits = {decay['bits'].value}", "1 to 15 bits"
-    if tuple(numeric["order"]) not in ORDERS:
+    factor = decay["bits"].value
+    if decay["rule"] == "multiply" and factor is not None and not 1 <= factor <= 15:
+        yield f"numeric.decay.bits = {factor}", "1 to 15 bits"
+    if numeric["order"] is not None and tuple(numeric["order"]) not in ORDERS:
         yield f"numeric.order = {list(numeric['order'])}", " or ".join(str(list(order)) for order in ORDERS)
 
 
@@ -149,26 +165,18 @@ def weight_bits(node: Any, path: str, asked: int | None, target: Target) -> int:
     return int(bits)
 
 
+def bias_bits(node: Any, path: str, numeric: Arithmetic) -> int:
+    """Bits of the bias of a layer: what its hint asks for, else as wide as accumulators, as far as files go."""
+    most = stored(numeric.accumulators.bits)
+    asked = hints.within(node, path, "bias_t", most, "what is added to sums")
+    return most if asked is None else asked
+
+
 def own_bits(node: Any, path: str) -> int | None:
     """What a node says of the width of its weights."""
     if "weight_bits" in node.fields:
         return int(node.weight_bits)
-    for hint in HINTS:
-        said = getattr(node, hint)
-        if said is None:
-            continue
-        found = re.fullmatch(r"(?:s?int|i)(\d{1,2})", said)
-        if found is None:
-            raise TalonTargetError(
-                "T506",
-                f"the hint {hint} asks for a format that is no integer",
-                node=path,
-                expected='a width such as "int8"',
-                found=repr(said),
-                help="change the hint, or take it away: node.changed(" + hint + "=None)",
-            )
-        return int(found[1])
-    return None
+    return hints.width(node, path)
 
 
 def require_spike_mode(node: Any, path: str, target: Target) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,10 @@ def executed(about: Candidate, trial: Trial, folder: Path) -> Ran | Omitted:
     refused = hw.legalise(trial.graph, target).report.errors
     if refused:
         return Omitted(trial.name, words(refused[0]))
-    quantised = hw.quantize(trial.graph, about.complete, calibration=calibration, **trial.asked)
+    with warnings.catch_warnings():
+        # Some networks are silent, or have weights of few bits, to see what then happens.
+        warnings.simplefilter("ignore", hw.QuantisingWarning)
+        quantised = hw.quantize(trial.graph, about.complete, calibration=calibration, **trial.asked)
     try:
         build = hw.deploy(quantised, target, calibration=calibration)
     except TalonTargetError as error:
