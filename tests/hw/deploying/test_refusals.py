@@ -218,20 +218,31 @@ def test_partitioners_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> Non
         hw.deploy(quantised(), chip(ROOMY), partitioner="mtkahypar")
 
 
-@pytest.mark.parametrize(("sizes", "count"), [((3, 3, 4, 4), 2), ((2, 2, 3, 3, 5, 5), 3)])
-def test_what_fits_by_another_order_alone(sizes: tuple[int, ...], count: int) -> None:
-    """Layer by layer these take a core more than there are."""
+@pytest.mark.parametrize(
+    ("sizes", "count", "neurons"),
+    [
+        ((3, 3, 4, 4), 2, 7),
+        ((2, 2, 3, 3, 5, 5), 3, 7),
+        ((7, 7, 7, 7, 7), 3, 12),
+        ((6, 6, 8), 2, 10),
+        ((6, 6, 6), 2, 9),
+        ((4, 4, 4, 6, 6, 6), 3, 10),
+    ],
+)
+def test_what_fits_by_another_packing_alone(sizes: tuple[int, ...], count: int, neurons: int) -> None:
+    """Layer by layer these take a core more than there are: by another order of whole layers the first two do not, and
+    the others cut into smaller tiles."""
     nodes: dict[str, ir.Node] = {"x": ir.Input([8])}
     before = 8
     for n, size in enumerate(sizes):
         nodes |= {f"fc{n}": ir.Affine(normal(size, before)), f"cell{n}": ir.IF(0.5)}
         before = size
     graph = ir.Graph.chain(**nodes, y=ir.Output(None))
-    target = chip({"count": count, "neurons": 7})
+    target = chip({"count": count, "neurons": neurons})
     assert hw.check(graph, target).ok
     made = hw.quantize(graph, target, calibration=X)
     build = hw.deploy(made, target, calibration=X)
     assert build.cores == count
     expected = hw.run(made, X, engine="integer").outputs["y"]
     assert np.array_equal(build.run(X).outputs["y"], expected)
-    assert not hw.check(graph, chip({"count": count - 1, "neurons": 7})).ok
+    assert not hw.check(graph, chip({"count": count - 1, "neurons": neurons})).ok

@@ -116,9 +116,9 @@ def pack(tiles: Sequence[Tile], target: Target, units: Units) -> list[Packed]:
     than there are, the largest first, which takes fewer. Tiles that share a core never need more edges than apart."""
     edges = tile_edges(tiles, units)
     found = first_fit(range(len(tiles)), tiles, edges, target, units, OPEN)
-    sizes = np.array([size(tile, target) for tile in tiles])
-    if too_many(found, target) and could(tiles, sizes, target):
-        tighter = first_fit(np.argsort(-sizes, kind="stable"), tiles, edges, target, units, TIGHT)
+    if too_many(found, target) and could(tiles, target):
+        largest = np.argsort([-size(tile, target) for tile in tiles], kind="stable")
+        tighter = first_fit(largest, tiles, edges, target, units, TIGHT)
         if len(tighter) < len(found):
             return sorted(tighter, key=lambda core: min(core.tiles))
     return found
@@ -137,14 +137,13 @@ def too_many(cores: Sequence[Packed], target: Target) -> bool:
     return any(there is not None and taken > there for there, taken in counts)
 
 
-def could(tiles: Sequence[Tile], sizes: np.ndarray, target: Target) -> bool:
-    """Whether another packing may do: large tiles are not more than there are cores, nor is there less room in sum."""
-    kinds = np.array([tile.kind for tile in tiles])
-    for n, kind in enumerate(target.cores):
-        own = sizes[kinds == n]
-        if kind.count.value is not None and max(own.sum(), (own > 0.5).sum()) > kind.count.value:
-            return False
-    return True
+def could(tiles: Sequence[Tile], target: Target) -> bool:
+    """Whether another packing may do: the tiles do not take more in sum than there is."""
+    room = np.array([float("inf") if kind.count.value is None else kind.count.value for kind in target.cores])
+    taken = np.zeros(len(room))
+    for tile in tiles:
+        taken[tile.kind] += size(tile, target)
+    return bool((taken <= room + 1e-9).all())
 
 
 def first_fit(

@@ -11,7 +11,7 @@ import numpy as np
 from talon.hw.description import Target
 from talon.hw.dividing import divided
 from talon.hw.layers import Layer, layers_of
-from talon.hw.packing import Packed, cut, out_edges, pack
+from talon.hw.packing import Packed, could, cut, out_edges, pack, too_many
 from talon.hw.quantities import Quantity
 from talon.hw.tiles import Tile
 from talon.hw.units import Units, units_of
@@ -75,6 +75,10 @@ class Placed:
         return not layer.spiking and not picks and self.fan_outs[number] > 0
 
 
+FINER = (2, 4, 8, 16)
+"""Tiles of so many parts of a core, where larger ones take too many cores: small ones fill what those leave."""
+
+
 def place(graph: Graph, target: Target, host: frozenset[str] = frozenset()) -> Placed:
     """Cut the layers of a graph into tiles, and put the tiles on cores. `host`: nodes that stay outside the chip, by
     the names of the flat graph."""
@@ -83,6 +87,17 @@ def place(graph: Graph, target: Target, host: frozenset[str] = frozenset()) -> P
     units = units_of(wiring, layers)
     tiled = cut(layers, target, units)
     packed = pack([tile for found in tiled for tile in found or ()], target, units)
+    if None not in tiled and too_many(packed, target):
+        for parts in FINER:
+            finer = cut(layers, target, units, parts=parts)
+            tiles = [tile for found in finer for tile in found or ()]
+            if None in finer or not could(tiles, target):
+                break
+            other = pack(tiles, target, units)
+            if len(other) < len(packed):
+                tiled, packed = finer, other
+            if not too_many(packed, target):
+                break
     return Placed(target, wiring, units, layers, tiled, packed, undivided)
 
 

@@ -20,6 +20,7 @@ from talon.hw.quantising.calibration import STEPS
 from talon.hw.quantising.doubts import QuantisingWarning, named
 from talon.hw.quantising.lines import quantization_ledger
 from talon.ir.errors import TalonTargetError
+from talon.ir.fields import Shape
 from talon.ir.graph import Graph
 from talon.ir.primitives.neurons import spread
 
@@ -107,14 +108,7 @@ def quantization_report(graph: Graph, quantised: Graph, inputs: Any, repeat: int
     # Recorded by flat names, which are those of the quantised network.
     flat = Graph(flat.nodes, flat.edges, **flat.given())
     cells = [name for name, node in quantised.nodes.items() if getattr(node, "spiking", False)]
-    if missing := [name for name in cells if name not in flat.nodes]:
-        raise TalonTargetError(
-            "T506",
-            "the two networks do not have the same neurons",
-            expected=", ".join(sorted(flat.nodes)[:8]),
-            found=", ".join(missing[:8]),
-            help="give the graph that was quantised",
-        )
+    refuse_other_neurons(graph, {name: quantised.shapes[f"{name}:out"] for name in cells})
     keys = [f"{name}.spikes" for name in cells] + [f"{name}.v" for name in cells]
     arrays, steps, _ = batches(graph, inputs, repeat)
     tallies: dict[str, Tally] = {}
@@ -142,6 +136,21 @@ def quantization_report(graph: Graph, quantised: Graph, inputs: Any, repeat: int
     assert proofs is not None
     layers = tuple(told(name, tally) for name, tally in tallies.items())
     return QuantReport(layers, tuple(proofs.proofs), quantization_ledger(quantised))
+
+
+def refuse_other_neurons(graph: Graph, expected: Mapping[str, Shape | None]) -> None:
+    """Raise `TalonTargetError` (T506) where a network lacks neurons, by flat name and shape, that its integers have."""
+    flat = graph.flatten()
+    found = {name: flat.shapes[f"{name}:out"] if name in flat.nodes else None for name in expected}
+    wrong = [name for name in expected if found[name] != expected[name]]
+    if wrong:
+        raise TalonTargetError(
+            "T506",
+            "the two networks do not have the same neurons",
+            expected=", ".join(f"{name} {list(expected[name] or ())}" for name in wrong[:8]),
+            found=", ".join("none" if found[n] is None else f"{n} {list(found[n] or ())}" for n in wrong[:8]),
+            help="give the graph that was quantised",
+        )
 
 
 def limit(quantised: Graph, name: str, record: QuantRecord) -> Any:

@@ -11,7 +11,7 @@ from talon.engine import compare
 from talon.engine.running import run
 from talon.hw.arguments import expect_graph
 from talon.hw.deploying.build import Build
-from talon.hw.quantising.report import quantization_report
+from talon.hw.quantising.report import quantization_report, refuse_other_neurons
 from talon.hw.report import Finding, plural
 from talon.hw.reporting.figures import Chip, Report
 from talon.hw.reporting.populations import layers
@@ -58,8 +58,19 @@ def report(
             found=quantised.fingerprint(),
             help="give the graph that hw.deploy was given",
         )
+    if graph is not None:
+        neurons = {layer.neuron: layer.neurons for layer in build.chip.layers if layer.neuron is not None}
+        refuse_other_neurons(graph, neurons)
     if inputs is None:
-        inputs, repeat = golden(build), None
+        if repeat is not None:
+            raise TalonRunError(
+                "T401",
+                "repeat is for inputs; the golden sample has its own steps",
+                expected="inputs with repeat, or neither",
+                found=f"repeat={repeat!r}",
+                help="leave it out",
+            )
+        inputs = golden(build)
     result = build.run(inputs, repeat=repeat, progress=progress)
     steps, samples = result.work.entered.shape
     return Report(
