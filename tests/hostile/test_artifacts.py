@@ -401,6 +401,55 @@ WORDS: dict[str, tuple[Change, str, str]] = {
 }  # fmt: skip
 
 
+def renamed(said: dict[str, Any]) -> None:
+    said["resources"][0][0] = "x"
+
+
+def lie_in_uses(column: int, number: int) -> Change:
+    return row("uses", lambda a: np.where(np.arange(a.shape[1]) == column, number, a))
+
+
+def spare(store: Files) -> None:
+    key = "tensors/packed.npy"
+    store[key] = npy(np.append(loaded(store, key, "u"), np.zeros(9, np.uint8)))
+
+
+def unused(store: Files) -> None:
+    for name in ("role", "form", "pool", "bits"):
+        put_column(store, name, np.append(column(store, name), 0))
+    put_column(store, "rank", np.append(column(store, "rank"), 0))
+
+
+SELVES: dict[str, tuple[Change, str]] = {
+    "resources of another name": (manifest(renamed), "something else than the target says"),
+    "more than there is": (lie_in_uses(1, 10**6), "something else than the target says"),
+    "fewer neurons": (lie_in_uses(0, 1), "uses other neurons"),
+    "another arithmetic": (manifest(lambda m: m["arithmetic"]["membranes"].update(bits=30)), "not that of its target"),
+    "an assumption": (manifest(lambda m: m.update(assumed=["nosuch"])), "assumes something else"),
+    "bytes that nobody reads": (spare, "numbers that no array has"),
+    "kinds that no row is of": (unused, "kinds that no row is of"),
+}
+
+
+@pytest.mark.parametrize("what", list(SELVES))
+def test_what_it_says_of_itself(tmp_path: Path, what: str) -> None:
+    change, word = SELVES[what]
+    store = unfolded()
+    change(store)
+    refused(written(tmp_path, zipped(store)), "T303", word)
+
+
+def test_another_comparator_than_its_cores(tmp_path: Path) -> None:
+    store = files()
+
+    def other(said: dict[str, Any]) -> None:
+        neuron = next(layer["neuron"] for layer in said["layers"] if "neuron" in layer)
+        neuron["comparator"] = "gt" if neuron["comparator"] == "ge" else "ge"
+
+    manifest(other)(store)
+    refused(written(tmp_path, zipped(store)), "T303", "compares otherwise")
+
+
 def window(said: dict[str, Any], where: int, value: int, layer: int = 0, axis: int = 0) -> None:
     said["layers"][layer]["sources"][0]["windows"][axis][where] = value
 

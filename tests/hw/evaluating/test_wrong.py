@@ -46,6 +46,10 @@ CASES: dict[str, tuple[Any, Any, dict[str, Any], str, str]] = {
     "unknown executor": (net(), X, {"executor": "proceses"}, "T413", "no executor"),
     "no executor": (net(), X, {"executor": 3}, "T413", "no executor"),
     "no workers": (net(), X, {"executor": "processes", "workers": 0}, "T413", "workers"),
+    "workers without others": (net(), X, {"workers": 3}, "T413", "works alone"),
+    "a decision that is a number": (net(), X, {"decide": 3}, "T413", "decide is of another kind"),
+    "a progress that is a number": (net(), X, {"progress": 3}, "T413", "progress is of another kind"),
+    "a cache that is a number": (net(), X, {"cache": 3}, "T413", "cache is of another kind"),
     "no chunk": (net(), X, {"chunk": 0}, "T413", "chunk"),
     "no steps": (net(), X, {"repeat": 0}, "T413", "steps"),
     "nothing that runs": ("net.t1c", X, {}, "T413", "cannot be run"),
@@ -107,3 +111,26 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "[T413] a worker could not do its part" in done.stdout
     assert "if __name__ == '__main__':" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"targets": "generic-mesh"}, "give targets=('generic-mesh',)"),
+        ({"targets": ()}, "leave targets out"),
+        ({"bits": 8}, "give bits=(8,)"),
+        ({"bits": "84"}, "bits are several"),
+        ({"seeds": 3}, "seeds are several"),
+        ({"seeds": (0,), "build": 5}, "build is of another kind"),
+        ({"progress": 3}, "progress is of another kind"),
+    ],
+)
+def test_sweeps_of_one_where_several_are(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(ir.TalonRunError) as caught:
+        hw.sweep(net(), X, calibration=X, repeat=STEPS, **given)
+    assert caught.value.code == "T413"
+    assert words in str(caught.value)
+
+
+def test_no_progress_is_asked_for() -> None:
+    assert hw.evaluate(net(), X, repeat=STEPS, progress=False).done == len(X)

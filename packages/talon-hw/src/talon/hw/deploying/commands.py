@@ -62,6 +62,8 @@ def deploy(
     from talon.hw.fit_shown import show_report
     from talon.storage import read
 
+    if steps is not None and source is None:
+        raise click.UsageError("--steps is for a --calibration without time axis")
     refuse_same(output, file, source)
     if os.path.lexists(output) and not force:
         raise TalonFileError("T306", "the artifact exists already", file=output, help="pass --force to replace it")
@@ -138,6 +140,8 @@ def show_build(out: Output, build: Build) -> None:
         out.line(
             f"{build.target.id} does not say {', '.join(build.assumed)}: the network's own arithmetic is taken instead"
         )
+    if build.golden is None:
+        out.line("no golden sample to test a part with: give --calibration X.npy for one")
     out.line(
         f"{plural(found['neurons'], 'neuron')} in {plural(found['tiles'], 'tile')} on {plural(found['cores'], 'core')} "
         f"of {build.target.id}, {plural(found['routes'], 'route')}"
@@ -170,7 +174,9 @@ def run(
     from talon import hw
 
     if (source is None) != verify:
-        raise click.UsageError("give --input X.npy to run, or --verify for the golden sample")
+        raise click.UsageError("give one of the two: --input X.npy to run, or --verify for the golden sample")
+    if verify and (steps is not None or record or target):
+        raise click.UsageError("--steps, --record and --output are for an --input; the golden sample only answers")
     if target:
         refuse_same(target, file, source)
     if target and os.path.lexists(target) and not force:

@@ -27,7 +27,7 @@ from talon.hw.mapping.partition import ENGINES, MTKAHYPAR
 from talon.hw.placed import Placed
 from talon.hw.quantising.lines import quantization_ledger
 from talon.hw.quantising.widths import other, unknown
-from talon.ir.errors import TalonTargetError
+from talon.ir.errors import TalonRunError, TalonTargetError
 from talon.ir.graph import Graph
 
 MOST_SEED = 2**63
@@ -71,6 +71,14 @@ def deploy(
     report_of(placed, bounds).raise_errors()
     flat = graph.flatten()
     assert wired.plan is not None
+    if calibration is None and repeat is not None:
+        raise TalonRunError(
+            "T401",
+            "repeat is for a calibration",
+            expected="a calibration, or neither",
+            found=f"repeat={repeat!r} alone",
+            help="give the input that it holds as calibration",
+        )
     if calibration is not None:
         batches(flat, calibration, repeat)  # raises where it is no input of this graph
     placed, positions = best_spread(placed, rates(flat, placed, wired.plan, calibration, repeat), seed, partitioner)
@@ -112,7 +120,7 @@ def refuse_other_arithmetic(target: Target, record: QuantRecord) -> None:
 
 def refuse_other_partitioner(name: str) -> None:
     """Raise `TalonTargetError` (T506) for a partitioner that is not known or not installed."""
-    if name not in ENGINES:
+    if not isinstance(name, str) or name not in ENGINES:
         raise TalonTargetError(
             "T506",
             "no such partitioner",

@@ -159,6 +159,13 @@ def crew(executor: Any, workers: int | None = None) -> Iterator[Crew]:
                 found=repr(name),
                 help=suggest(name, EXECUTORS, "give a name, an Executor of concurrent.futures, or a Dask client"),
             )
+        if name == "serial" and workers is not None and workers > 1:
+            raise wrong(
+                "this process works alone",
+                expected="workers with an executor",
+                found=f"workers={workers} without",
+                help='say executor="processes"',
+            )
         with EXECUTORS[name](workers) as found:
             yield found
     elif all(callable(getattr(executor, name, None)) for name in ("submit", "scatter", "nthreads")):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def evaluate(
     cache: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     chunk: int | None = None,
-    progress: Progress | Literal[True] | None = None,
+    progress: Progress | bool | None = None,
 ) -> Evaluation:
     """Run every sample of a data set, and say what was answered, how much of it is right, and what it took.
 
@@ -58,11 +58,25 @@ def evaluate(
     A sample that fails is in `failed`, and the others go on. Raises `TalonRunError` (T413 and others) for what no
     sample could be run with.
     """
+    refuse_other_kinds(decide, progress, cache)
     if decide is None and labels is not None:
         refuse_other_labels(labels)
     with crew(executor, workers) as found, showing(progress) as show:
         runner = Runner(runnable, repeat, engine, decide is not None)
         return evaluated(found, runner, Items(dataset, labels), Gathering(decide), Sizes(chunk), cache, show)
+
+
+def refuse_other_kinds(decide: Any, progress: Any, cache: Any) -> None:
+    """Raise `TalonRunError` (T413) for options that are none."""
+    told = progress is None or isinstance(progress, bool) or callable(progress)
+    wanted = (
+        ("decide", decide, decide is None or callable(decide), "a function of a sample's outputs"),
+        ("progress", progress, told, "True, or a function (done, total)"),
+        ("cache", cache, cache is None or isinstance(cache, (str, os.PathLike)), "the path of a folder"),
+    )
+    for name, given, right, expected in wanted:
+        if not right:
+            raise wrong(f"{name} is of another kind", expected=expected, found=repr(given), help="or leave it out")
 
 
 def refuse_other_labels(labels: Any) -> None:
@@ -141,10 +155,10 @@ class Passing:
 
 
 @contextmanager
-def showing(progress: Progress | Literal[True] | None) -> Iterator[Progress | None]:
+def showing(progress: Progress | bool | None) -> Iterator[Progress | None]:
     """What is told of the progress: what was given, or the bar of the commands."""
-    if progress is not True:
-        yield progress
+    if not isinstance(progress, bool) or not progress:
+        yield progress or None
         return
     from talon.cli.output import Output
 

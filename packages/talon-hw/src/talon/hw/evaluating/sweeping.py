@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from talon.hw.accuracy import HEAD, WidthRow, engine_of, figures, in_width
 from talon.hw.catalogue import target as find_target
 from talon.hw.description import Target
 from talon.hw.evaluating.crews import crew
-from talon.hw.evaluating.entry import Progress, evaluated, showing
+from talon.hw.evaluating.entry import Progress, evaluated, refuse_other_kinds, showing
 from talon.hw.evaluating.items import Items
 from talon.hw.evaluating.outcome import Evaluation, Gathering
 from talon.hw.evaluating.problems import problem_of, wrong
@@ -109,7 +109,7 @@ def sweep(
     cache: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     chunk: int | None = None,
-    progress: Progress | Literal[True] | None = None,
+    progress: Progress | bool | None = None,
 ) -> Sweep:
     """Evaluate a graph for every target of `targets`, in every width of `bits`, with every seed of `seeds`.
 
@@ -136,6 +136,22 @@ def sweep(
             help="give list(dataset)",
         )
     labels = list(labels) if hasattr(labels, "__next__") else labels
+    refuse_other_kinds(decide, progress, cache)
+    for name, given in (("targets", targets), ("bits", bits), ("seeds", seeds)):
+        if given is not None and (isinstance(given, (str, bytes)) or not isinstance(given, Sequence) or not given):
+            raise wrong(
+                f"{name} are several",
+                expected="a sequence with at least one",
+                found=repr(given),
+                help=f"give {name}=({given!r},)" if given else f"leave {name} out",
+            )
+    if build is not None and not callable(build):
+        raise wrong(
+            "build is of another kind",
+            expected="a function (quantised, target, seed)",
+            found=repr(build),
+            help="leave it out for hw.deploy",
+        )
     with crew(executor, workers) as found, showing(progress) as show:
 
         def run(subject: Graph | Runnable, engine: str) -> Evaluation:

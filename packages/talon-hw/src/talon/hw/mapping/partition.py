@@ -17,8 +17,9 @@ __all__ = ["ENGINES", "NotInstalled", "NothingFits", "partition"]
 
 Engine = Callable[[Problem, np.ndarray, int, np.random.Generator], np.ndarray]
 MTKAHYPAR = "mtkahypar"
-ENGINES: dict[str, Engine] = {"auto": multilevel, "builtin": multilevel, MTKAHYPAR: outside}
-"""Who partitions. "auto" is not what happens to be installed, so that a network is mapped the same way everywhere."""
+ENGINES: dict[str, Engine] = {"auto": multilevel, MTKAHYPAR: outside}
+"""Who partitions. "auto" is our own, not what happens to be installed, so that a network is mapped the same way
+everywhere."""
 
 WORK = 6_000_000
 """So many members of nets, and vertices times cores, are gone through where there is more than one try."""

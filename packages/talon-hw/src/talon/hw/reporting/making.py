@@ -9,7 +9,7 @@ import numpy as np
 
 from talon.engine import compare
 from talon.engine.running import run
-from talon.hw.arguments import expect_graph
+from talon.hw.arguments import expect, expect_graph
 from talon.hw.deploying.build import Build
 from talon.hw.quantising.report import quantization_report, refuse_other_neurons
 from talon.hw.report import Finding, plural
@@ -42,6 +42,8 @@ def report(
     for given in (graph, quantised):
         if given is not None:
             expect_graph(given, "report")
+    if title is not None:
+        expect(title, str, "a title is a text", "str")
     if graph is not None and graph.quantization_config:
         raise TalonTargetError(
             "T506",
