@@ -224,14 +224,16 @@ class _Tree:
 
     def array(self, group: Any, name: str, value: np.ndarray) -> Placed | None:
         """Returns where it stands, if that is not in its header."""
-        if value.dtype not in self.types:
+        known = self.types.get(value.dtype)
+        if known is None:
             little = value.dtype.newbyteorder("<")
-            self.types[value.dtype] = little, h5t.py_create(little, logical=True)
-        dtype, kind = self.types[value.dtype]
+            known = self.types[value.dtype] = little, h5t.py_create(little, logical=True)
+        dtype, kind = known
         data = np.asarray(value, dtype, order="C")
-        if data.nbytes <= LARGE:
+        nbytes = data.nbytes
+        if nbytes <= LARGE:
             into = self.dataset(group, name, kind, data)
-            return None if data.nbytes <= COMPACT else Placed(into.get_offset(), zlib.crc32(data.data))
+            return None if nbytes <= COMPACT else Placed(into.get_offset(), zlib.crc32(data.data))
         crc32 = self.beside.submit(zlib.crc32, data.data)
         into = self.dataset(group, name, kind, data)
         return Placed(into.get_offset(), crc32.result())
@@ -240,11 +242,11 @@ class _Tree:
         space = self.spaces.get(data.shape)
         if space is None:
             space = self.spaces[data.shape] = h5s.create_simple(data.shape)
-        plan = self.compact if data.nbytes <= COMPACT else self.contiguous
-        into = h5d.create(group, name.encode(), kind, space, plan)
-        if COMPACT < data.nbytes <= LARGE:
+        nbytes = data.nbytes
+        into = h5d.create(group, name.encode(), kind, space, self.compact if nbytes <= COMPACT else self.contiguous)
+        if COMPACT < nbytes <= LARGE:
             self.room.reserve()  # HDF5 keeps the bytes back; larger ones it writes at once, and then it may fail
-        if data.size:
+        if nbytes:
             into.write(h5s.ALL, h5s.ALL, data, kind)
         return into
 
