@@ -27,6 +27,7 @@ from talon.ir.grouped import BETWEEN
 from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import same_value
 from talon.storage.backend import Progress
+from talon.storage.draining import Draining
 from talon.storage.hdf5.failing import Room, give_back, let_close, reason
 from talon.storage.hdf5.values import ABSENT, Absent, from_tree, tree_form
 from talon.storage.index.building import Placed
@@ -97,7 +98,7 @@ class _Tree:
 
     def write(self, document: Document, progress: Progress) -> dict[tuple[int, str], Placed]:
         try:
-            with ThreadPoolExecutor(1) as self.beside:
+            with ThreadPoolExecutor(1) as self.beside, Draining(self.file.id.get_vfd_handle()) as self.draining:
                 placed = self.records(document, progress)
             self.room.reserve()
             h5f.flush(self.file.id)
@@ -236,6 +237,7 @@ class _Tree:
             return None if nbytes <= COMPACT else Placed(into.get_offset(), zlib.crc32(data.data))
         crc32 = self.beside.submit(zlib.crc32, data.data)
         into = self.dataset(group, name, kind, data)
+        self.draining.wrote(nbytes)
         return Placed(into.get_offset(), crc32.result())
 
     def dataset(self, group: Any, name: str, kind: Any, data: np.ndarray) -> Any:

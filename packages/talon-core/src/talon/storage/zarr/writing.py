@@ -41,7 +41,11 @@ class _Writer:
     def __init__(self, document: Document, sink: Sink, progress: Progress | None) -> None:
         self.document, self.sink, self.progress = document, sink, progress
         with uncollected():
-            self.rows = [(i, field, ref) for i, record in enumerate(document.nodes) for field, ref in record.arrays.items()]
+            self.rows = [
+                (number, field, ref)
+                for number, record in enumerate(document.nodes)
+                for field, ref in record.arrays.items()
+            ]
         self.nbytes = np.array([ref.nbytes for _, _, ref in self.rows], np.int64)
         self.places = layout.places(self.nbytes).tolist()
         self.placed: dict[tuple[int, str], Placed] = {}
