@@ -15,7 +15,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5g, h5o, h5s
+from h5py import h5d, h5o, h5s
 
 from talon.ir.document import NodeRecord
 from talon.storage.tagged import tagged
@@ -31,14 +31,19 @@ class Pattern:
 
     def __init__(self, group: Any, record: NodeRecord, different: Different) -> None:
         self.group, self.different = group, different
-        self.values = [Value(h5d.open(group, name.encode()), ref.dtype) for name, ref in record.arrays.items()]
+        self.values = [Value(h5d.open(group, name.encode()), in_tree(record, name).dtype) for name in record.arrays]
 
     def put(self, record: NodeRecord, parent: Any, name: str) -> Different:
         """Write a record of the kind as a group."""
-        for value, ref in zip(self.values, record.arrays.values(), strict=True):
-            value.set(ref.load())
+        different = self.different
+        for value, (field, ref) in zip(self.values, record.arrays.items(), strict=True):
+            array = ref.load()
+            if field in record.published:
+                different = {**different, field: tagged(array)}
+                array = record.published[field]
+            value.set(array)
         h5o.copy(self.group, b".", parent, name.encode())
-        return self.different
+        return different
 
 
 class Value:
@@ -57,31 +62,39 @@ class Value:
 
 
 class Patterns:
-    """The patterns of a file. `open`: makes a file in memory; `write`: writes a record into a group; `most`: how many
-    bytes an array may have that is copied with the group."""
+    """The patterns of a file. `open`: makes a file in memory; `group`: makes a group; `write`: writes a record into it;
+    `most`: how many bytes an array, or all else together, may have to be copied with the group."""
 
-    def __init__(self, open: Callable[[], Any], write: Callable[[Any, NodeRecord], Different], most: int) -> None:
-        self.open, self.write, self.most = open, write, most
+    def __init__(
+        self,
+        open: Callable[[], Any],
+        group: Callable[[Any, str], Any],
+        write: Callable[[Any, NodeRecord], Different],
+        most: int,
+    ) -> None:
+        self.open, self.group, self.write, self.most = open, group, write, most
         self.met: dict[Hashable, int] = {}
         self.made: dict[Hashable, Pattern] = {}
         self.file: Any = None
 
     def of(self, record: NodeRecord) -> Pattern | None:
         """The pattern of a record's kind, if there were enough of it."""
-        if record.published:
+        said = others(record)
+        if len(said) > self.most:
             return None
-        kind = kind_of(record)
+        arrays = tuple([(name, (form := in_tree(record, name)).dtype, form.shape) for name in record.arrays])
+        kind = (record.type, arrays, tuple(record.published), record.free, said)
         made = self.made.get(kind)
         if made is None:
             met = self.met[kind] = self.met.get(kind, 0) + 1
-            if met > ENOUGH and all(ref.nbytes <= self.most for ref in record.arrays.values()):
+            if met > ENOUGH and all(in_tree(record, name).nbytes <= self.most for name in record.arrays):
                 made = self.made[kind] = self.make(record)
         return made
 
     def make(self, record: NodeRecord) -> Pattern:
         if self.file is None:
             self.file = h5py.File(self.open())
-        group = h5g.create(self.file.id, f"{len(self.made)}".encode())
+        group = self.group(self.file.id, f"{len(self.made)}")
         return Pattern(group, record, self.write(group, record))
 
     def close(self) -> None:
@@ -89,7 +102,12 @@ class Patterns:
             self.file.close()
 
 
-def kind_of(record: NodeRecord) -> Hashable:
-    """All that the group of a node depends on but the values of its arrays."""
-    arrays = tuple([(name, ref.dtype, ref.shape) for name, ref in record.arrays.items()])
-    return record.type, arrays, record.free, json.dumps(tagged(record.attrs)) if record.attrs else ""
+def in_tree(record: NodeRecord, name: str) -> Any:
+    """An array of a record, or what stands in its place in the tree."""
+    return record.published[name] if name in record.published else record.arrays[name]
+
+
+def others(record: NodeRecord) -> str:
+    """All that stands in the tree beside arrays of the record, the same only where it is the same to the bit."""
+    published = {name: value for name, value in record.published.items() if name not in record.arrays}
+    return json.dumps([tagged(record.attrs), tagged(published)]) if record.attrs or published else ""

@@ -92,7 +92,7 @@ class _Tree:
         self.file = h5py.File(created(name))
         self.room = Room(self.file)
         # Of two open files of one name, HDF5 takes the second for the first.
-        self.patterns = Patterns(lambda: created(name + b".patterns", memory=True), self.node, COMPACT)
+        self.patterns = Patterns(lambda: created(name + b".patterns", memory=True), self.group, self.node, COMPACT)
         self.group_plan = h5p.create(h5p.GROUP_CREATE)
         self.group_plan.set_obj_track_times(False)
         self.compact, self.contiguous = h5p.create(h5p.DATASET_CREATE), h5p.create(h5p.DATASET_CREATE)
