@@ -76,6 +76,7 @@ def test_the_writer_does_not_wait_for_a_slow_disk(monkeypatch: pytest.MonkeyPatc
 
 def test_an_error_of_the_block_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fdatasync", failing(errno.EIO))
-    with pytest.raises(KeyError), Draining(7) as file:
-        file.wrote(draining.AT_ONCE)
+    draining_file = Draining(7)
+    draining_file.wrote(draining.AT_ONCE)
+    with pytest.raises(KeyError), draining_file:
         raise KeyError("mine")

@@ -1,7 +1,7 @@
 """Nodes of one kind: the first are written object by object, the others copied from a pattern in memory.
 
-For HDF5, copying a whole group takes as long as making two of the objects in it, and a large network has many groups that
-differ in nothing but their values.
+For HDF5, copying a whole group takes as long as making two of the objects in it, and a large network has many groups
+that differ in nothing but their values.
 """
 
 # pyright: reportAttributeAccessIssue=false
