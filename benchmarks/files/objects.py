@@ -1,7 +1,7 @@
 """How long HDF5 takes for a node of four arrays: `python benchmarks/files/objects.py`.
 
-Object by object, and as a copy of a group whose arrays are written anew before each (docs/decisions/0024). None of talon
-takes part: no writer of such a tree through h5py goes below these figures.
+Object by object, and as a copy of a group whose arrays are written anew before each (docs/decisions/0024). No talon
+is in it: no writer of such a tree through h5py goes below these figures.
 """
 
 # pyright: reportAttributeAccessIssue=false

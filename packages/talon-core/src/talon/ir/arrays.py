@@ -97,6 +97,8 @@ class Held(ArrayRef):
 
     __slots__ = ("array",)
 
+    array: np.ndarray
+
     def load(self) -> np.ndarray:
         return self._unchanged(self.array)
 

@@ -55,7 +55,7 @@ class Source(Protocol):
     def summed(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> tuple[np.ndarray, int]:
         """The same, and the crc32 of its bytes."""
         array = self.fetch(offset, dtype, shape, where)
-        return array, zlib.crc32(array)
+        return array, zlib.crc32(array.data)
 
     def map(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
         """The same, which may be a read-only view of what the source keeps open."""

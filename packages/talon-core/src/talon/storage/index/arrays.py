@@ -46,12 +46,12 @@ class StoredArray(ArrayRef):
         inside = tables.arrays.inside.item(row)
         if inside >= 0:
             array = np.ndarray(self.shape, self.dtype, tables["data.byte"], inside)
-            found = zlib.crc32(array)
+            found = zlib.crc32(array.data)
         else:
             wanted = tables["array.place"].item(row), self.dtype, self.shape, self.where()
             if lazy and self.nbytes > MAPPED:
                 array = self.source.map(*wanted)
-                found = zlib.crc32(array)
+                found = zlib.crc32(array.data)
             else:
                 array, found = self.source.summed(*wanted)
         expected = tables["array.crc32"].item(row)

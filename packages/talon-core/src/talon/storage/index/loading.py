@@ -37,7 +37,7 @@ def loading(records: Records) -> Iterator[Callable[[int], np.ndarray]]:
         if inside[i] >= 0:
             # What `StoredArray` does, with less around it for each of many arrays. It says what is wrong, too.
             array = np.ndarray(lengths[axes[i] : axes[i + 1]], dtypes[i], data, inside[i])
-            if zlib.crc32(array) == crc32[i]:
+            if zlib.crc32(array.data) == crc32[i]:
                 return array
         return ahead.pop(i).result() if i in ahead else records.stored(i).detached()
 
