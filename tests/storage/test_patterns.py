@@ -102,6 +102,19 @@ def test_only_many_of_a_kind_are_copied(scalar: bool, tmp_path: Path, monkeypatc
     assert ir.read(tmp_path / "n.t1c").same_as(graph)
 
 
+def test_only_so_many_kinds_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those met first; what is of none of them is written as it always was."""
+    names: list[bytes] = []
+    copy = h5o.copy
+    monkeypatch.setattr(h5o, "copy", lambda *a: (names.append(a[-1]), copy(*a)))
+    monkeypatch.setattr(patterns, "MOST_KINDS", 2)
+    sizes = [1, 2, 3] * (patterns.ENOUGH + 1)
+    graph = ir.Graph({f"n{number}": ir.ReLU(size) for number, size in enumerate(sizes)}, [])
+    ir.write(tmp_path / "n.t1c", graph)
+    assert names == [b"n24", b"n25"]
+    assert compared(tmp_path / "n.t1c").diagnostics == ()
+
+
 def test_values_that_are_the_same_but_not_alike_are_kept_apart(tmp_path: Path) -> None:
     """1, 1.0 and True are equal in Python."""
     said = [1, 1.0, True, -0.0, 0.0] * (patterns.ENOUGH + 3)

@@ -22,6 +22,8 @@ from talon.storage.tagged import tagged
 
 ENOUGH = 8
 """So many of a kind are written without a pattern, which takes as long to make as two of them."""
+MOST_KINDS = 4096
+"""So many kinds are remembered: a network of more has few nodes of each."""
 
 Different = dict[str, Any]
 
@@ -85,7 +87,7 @@ class Patterns:
         arrays = tuple([(name, (form := in_tree(record, name)).dtype, form.shape) for name in record.arrays])
         kind = (record.type, arrays, tuple(record.published), record.free, said)
         made = self.made.get(kind)
-        if made is None:
+        if made is None and (kind in self.met or len(self.met) < MOST_KINDS):
             met = self.met[kind] = self.met.get(kind, 0) + 1
             if met > ENOUGH and all(in_tree(record, name).nbytes <= self.most for name in record.arrays):
                 made = self.made[kind] = self.make(record)
