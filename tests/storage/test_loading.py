@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from talon import ir
+from talon.storage.source import PIECE, OpenFile
 from tests.hostile import forged
 from tests.storage.writing import GRAPHS
 
@@ -82,3 +85,20 @@ def test_a_small_array_with_another_checksum() -> None:
     ):
         ir.read(path, lazy=False)
     assert caught.value.code == "T305"
+
+
+@pytest.mark.parametrize("size", [1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
+def test_a_checksum_made_while_reading_is_that_of_all_bytes(size: int, tmp_path: Path) -> None:
+    data = np.random.default_rng(size).integers(0, 256, size, np.uint8)
+    (tmp_path / "bytes").write_bytes(b"front" + data.tobytes() + b"behind")
+    array, crc32 = OpenFile(tmp_path / "bytes").summed(5, data.dtype, data.shape, "")
+    assert (array == data).all()
+    assert crc32 == zlib.crc32(data)
+
+
+def test_a_file_cut_short_while_it_is_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(bytes(3 * PIECE))
+    source = OpenFile(tmp_path / "bytes")
+    os.truncate(tmp_path / "bytes", 2 * PIECE)
+    with pytest.raises(ir.TalonError, match="T305"):
+        source.summed(0, np.dtype(np.uint8), (3 * PIECE,), "")

@@ -100,7 +100,8 @@ def test_it_is_what_every_sample_gives_alone(
     x = X.copy()
     x[sorted(bad), 1] = np.nan
     good = [index for index in range(len(x)) if index not in bad]
-    found = hw.evaluate(net(seed), x, executors[name], labels=LABELS, repeat=STEPS, chunk=chunk, workers=2)
+    given: dict[str, Any] = {} if executors[name] in (None, "serial") else {"workers": 2}
+    found = hw.evaluate(net(seed), x, executors[name], labels=LABELS, repeat=STEPS, chunk=chunk, **given)
     predictions, totals = alone(net(seed), x[good])
     assert [found.predictions[index] for index in good] == predictions
     assert [failure.index for failure in found.failed] == sorted(bad)

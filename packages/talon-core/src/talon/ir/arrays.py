@@ -12,18 +12,6 @@ from talon.ir.errors import TalonTypeError, TalonValueError
 from talon.ir.values import read_only, storable_dtype
 
 
-class There:
-    """Gives an array that is there."""
-
-    __slots__ = ("array",)
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.array = array
-
-    def __call__(self) -> np.ndarray:
-        return self.array
-
-
 class ArrayRef:
     """An array that is known by dtype and shape and loaded when somebody asks for its values.
 
@@ -43,15 +31,18 @@ class ArrayRef:
         self.shape = tuple(int(n) for n in shape)
         self._load = load
 
-    @classmethod
-    def of(cls, array: np.ndarray) -> ArrayRef:
+    @staticmethod
+    def of(array: np.ndarray) -> ArrayRef:
         """A reference to an array that is already there."""
-        ref = cls.__new__(cls)
-        ref.dtype, ref.shape, ref._load = array.dtype, array.shape, There(array)
+        ref = Held.__new__(Held)
+        ref.dtype, ref.shape, ref.array = array.dtype, array.shape, array
         return ref
 
     def load(self) -> np.ndarray:
-        array = self._load()
+        return self._unchanged(self._load())
+
+    def _unchanged(self, array: np.ndarray) -> np.ndarray:
+        """The array, read-only, when it is of the dtype and shape that the reference says."""
         same = array.dtype is self.dtype or array.dtype.newbyteorder("=") == self.dtype.newbyteorder("=")
         if not same or array.shape != self.shape:
             raise TalonValueError(
@@ -60,7 +51,7 @@ class ArrayRef:
                 expected=f"{self.dtype} {self.shape}",
                 found=f"{array.dtype} {array.shape}",
             )
-        return read_only(array)
+        return array if array.dtype.isnative and not array.flags.writeable else read_only(array)
 
     def detached(self) -> np.ndarray:
         """The values, in no need of the file they came from."""
@@ -78,7 +69,7 @@ class ArrayRef:
     @property
     def held(self) -> bool:
         """Whether the array is there already: loading it takes nothing."""
-        return isinstance(getattr(self, "_load", None), There)
+        return False
 
     @property
     def file(self) -> str | None:
@@ -99,6 +90,21 @@ class ArrayRef:
 
     def __repr__(self) -> str:
         return f"ArrayRef({self.dtype}, {self.shape})"
+
+
+class Held(ArrayRef):
+    """An array that is there already."""
+
+    __slots__ = ("array",)
+
+    array: np.ndarray
+
+    def load(self) -> np.ndarray:
+        return self._unchanged(self.array)
+
+    @property
+    def held(self) -> bool:
+        return True
 
 
 class Derived(ArrayRef):

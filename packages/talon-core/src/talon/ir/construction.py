@@ -24,8 +24,8 @@ def bind(
         given = kwargs
     else:
         given = matched(cls, common, args, kwargs)
-    missing = [name for name in cls._tables.needed if name not in given]
-    if missing:
+    if not given.keys() >= cls._tables.needed.keys():
+        missing = [name for name in cls._tables.needed if name not in given]
         raise TalonTypeError(
             "T206",
             f"{cls.__name__} needs {', '.join(missing)}",
@@ -80,11 +80,11 @@ def unify(node: Node) -> dict[str, int]:
             if full is None:
                 continue
             try:
-                pairs = tuple(zip(field.axes, field.strip_step(full), strict=True))
+                pairs = zip(field.axes, field.strip_step(full), strict=True)
             except TalonError as error:
                 raise named(node, error) from None
         elif (number := getattr(node, name)) is not None and field.dim:
-            pairs = ((field.dim, number),)
+            pairs = zip((field.dim,), (number,), strict=True)
         else:
             continue
         for axis, length in pairs:

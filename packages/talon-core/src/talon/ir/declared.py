@@ -36,7 +36,7 @@ class Tables(NamedTuple):
     """
 
     positional: tuple[str, ...]
-    needed: tuple[str, ...]
+    needed: Mapping[str, None]
     nullable: tuple[str, ...]
     arrays: tuple[tuple[str, ArrayField], ...]
     names: Mapping[str, str]
@@ -45,7 +45,7 @@ class Tables(NamedTuple):
     def of(cls, fields: Mapping[str, Field]) -> Tables:
         return cls(
             tuple(n for n, f in fields.items() if not f.kw_only),
-            tuple(n for n, f in fields.items() if f.required),
+            {n: None for n, f in fields.items() if f.required},
             tuple(n for n, f in fields.items() if f.required and f.optional),
             tuple((n, f) for n, f in fields.items() if isinstance(f, ArrayField)),
             {f.key: n for n, f in fields.items()},

@@ -135,17 +135,22 @@ def to_document(graph: Graph, provider: Callable[[type], tuple[str, str]], write
         if cls not in providers:
             providers[cls] = provider(cls)
             free[cls] = frozenset(f.key for f in cls.fields.values() if f.free)
-        record = NodeRecord(path, cls.__name__, *providers[cls], cls.schema)
+        attrs: dict[str, Any] = {}
+        arrays: dict[str, ArrayRef] = {}
         for declared, value in node.stored_fields():
-            if isinstance(value, Quantized):
-                to_records(declared.key, value, record.arrays, record.attrs)
+            if isinstance(value, np.ndarray) and declared.is_array:
+                arrays[declared.key] = ArrayRef.of(value)
+            elif isinstance(value, Quantized):
+                to_records(declared.key, value, arrays, attrs)
             elif declared.is_array:
-                record.arrays |= stored_arrays(declared.key, value)
+                arrays |= stored_arrays(declared.key, value)
             else:
-                record.attrs[declared.key] = declared.plain(value)
-        record.free = free[cls] | {RECORD} if RECORD in record.attrs else free[cls]
-        record.published = {node.fields[n].key: value for n, value in node.published_values(owner).items()}
-        nodes.append(record)
+                attrs[declared.key] = declared.plain(value)
+        said = free[cls] | {RECORD} if RECORD in attrs else free[cls]
+        published = node.published_values(owner)
+        if published:
+            published = {cls.fields[name].key: value for name, value in published.items()}
+        nodes.append(NodeRecord(path, cls.__name__, *providers[cls], cls.schema, attrs, arrays, said, published))
         if isinstance(node, Graph):
             edges += [EdgeRecord(path, e.src, e.dst, e.delay) for e in node.edges]
     return Document(FORMAT, writer, nodes, edges)
@@ -250,6 +255,7 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
     values: dict[str, Any] = dict.fromkeys(cls._tables.nullable)
     stored = gathered(record.arrays, record.attrs, record.path)
     attrs, arrays = from_records(record.attrs, stored, record.path)
+    fields = cls.fields
     for key, value in (*attrs.items(), *arrays.items()):
         if key not in names:
             raise TalonFormatError(
@@ -261,17 +267,17 @@ def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
                 help=suggest(key, names, pip_line(record.provider, upgrade=True)),
             )
         name = names[key]
-        declared = cls.fields[name]
-        if isinstance(value, Parts):
+        declared = fields[name]
+        if isinstance(value, ArrayRef):
+            if not declared.is_array:
+                value = as_scalar(value.load())
+            elif not value.shape and not isinstance(value, Quantized):
+                value = value.load()  # there is nothing to be lazy about in a single number
+        elif isinstance(value, Parts):
             value = grouped(declared.kinds if isinstance(declared, ArrayField) else (), value, (record.path, name))
-        elif declared.is_array:
+        elif declared.is_array and value is not None:
             if isinstance(value, Mapping):
                 raise unsaid_parts(record, key, value)
-            # There is nothing to be lazy about in a single number.
-            if isinstance(value, ArrayRef) and not value.shape and not isinstance(value, Quantized):
-                value = value.load()
-            value = value if value is None or isinstance(value, ArrayRef) else np.asarray(value)
-        elif isinstance(value, ArrayRef):
-            value = as_scalar(value.load())
+            value = np.asarray(value)
         values[name] = value
     return values

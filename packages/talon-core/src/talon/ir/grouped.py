@@ -152,7 +152,7 @@ class Parts(dict[str, ArrayRef]):
 
 def gathered(stored: dict[str, ArrayRef], attrs: Container[str], path: str) -> Mapping[str, ArrayRef | Parts]:
     """The arrays of a record by field: an array, or the parts of a group. `attrs` has the names of other fields."""
-    if not any(BETWEEN in key for key in stored):
+    if BETWEEN not in "".join(stored):
         return stored
     found: dict[str, ArrayRef | Parts] = {}
     for key, ref in stored.items():

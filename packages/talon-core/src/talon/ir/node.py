@@ -74,11 +74,11 @@ class Node(Declared):
 
     def _take(self, given: Mapping[str, Any]) -> None:
         """Coerce and keep the values, then unify the named axes."""
-        values = self.__dict__
+        values, fields = self.__dict__, self.fields
         values.update(self._defaults())
         lazy: dict[str, ArrayRef] = {}
         for name, value in given.items():
-            field = self.fields[name]
+            field = fields[name]
             try:
                 value = field.coerce(value)
             except TalonError as error:
@@ -151,10 +151,10 @@ class Node(Declared):
         values = self.__dict__
         lazy = values.get("_lazy", {})
         for name, field in self.fields.items():
-            value = values[name] if name in values else lazy.get(name)
-            if lazy and isinstance(lazy.get(name), Quantized):
-                value = lazy[name]
-            if value is not None and is_stored(field, value):
+            value = values.get(name)
+            if lazy and (value is None or isinstance(lazy.get(name), Quantized)):
+                value = lazy.get(name)
+            if value is not None and (field.always_stored or is_stored(field, value)):
                 yield field, value
 
     def raw(self, name: str) -> np.ndarray | Grouped | ArrayRef | None:
@@ -257,11 +257,13 @@ class Node(Declared):
         `input_shapes()` infers the sample shapes that arrive; call it only where the answer depends on them.
         """
         forms: dict[str, Any] = {}
+        dims = self.dims
         for name, field in self._tables.arrays:
             raw = self.raw(name)
-            form = field.published(raw, self.dims)
-            if form is not None and (raw is None or is_stored(field, raw)):
-                forms[name] = form
+            if raw is None or field.always_stored or is_stored(field, raw):
+                form = field.published(raw, dims)
+                if form is not None:
+                    forms[name] = form
         return forms
 
     def published_meaning(self, input_shapes: Callable[[], Sequence[Shape | None]]) -> dict[str, Any]:

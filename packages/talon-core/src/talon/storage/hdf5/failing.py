@@ -13,6 +13,8 @@ from talon.storage.hdf5.superblock import END_AT
 
 UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENODEV)
 """How a file system says that it reserves nothing; then HDF5 finds out for itself."""
+AHEAD = 1 << 20
+"""So much more is reserved where there is room for it: asking for a few bytes for each node takes longer than HDF5."""
 SUPERBLOCK = 2
 """The version that is written."""
 
@@ -28,14 +30,21 @@ class Room:
     def reserve(self) -> None:
         """Reserve as much as the file takes by now. Raises OSError where there is not so much."""
         size = self.id.get_filesize() if self.possible else 0
-        if size > self.reserved:
-            try:
-                os.posix_fallocate(self.id.get_vfd_handle(), self.reserved, size - self.reserved)
-            except OSError as error:
-                if error.errno not in UNSUPPORTED:
+        if size > self.reserved and not self.reserved_to(size + AHEAD):
+            self.reserved_to(size, must=True)
+
+    def reserved_to(self, size: int, must: bool = False) -> bool:
+        """Whether so much could be reserved, or need not be where nothing can."""
+        try:
+            os.posix_fallocate(self.id.get_vfd_handle(), self.reserved, size - self.reserved)
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                if must:
                     raise
-                self.possible = False
-            self.reserved = size
+                return False
+            self.possible = False
+        self.reserved = size
+        return True
 
 
 def give_back(path: Path) -> None:

@@ -27,7 +27,9 @@ from talon.ir.grouped import BETWEEN
 from talon.ir.quantized import RECORD, TYPE
 from talon.ir.values import same_value
 from talon.storage.backend import Progress
+from talon.storage.draining import Draining
 from talon.storage.hdf5.failing import Room, give_back, let_close, reason
+from talon.storage.hdf5.patterns import Patterns
 from talon.storage.hdf5.values import ABSENT, Absent, from_tree, tree_form
 from talon.storage.index.building import Placed
 from talon.storage.tagged import tagged
@@ -73,14 +75,24 @@ def write_tree(document: Document, path: Path, progress: Progress | None) -> dic
         ) from error
 
 
+def created(name: bytes, *, memory: bool = False) -> Any:
+    """A new file of HDF5's, or one that is never anywhere but in memory."""
+    access, create = h5p.create(h5p.FILE_ACCESS), h5p.create(h5p.FILE_CREATE)
+    access.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V110)
+    access.set_alignment(COMPACT, ALIGNMENT)
+    create.set_obj_track_times(False)
+    if memory:
+        access.set_fapl_core(1 << 16, False)
+    return h5f.create(name, h5f.ACC_EXCL, create, access)
+
+
 class _Tree:
     def __init__(self, path: Path) -> None:
-        access, create = h5p.create(h5p.FILE_ACCESS), h5p.create(h5p.FILE_CREATE)
-        access.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V110)
-        access.set_alignment(COMPACT, ALIGNMENT)
-        create.set_obj_track_times(False)
-        self.file = h5py.File(h5f.create(os.fsencode(path), h5f.ACC_EXCL, create, access))
+        name = os.fsencode(path)
+        self.file = h5py.File(created(name))
         self.room = Room(self.file)
+        # Of two open files of one name, HDF5 takes the second for the first.
+        self.patterns = Patterns(lambda: created(name + b".patterns", memory=True), self.group, self.node, COMPACT)
         self.group_plan = h5p.create(h5p.GROUP_CREATE)
         self.group_plan.set_obj_track_times(False)
         self.compact, self.contiguous = h5p.create(h5p.DATASET_CREATE), h5p.create(h5p.DATASET_CREATE)
@@ -97,7 +109,7 @@ class _Tree:
 
     def write(self, document: Document, progress: Progress) -> dict[tuple[int, str], Placed]:
         try:
-            with ThreadPoolExecutor(1) as self.beside:
+            with ThreadPoolExecutor(1) as self.beside, Draining(self.file.id.get_vfd_handle()) as self.draining:
                 placed = self.records(document, progress)
             self.room.reserve()
             h5f.flush(self.file.id)
@@ -105,6 +117,7 @@ class _Tree:
             let_close(self.file)
             raise
         finally:
+            self.patterns.close()
             self.file.close()
         return placed
 
@@ -122,11 +135,16 @@ class _Tree:
             parent, _, name = record.path.rpartition("/")
             if record.path:
                 order[parent].append(name)
-            group = self.group(inside[parent], name) if record.path else self.group(root, "graph")
-            if record.path in levels:
-                self.edges(group, levels[record.path])
-                inside[record.path] = self.group(group, "nodes")
-            if different := self.node(group, record, number, placed):
+            level = levels.get(record.path)
+            if level is None and (pattern := self.patterns.of(record)) is not None:
+                different = pattern.put(record, inside[parent], name)
+            else:
+                group = self.group(inside[parent], name) if record.path else self.group(root, "graph")
+                if level is not None:
+                    self.edges(group, level)
+                    inside[record.path] = self.group(group, "nodes")
+                different = self.node(group, record, number, placed)
+            if different:
                 exact[record.path] = different
             self.room.reserve()
             progress(number + 1, len(document.nodes))
@@ -156,7 +174,7 @@ class _Tree:
             self.text(group, name, json.dumps(value, allow_nan=False, sort_keys=True))
 
     def node(
-        self, group: Any, record: NodeRecord, number: int, placed: dict[tuple[int, str], Placed]
+        self, group: Any, record: NodeRecord, number: int = 0, placed: dict[tuple[int, str], Placed] | None = None
     ) -> dict[str, Any]:
         """Write the fields, and note where large arrays stand; returns the attributes that the tree does not say
         exactly, in tagged form."""
@@ -170,7 +188,7 @@ class _Tree:
             if name in record.published:
                 self.array(group, name, record.published[name])
                 different[name] = tagged(array.load())
-            elif (there := self.array(groups[outer], leaf, array.load())) is not None:
+            elif (there := self.array(groups[outer], leaf, array.load())) is not None and placed is not None:
                 placed[number, name] = there
         for name, value in record.attrs.items():
             form = ABSENT if name in OURS_ALONE else tree_form(record.published.get(name, value))
@@ -224,27 +242,30 @@ class _Tree:
 
     def array(self, group: Any, name: str, value: np.ndarray) -> Placed | None:
         """Returns where it stands, if that is not in its header."""
-        if value.dtype not in self.types:
+        known = self.types.get(value.dtype)
+        if known is None:
             little = value.dtype.newbyteorder("<")
-            self.types[value.dtype] = little, h5t.py_create(little, logical=True)
-        dtype, kind = self.types[value.dtype]
+            known = self.types[value.dtype] = little, h5t.py_create(little, logical=True)
+        dtype, kind = known
         data = np.asarray(value, dtype, order="C")
-        if data.nbytes <= LARGE:
+        nbytes = data.nbytes
+        if nbytes <= LARGE:
             into = self.dataset(group, name, kind, data)
-            return None if data.nbytes <= COMPACT else Placed(into.get_offset(), zlib.crc32(data.data))
+            return None if nbytes <= COMPACT else Placed(into.get_offset(), zlib.crc32(data.data))
         crc32 = self.beside.submit(zlib.crc32, data.data)
         into = self.dataset(group, name, kind, data)
+        self.draining.wrote(nbytes)
         return Placed(into.get_offset(), crc32.result())
 
     def dataset(self, group: Any, name: str, kind: Any, data: np.ndarray) -> Any:
         space = self.spaces.get(data.shape)
         if space is None:
             space = self.spaces[data.shape] = h5s.create_simple(data.shape)
-        plan = self.compact if data.nbytes <= COMPACT else self.contiguous
-        into = h5d.create(group, name.encode(), kind, space, plan)
-        if COMPACT < data.nbytes <= LARGE:
+        nbytes = data.nbytes
+        into = h5d.create(group, name.encode(), kind, space, self.compact if nbytes <= COMPACT else self.contiguous)
+        if COMPACT < nbytes <= LARGE:
             self.room.reserve()  # HDF5 keeps the bytes back; larger ones it writes at once, and then it may fail
-        if data.size:
+        if nbytes:
             into.write(h5s.ALL, h5s.ALL, data, kind)
         return into
 

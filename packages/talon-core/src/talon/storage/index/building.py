@@ -13,6 +13,7 @@ import numpy as np
 
 from talon.ir.document import Document
 from talon.ir.errors import TalonFileError, TalonFormatError
+from talon.storage.collector import uncollected
 from talon.storage.index import layout
 from talon.storage.index.checking import DAMAGED, checked
 from talon.storage.index.layout import COLUMNS, DTYPES, aligned
@@ -28,19 +29,19 @@ class Placed(NamedTuple):
     crc32: int
 
 
-class Interned:
-    """Texts by number, in the order of their first use."""
+INSIDE = Placed(0, 0)
+"""Of an array in the index, whose crc32 is yet to be found."""
+
+
+class Interned(dict[str, int]):
+    """The numbers of texts, in the order of their first use."""
 
     def __init__(self, *first: str) -> None:
-        self.numbers: dict[str, int] = {}
         self.data: list[bytes] = []
-        for text in first:
-            self.number(text)
+        self |= {text: self.add(text) for text in first}
 
-    def number(self, text: str) -> int:
-        found = self.numbers.get(text)
-        if found is None:
-            found = self.numbers[text] = self.add(text)
+    def __missing__(self, text: str) -> int:
+        found = self[text] = self.add(text)
         return found
 
     def add(self, text: str) -> int:
@@ -64,28 +65,28 @@ class _Builder:
         names = []
         types, nodes, attrs, arrays, edges = self.tables.values()
         dtypes: dict[np.dtype[Any], int] = {}
-        word = self.words.number
+        words = self.words
         for number, record in enumerate(document.nodes):
             parent, _, name = record.path.rpartition("/")
             names.append(name.encode())
             kind = (record.type, record.provider, record.version, record.schema)
             if kind not in self.types:
                 self.types[kind] = len(self.types)
-                types.append((*map(self.words.number, kind[:3]), record.schema))
+                types.append((*map(words.__getitem__, kind[:3]), record.schema))
             nodes.append((self.rows[parent] if record.path else 0, self.types[kind]))
             self.rows[record.path] = number
             for key, value in record.attrs.items():
-                attrs.append((number, word(key), *self.value(value)))
+                attrs.append((number, words[key], *self.value(value)))
             for key, ref in record.arrays.items():
-                if ref.dtype not in dtypes:
-                    dtypes[ref.dtype] = DTYPES.index(ref.dtype.newbyteorder("<"))
-                dtype = dtypes[ref.dtype]
-                there = placed.get((number, key))
-                if there is None:
+                dtype = dtypes.get(ref.dtype)
+                if dtype is None:
+                    dtype = dtypes[ref.dtype] = DTYPES.index(ref.dtype.newbyteorder("<"))
+                place, crc32 = placed.get((number, key), INSIDE)
+                if not place:
                     data = np.asarray(ref.load(), DTYPES[dtype]).tobytes()
                     self.inside.append(data.ljust(aligned(len(data)), b"\0"))
-                    there = Placed(0, zlib.crc32(data))
-                arrays.append((number, word(key), dtype, len(ref.shape), there.crc32, there.place))
+                    crc32 = zlib.crc32(data)
+                arrays.append((number, words[key], dtype, len(ref.shape), crc32, place))
                 self.lengths += ref.shape
         self.heap("node.name", names)
         for level, src, dst, delay in sorted(document.edges, key=lambda edge: self.rows[edge.level]):
@@ -97,7 +98,7 @@ class _Builder:
 
     def end(self, level: str, endpoint: str) -> tuple[int, int]:
         name, _, port = endpoint.partition(":")
-        return self.rows[f"{level}/{name}" if level else name], self.words.number(port)
+        return self.rows[f"{level}/{name}" if level else name], self.words[port]
 
     def heap(self, name: str, parts: list[bytes]) -> None:
         self.heaps[name] = np.cumsum([len(part) for part in parts], dtype=np.int64).tolist(), b"".join(parts)
@@ -114,10 +115,10 @@ class _Builder:
         if kind is float:
             return layout.REAL, int.from_bytes(struct.pack("<d", value), "little")
         if isinstance(value, str) and encodable(value):
-            return layout.TEXT, self.texts.number(value)
+            return layout.TEXT, self.texts[value]
         text = json.dumps(tagged(value), allow_nan=False, separators=(",", ":"))
         shared = len(text) <= layout.LONGEST_SHARED
-        return layout.VALUE, self.texts.number(text) if shared else self.texts.add(text)
+        return layout.VALUE, self.texts[text] if shared else self.texts.add(text)
 
     def columns(self) -> dict[str, np.ndarray]:
         found: dict[str, Any] = {
@@ -142,7 +143,8 @@ def columns_of(document: Document, placed: Mapping[tuple[int, str], Placed]) -> 
     """
     builder = _Builder()
     try:
-        builder.add(document, placed)
+        with uncollected():
+            builder.add(document, placed)
         columns = builder.columns()
         checked(columns)
     except (TalonFormatError, LookupError, ValueError, OverflowError) as error:

@@ -31,11 +31,12 @@ def loading(records: Records) -> Iterator[Callable[[int], np.ndarray]]:
     data, crc32 = tables["data.byte"], tables["array.crc32"].tolist()
     plain = (tables.arrays.inside >= 0) & (tables["array.dtype"] != BOOL) & NATIVE
     inside = np.where(plain, tables.arrays.inside, -1).tolist()
+    axes, lengths, dtypes = records.axes, records.lengths, [DTYPES[number] for number in records.dtype]
 
     def load(i: int) -> np.ndarray:
         if inside[i] >= 0:
             # What `StoredArray` does, with less around it for each of many arrays. It says what is wrong, too.
-            array = np.ndarray(records.shape(i), DTYPES[records.dtype[i]], data, inside[i])
+            array = np.ndarray(lengths[axes[i] : axes[i + 1]], dtypes[i], data, inside[i])
             if zlib.crc32(array.data) == crc32[i]:
                 return array
         return ahead.pop(i).result() if i in ahead else records.stored(i).detached()

@@ -17,6 +17,7 @@ from zarr.core.sync import sync
 
 from talon.ir.errors import TalonError, TalonFileError
 from talon.storage.index.layout import MOST_INDEX_BYTES
+from talon.storage.source import Source
 from talon.storage.zarr import layout
 from talon.storage.zarr.container import Names, Span, damaged, missing_key, no_graph
 
@@ -69,7 +70,7 @@ class Objects:
         return together(self.store, [self.store.getsize(key) for key in keys])
 
 
-class Blob:
+class Blob(Source):
     """What stands under a key of a store. It is fetched anew for each array, so its crc32c tells whether it changed."""
 
     def __init__(self, store: Store, key: str, size: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from talon.ir.arrays import ArrayRef
 from talon.ir.document import Document
 from talon.storage.backend import Progress
+from talon.storage.collector import uncollected
 from talon.storage.index.building import Placed, columns_of
 from talon.storage.index.layout import ALIGNMENT, INLINE, aligned
 from talon.storage.zarr import layout
@@ -39,9 +40,12 @@ def write_document(document: Document, sink: Sink, progress: Progress | None) ->
 class _Writer:
     def __init__(self, document: Document, sink: Sink, progress: Progress | None) -> None:
         self.document, self.sink, self.progress = document, sink, progress
-        self.rows = [
-            (number, field, ref) for number, record in enumerate(document.nodes) for field, ref in record.arrays.items()
-        ]
+        with uncollected():
+            self.rows = [
+                (number, field, ref)
+                for number, record in enumerate(document.nodes)
+                for field, ref in record.arrays.items()
+            ]
         self.nbytes = np.array([ref.nbytes for _, _, ref in self.rows], np.int64)
         self.places = layout.places(self.nbytes).tolist()
         self.placed: dict[tuple[int, str], Placed] = {}

@@ -1,0 +1,51 @@
+"""What is written begins to go to the disk while more is being written: at the end there is less to wait for."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+
+from talon.storage.atomic import NO_SYNC
+
+AT_ONCE = 1 << 25
+"""So many bytes are let gather before they are forced to the disk."""
+
+
+class Draining:
+    """Forces an open file to the disk now and then, in another thread, while a block writes it.
+
+    The system tells only once that a disk failed, so what is told here is raised here.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.gathered = 0
+        self.running: Future[None] | None = None
+        self.pool = ThreadPoolExecutor(1) if hasattr(os, "fdatasync") else None
+
+    def __enter__(self) -> Draining:
+        return self
+
+    def wrote(self, count: int) -> None:
+        """So many bytes more are in the file."""
+        self.gathered += count
+        if self.pool is not None and self.gathered >= AT_ONCE and (self.running is None or self.running.done()):
+            self.settle()
+            self.gathered = 0
+            self.running = self.pool.submit(os.fdatasync, self.descriptor)
+
+    def settle(self) -> None:
+        """Wait for what is under way. Raises OSError where the disk failed."""
+        try:
+            if self.running is not None:
+                self.running.result()
+        except OSError as error:
+            if error.errno not in NO_SYNC:
+                raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.pool is not None:
+            self.pool.shutdown()
+        if error is None:
+            self.settle()
