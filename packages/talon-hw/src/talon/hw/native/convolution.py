@@ -9,6 +9,7 @@ import numpy as np
 from talon.engine.wiring import Unit
 from talon.hw.native.layers import Layer, filled
 from talon.hw.native.library import library
+from talon.hw.native.memory import aligned
 from talon.hw.native.ops import Arrays, Quantities
 from talon.hw.native.options import Options
 from talon.ir import exact
@@ -62,7 +63,7 @@ class ConvolutionOp(Layer):
         self.fan = np.ascontiguousarray((taps[0][:, None] * taps[1]).astype(np.int64) * each[1])
         self.macs = int(self.fan.sum()) * shapes[0][0]
         floats, numbers = library().conv_scratch(*channels, *window)
-        self.scratch, self.index = np.empty(floats, np.float32), np.empty(numbers, np.int32)
+        self.scratch, self.index = aligned((floats,)), aligned((numbers,), np.int32)
 
     def cost(self, lead: tuple[int, int]) -> Arrays:
         return self.room("synops", lead, np.int64), self.room("binary", lead, np.uint8)

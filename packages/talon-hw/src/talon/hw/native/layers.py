@@ -10,6 +10,7 @@ import numpy as np
 
 from talon.engine.wiring import Source, Unit
 from talon.hw.native.library import library
+from talon.hw.native.memory import settled
 from talon.hw.native.neurons import MembraneOp
 from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.hw.native.options import way
@@ -60,7 +61,7 @@ class Layer(Op):
         if self.fixed is None:
             node = self.node
             slots = [t % getattr(node, name).shape[0] if node.per_step(name) else 0 for name in ("weight", "bias")]
-            found: tuple[Any, ...] = node.prepared(f"native{slots}", lambda: self.laid_out(t))
+            found: tuple[Any, ...] = node.prepared(f"native{slots}", lambda: tuple(map(settled, self.laid_out(t))))
             if not self.steps_alike:
                 return found
             self.fixed = found

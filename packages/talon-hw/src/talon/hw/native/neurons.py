@@ -12,6 +12,7 @@ import numpy as np
 from talon.engine.wiring import Unit
 from talon.hw.native.layout import moved
 from talon.hw.native.library import library
+from talon.hw.native.memory import aligned
 from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.ir.fields import Shape
 from talon.ir.primitives.neurons import LIF, Neuron, spread
@@ -49,7 +50,9 @@ class MembraneOp(Op):
 
     def begin(self) -> None:
         v = self.unit.state["v"]
-        self.v = np.array(moved(v[None], last=True)[0] if self.last else v, self.word, order="C")
+        own = moved(v[None], last=True)[0] if self.last else v
+        self.v = aligned(own.shape, self.word)
+        self.v[...] = own
 
     def keep_start(self) -> None:
         self.start = self.v.copy()

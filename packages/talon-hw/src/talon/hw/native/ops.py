@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from talon.engine.wiring import Source, Tallies, Unit, read_only
+from talon.hw.native.memory import aligned
 from talon.ir.primitive import Primitive
 
 Arrays = tuple[np.ndarray, ...]
@@ -77,7 +78,7 @@ class Op:
         """An array to write to, the same one as long as its shape is."""
         found = self.rooms.get(name)
         if found is None or found.shape != shape:
-            found = self.rooms[name] = np.empty(shape, dtype)
+            found = self.rooms[name] = aligned(shape, dtype)
         return found
 
 
