@@ -94,10 +94,25 @@ static void NAME(rectify)(ptrdiff_t count, float slope, const float *restrict x,
     }
 }
 
+/* A few lines woven into one: the constant lets the compiler do it by registers. */
+static inline __attribute__((always_inline)) void NAME(weave)(ptrdiff_t a, ptrdiff_t b, const float *restrict x,
+                                                              float *restrict y) {
+    for (ptrdiff_t l = 0; l < b; l++)
+        for (ptrdiff_t k = 0; k < a; k++) y[l * a + k] = x[k * b + l];
+}
+
 /* In squares, so that both sides are gone through in lines of the cache. */
 static void NAME(turn)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const float *restrict x, float *restrict y) {
     if (a == 1 || b == 1) {
         memcpy(y, x, sizeof(float) * (size_t)(rows * a * b));
+        return;
+    }
+    if (a == 2 || a == 3 || a == 4) {
+        for (ptrdiff_t row = 0; row < rows; row++, x += a * b, y += a * b) {
+            if (a == 2) NAME(weave)(2, b, x, y);
+            if (a == 3) NAME(weave)(3, b, x, y);
+            if (a == 4) NAME(weave)(4, b, x, y);
+        }
         return;
     }
     for (ptrdiff_t row = 0; row < rows; row++, x += a * b, y += a * b)
@@ -118,10 +133,14 @@ static void NAME(gather)(ptrdiff_t rows, ptrdiff_t from, ptrdiff_t places, ptrdi
 
 static void NAME(join)(ptrdiff_t places, ptrdiff_t channels, ptrdiff_t total, ptrdiff_t offset,
                        const float *restrict x, float *restrict y) {
-    if (channels % TALON_WIDE == 0) {
+    if (channels == TALON_WIDE) {
+        /* By hand: the compiler would call memcpy for every place. */
+        for (ptrdiff_t p = 0; p < places; p++) PUT(y + p * total + offset, TAKE(x + p * TALON_WIDE));
+        return;
+    }
+    if (channels > TALON_WIDE) {
         for (ptrdiff_t p = 0; p < places; p++)
-            for (ptrdiff_t o = 0; o < channels; o += TALON_WIDE)
-                memcpy(y + p * total + offset + o, x + p * channels + o, sizeof(float) * TALON_WIDE);
+            memcpy(y + p * total + offset, x + p * channels, sizeof(float) * (size_t)channels);
         return;
     }
     for (ptrdiff_t p = 0; p < places; p++)

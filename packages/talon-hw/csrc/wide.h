@@ -13,6 +13,10 @@ typedef float NAME(wide) __attribute__((vector_size(4 * TALON_WIDE), aligned(4),
 #define TAKE(p) (*(const WIDE *)(p))
 #define PUT(p, a) (*(WIDE *)(p) = (a))
 #define ZERO ((WIDE){0})
+typedef float NAME(half) __attribute__((vector_size(2 * TALON_WIDE), aligned(4), may_alias));
+#define HALF NAME(half)
+#define TAKE_HALF(p) (*(const HALF *)(p))
+#define PUT_HALF(p, a) (*(HALF *)(p) = (a))
 
 /* y += x * w; without the product where x is 1, which changes no bit. */
 static inline void NAME(add_run)(float *restrict y, float x, const float *restrict w, ptrdiff_t count) {
