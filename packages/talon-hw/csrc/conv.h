@@ -6,7 +6,13 @@
    event are a patch: `runs` has the taps falling, so that a row of the patch is one run of weights.
    Dense: channels of the output side by side, over a few places; depthwise, all channels side by side. */
 
-#define CONV_PLACES 4
+/* Outputs of a line that are worked on together: as many as the registers hold. */
+#define CONV_FEW 4
+#ifdef __AVX512F__
+#define CONV_PLACES 8
+#else
+#define CONV_PLACES CONV_FEW
+#endif
 
 /* For every place of an axis, which taps read it and for which output: a count, then pairs of how far on the weights of
    the tap and the sums of the output lie. */

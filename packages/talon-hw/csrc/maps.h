@@ -29,18 +29,33 @@ static inline __attribute__((always_inline)) void NAME(pool_place)(const talon_p
     }
 }
 
-/* Windows of four values, all inside the map, which is what most networks have. */
-static inline __attribute__((always_inline)) void NAME(pool_four)(const talon_pool *c, const float *restrict x,
-                                                                  float *restrict y, ptrdiff_t oy, ptrdiff_t ox,
-                                                                  ptrdiff_t from, ptrdiff_t lanes) {
-    const float *restrict a = x + (oy * c->stride[0] * c->size[1] + ox * c->stride[1]) * c->channels + from;
-    const float *restrict b = a + c->channels, *restrict d = a + c->size[1] * c->channels, *restrict e = d + c->channels;
-    float *into = y + (oy * c->osize[1] + ox) * c->channels + from;
-    for (ptrdiff_t o = 0; o < lanes; o++) {
-        float best = a[o];
-        best = (b[o] > best) | (b[o] != b[o]) ? b[o] : best;
-        best = (d[o] > best) | (d[o] != d[o]) ? d[o] : best;
-        into[o] = (e[o] > best) | (e[o] != e[o]) ? e[o] : best;
+/* The second where it is larger or no number, which is how maxima go through a window. */
+static inline __attribute__((always_inline)) float NAME(larger)(float best, float value) {
+    const float found = value > best ? value : best;
+    return value != value ? value : found;
+}
+
+/* Windows of four values, all inside the map, which is what most networks have: a line of outputs. The constant makes each
+   call a loop of its own. */
+static inline __attribute__((always_inline)) void NAME(pool_line)(const talon_pool *c, const float *restrict upper,
+                                                                  float *restrict y, ptrdiff_t channels) {
+    const float *restrict lower = upper + c->size[1] * channels;
+    const ptrdiff_t apart = c->stride[1] * channels;
+    for (ptrdiff_t ox = 0; ox < c->osize[1]; ox++, upper += apart, lower += apart, y += channels)
+        for (ptrdiff_t o = 0; o < channels; o++) {
+            const float best = NAME(larger)(NAME(larger)(upper[o], upper[channels + o]), lower[o]);
+            y[o] = NAME(larger)(best, lower[channels + o]);
+        }
+}
+
+static void NAME(pool_four)(const talon_pool *c, const float *x, float *y, ptrdiff_t oy) {
+    x += oy * c->stride[0] * c->size[1] * c->channels;
+    y += oy * c->osize[1] * c->channels;
+    switch (c->channels) {
+        case 8: NAME(pool_line)(c, x, y, 8); break;
+        case 16: NAME(pool_line)(c, x, y, 16); break;
+        case 32: NAME(pool_line)(c, x, y, 32); break;
+        default: NAME(pool_line)(c, x, y, c->channels);
     }
 }
 
@@ -53,19 +68,18 @@ static void NAME(pool)(const talon_pool *c) {
     for (ptrdiff_t row = 0; row < c->rows; row++) {
         const float *x = c->x + row * in;
         float *y = c->y + row * out;
-        for (ptrdiff_t oy = 0; oy < c->osize[0]; oy++)
+        for (ptrdiff_t oy = 0; oy < c->osize[0]; oy++) {
+            if (four) {
+                NAME(pool_four)(c, x, y, oy);
+                continue;
+            }
             for (ptrdiff_t ox = 0; ox < c->osize[1]; ox++) {
                 ptrdiff_t from = 0;
-                if (four) {
-                    for (; from + 16 <= c->channels; from += 16) NAME(pool_four)(c, x, y, oy, ox, from, 16);
-                    for (; from + 8 <= c->channels; from += 8) NAME(pool_four)(c, x, y, oy, ox, from, 8);
-                    for (; from < c->channels; from++) NAME(pool_four)(c, x, y, oy, ox, from, 1);
-                    continue;
-                }
                 for (; from + 16 <= c->channels; from += 16) NAME(pool_place)(c, x, y, oy, ox, from, 16);
                 for (; from + 8 <= c->channels; from += 8) NAME(pool_place)(c, x, y, oy, ox, from, 8);
                 for (; from < c->channels; from++) NAME(pool_place)(c, x, y, oy, ox, from, 1);
             }
+        }
     }
 }
 
