@@ -115,6 +115,18 @@ static inline __attribute__((always_inline)) void NAME(weave)(ptrdiff_t a, ptrdi
         for (ptrdiff_t k = 0; k < a; k++) y[l * a + k] = x[k * b + l];
 }
 
+/* Four by four values, by registers. */
+static inline __attribute__((always_inline)) void NAME(turn_four)(ptrdiff_t a, ptrdiff_t b, const float *restrict x,
+                                                                  float *restrict y) {
+    const FOUR p = TAKE_FOUR(x), q = TAKE_FOUR(x + b), r = TAKE_FOUR(x + 2 * b), s = TAKE_FOUR(x + 3 * b);
+    const FOUR pr = MIX(p, r, 0, 4, 1, 5), qs = MIX(q, s, 0, 4, 1, 5);
+    const FOUR pr_high = MIX(p, r, 2, 6, 3, 7), qs_high = MIX(q, s, 2, 6, 3, 7);
+    PUT_FOUR(y, MIX(pr, qs, 0, 4, 1, 5));
+    PUT_FOUR(y + a, MIX(pr, qs, 2, 6, 3, 7));
+    PUT_FOUR(y + 2 * a, MIX(pr_high, qs_high, 0, 4, 1, 5));
+    PUT_FOUR(y + 3 * a, MIX(pr_high, qs_high, 2, 6, 3, 7));
+}
+
 /* In squares, so that both sides are gone through in lines of the cache. */
 static void NAME(turn)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const float *restrict x, float *restrict y) {
     if (a == 1 || b == 1) {
@@ -133,8 +145,11 @@ static void NAME(turn)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const float *re
         for (ptrdiff_t i = 0; i < a; i += TALON_WIDE)
             for (ptrdiff_t j = 0; j < b; j += TALON_WIDE) {
                 const ptrdiff_t iend = i + TALON_WIDE < a ? i + TALON_WIDE : a, jend = j + TALON_WIDE < b ? j + TALON_WIDE : b;
+                const ptrdiff_t ifours = i + (iend - i) / 4 * 4, jfours = j + (jend - j) / 4 * 4;
+                for (ptrdiff_t l = j; l < jfours; l += 4)
+                    for (ptrdiff_t k = i; k < ifours; k += 4) NAME(turn_four)(a, b, x + k * b + l, y + l * a + k);
                 for (ptrdiff_t l = j; l < jend; l++)
-                    for (ptrdiff_t k = i; k < iend; k++) y[l * a + k] = x[k * b + l];
+                    for (ptrdiff_t k = l < jfours ? ifours : i; k < iend; k++) y[l * a + k] = x[k * b + l];
             }
 }
 
