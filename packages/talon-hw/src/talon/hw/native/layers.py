@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -29,10 +29,20 @@ class Kind(NamedTuple):
 F32 = Kind("F32", np.float32, np.float32)
 
 
+LONGEST = 1 << 31
+"""Products that one call may compute, a few tenths of a second: only between calls can a run be interrupted. Of what is
+smaller than a batch, weights would be read too often."""
+
+Part = tuple[slice, slice]
+"""Steps, and samples of them."""
+
+
 class Layer(Op):
     """An op whose node has `weight` and `bias`. `crossover`: below this share of active inputs it goes by events."""
 
     kind: ClassVar[str]
+    macs: int
+    """Products of a sample, if all inputs are active."""
     types: Kind = F32
     direct = True
 
@@ -76,6 +86,31 @@ class Layer(Op):
         node = self.node
         return None if node.bias is None else np.ascontiguousarray(exact.at_step(node.bias, node.per_step("bias"), t))
 
+    def parts(self, lead: tuple[int, int]) -> list[Part]:
+        """What is computed by a call each, in order."""
+        steps, batch = lead
+        rows = max(1, LONGEST // max(self.macs, 1))
+        every = slice(0, batch)
+        if self.steps_alike and steps * batch <= rows:
+            return [(slice(0, steps), every)]
+        if batch <= rows:
+            length = rows // batch if self.steps_alike else 1
+            return [(slice(start, min(start + length, steps)), every) for start in range(0, steps, length)]
+        samples = [slice(start, min(start + rows, batch)) for start in range(0, batch, rows)]
+        return [(slice(k, k + 1), some) for k in range(steps) for some in samples]
+
+    def passed(
+        self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: Callable[[int, Part], tuple[Any, ...]] | None
+    ) -> int:
+        """All calls, from `x` to `y` or to `neurons`, of which a step and a part tell the library; the ways they went."""
+        used = 0
+        for part in self.parts(x.shape[:2]):  # type: ignore[arg-type]
+            self.heed_halt()
+            first = t + part[0].start
+            told = None if neurons is None else neurons(first, part)
+            used |= self.call(first, x[part], None if y is None else y[part], tuple([c[part] for c in cost]), told)
+        return used
+
     @abstractmethod
     def cost(self, lead: tuple[int, int]) -> Arrays:
         """Arrays for what the kernel counts."""
@@ -92,11 +127,7 @@ class Layer(Op):
         x = np.ascontiguousarray(arguments[0])
         lead: Any = x.shape[:2]
         y, cost = self.target(lead), self.cost(lead)
-        if self.steps_alike:
-            self.ways |= self.call(t, x, y, cost, None)
-        else:
-            for k in range(lead[0]):
-                self.ways |= self.call(t + k, x[k], y[k], tuple(c[k] for c in cost), None)
+        self.ways |= self.passed(t, x, y, cost, None)
         return (y,), self.counts(lead, cost)
 
 
@@ -122,14 +153,13 @@ class Fused(Op):
         lead: Any = x.shape[:2]
         cost = layer.cost(lead)
         y, spikes = self.target(lead), self.neuron.spikes(lead)
-        if layer.steps_alike:
-            used = layer.call(t, x, None, cost, self.neuron.given(t, lead, y, None, spikes))
-        else:
-            used = 0
-            for k in range(lead[0]):
-                given = self.neuron.given(t + k, (1, lead[1]), y[k], None, spikes[k])
-                used |= layer.call(t + k, x[k], None, tuple(c[k] for c in cost), given)
-        self.neuron.heed(used)
+        neuron = self.neuron
+
+        def given(first: int, part: Part) -> tuple[Any, ...]:
+            return neuron.given(first, neuron.v[part[1]], y[part], None, spikes[part])
+
+        used = layer.passed(t, x, None, cost, given)
+        neuron.heed(used)
         layer.ways |= used
         self.inner = layer.counts(lead, cost)
         return (y,), self.neuron.counts(spikes)

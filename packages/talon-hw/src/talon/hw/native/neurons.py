@@ -33,9 +33,9 @@ class MembraneOp(Op):
 
     @abstractmethod
     def given(
-        self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
+        self, t: int, v: np.ndarray, y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
     ) -> tuple[Any, ...]:
-        """What the library is told of the neurons."""
+        """What the library is told of the neurons of the samples whose membranes are `v`."""
 
     def heed(self, used: int) -> None:
         """What the library gave back."""
@@ -86,7 +86,7 @@ class MembraneOp(Op):
         y, spikes = self.target(lead), self.spikes(lead)
         wanted = traces.get("v")
         own = self.room("trace", y.shape, self.word) if wanted is not None else None
-        self.heed(library().neuron(x, self.given(t, lead, y, own, spikes)))
+        self.heed(library().neuron(x, self.given(t, self.v, y, own, spikes)))
         if wanted is not None and own is not None:
             wanted[...] = self.shown(moved(own, last=False) if self.last else own)
         return (y,), self.counts(spikes)
@@ -120,18 +120,17 @@ class NeuronOp(MembraneOp):
         self.parameters = [self.own(np.broadcast_to(p, form)) for p in parameters]
 
     def given(
-        self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
+        self, t: int, v: np.ndarray, y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
     ) -> tuple[Any, ...]:
-        """What the library is told of the neurons."""
         return (
             library().NEURON,
-            *lead,
+            *spikes.shape,
             self.size,
             self.rule,
             self.per_neuron,
             t,
             y,
-            self.v,
+            v,
             trace,
             spikes,
             *self.parameters,

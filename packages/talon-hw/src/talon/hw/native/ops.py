@@ -25,6 +25,8 @@ class Op:
     how = "numpy step"
     direct = False
     """Whether its output goes where `into` says, and it keeps none of its arguments."""
+    halted = False
+    """Set by another thread: stop as soon as can be."""
 
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
@@ -36,6 +38,11 @@ class Op:
         """`n` steps from step `t` on. `arguments` and outputs are `(n, B, *shape)`, counts `(n, B)`; `traces` are
         filled with the state of that name after every step, `(n, B, *shape)`. Outputs are good until the next call."""
         raise NotImplementedError(type(self).__name__)
+
+    def heed_halt(self) -> None:
+        """Stop if another thread asks for it."""
+        if self.halted:
+            raise KeyboardInterrupt
 
     @property
     def sources(self) -> list[list[Source]]:

@@ -44,8 +44,6 @@ class Sweep:
         self.before = {key: self.wiring.zeros(*key) for key in self.wiring.depths}
         self.values: dict[tuple[int, int], Signal] = {}
         self.batch = task.batch
-        self.halted = False
-        """Set by another thread: stop after this chunk."""
         self.begin()
 
     def begin(self) -> None:
@@ -54,6 +52,11 @@ class Sweep:
             op.begin()
             if self.wiring.task.state is None:
                 op.keep_start()
+
+    def halt(self) -> None:
+        """Called by another thread: stop as soon as can be. The sweep is of no use afterwards."""
+        for op in self.each:
+            op.halted = True
 
     def wired(self, task: Task, own: Mapping[str, Primitive] | None) -> Wiring:
         return Wiring(task, own)
@@ -131,8 +134,6 @@ class Sweep:
         chunk = self.options.chunk or -(-task.steps // -(-task.steps // self.most))
         for start in range(0, task.steps, chunk):
             steps = min(chunk, task.steps - start)
-            if self.halted:
-                raise KeyboardInterrupt
             self.advance(start, steps)
             if task.progress is not None:
                 task.progress(start + steps, task.steps)
@@ -186,6 +187,7 @@ class Sweep:
         op = self.ops[number]
         if op is None:
             return
+        op.heed_halt()
         alone = count < steps
         if alone and op.direct:
             op.into = self.whole(number, op, start, step, steps)[step : step + 1]
