@@ -10,7 +10,7 @@ import numpy as np
 
 from talon.engine.wiring import Source, Unit
 from talon.hw.native.library import library
-from talon.hw.native.memory import settled
+from talon.hw.native.memory import aligned, settled
 from talon.hw.native.neurons import MembraneOp
 from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.hw.native.options import way
@@ -29,8 +29,8 @@ class Kind(NamedTuple):
 F32 = Kind("F32", np.float32, np.float32)
 
 
-LONGEST = 1 << 31
-"""Products that one call may compute, a few tenths of a second: only between calls can a run be interrupted. Of what is
+LONGEST = 1 << 30
+"""Products that one call may compute, some tenths of a second: only between calls can a run be interrupted. Of what is
 smaller than a batch, weights would be read too often."""
 
 Part = tuple[slice, slice]
@@ -179,5 +179,10 @@ def filled(values: Any, lanes: int = 1) -> Any:
     if values is None:
         return None
     wide = library().WIDE * lanes
-    lacking = -values.shape[-1] % wide
-    return np.ascontiguousarray(np.pad(values, [*[(0, 0)] * (values.ndim - 1), (0, lacking)]))
+    count = values.shape[-1]
+    lacking = -count % wide
+    if not lacking:
+        return values
+    found = aligned((*values.shape[:-1], count + lacking), values.dtype)
+    found[..., :count], found[..., count:] = values, 0
+    return found

@@ -15,14 +15,19 @@ def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     """An array to be filled, whose first value begins a line of the cache."""
     count = math.prod(shape) * np.dtype(dtype).itemsize
     raw = np.empty(count + LINE, np.uint8)
+    first = skipped(raw)
+    return raw[first : first + count].view(dtype).reshape(shape)
+
+
+def skipped(array: np.ndarray) -> int:
+    """How many bytes of it come before a line begins."""
     # `ctypes.data` says the same, ten times as slowly.
-    skipped = -raw.__array_interface__["data"][0] % LINE
-    return raw[skipped : skipped + count].view(dtype).reshape(shape)
+    return int(-array.__array_interface__["data"][0] % LINE)
 
 
 def settled(values: Any) -> Any:
     """The same in memory of that kind, in C order; what is no array stays what it is."""
-    if not isinstance(values, np.ndarray):
+    if not isinstance(values, np.ndarray) or (values.flags.c_contiguous and skipped(values) == 0):
         return values
     found = aligned(values.shape, values.dtype)
     found[...] = values
