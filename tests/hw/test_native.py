@@ -346,7 +346,15 @@ def test_it_says_what_ran_how() -> None:
 
 @pytest.mark.parametrize(
     ("options", "found"),
-    [({"kernels": "fast"}, "'fast'"), ({"chunk": 0}, "0"), ({"chunk": True}, "True"), ({"chunks": 1}, "chunk")],
+    [
+        ({"kernels": "fast"}, "'fast'"),
+        ({"kernels": ["auto"]}, "['auto']"),
+        ({"chunk": 0}, "0"),
+        ({"chunk": True}, "True"),
+        ({"chunks": 1}, "chunk"),
+        ({"plugins": 3}, "3"),
+        ({"plugins": [3]}, "3"),
+    ],
 )
 def test_wrong_options(options: dict[str, Any], found: str) -> None:
     graph = ir.Graph.chain(input=ir.Input([1]), output=ir.Output([1]))
@@ -484,7 +492,10 @@ def test_programs_and_sessions_say_what_is_wrong() -> None:
     program = hw.compile(SPIKING)
     with pytest.raises(ir.TalonRunError, match="found 2"):
         program.session(batch=4).run(some(1, 2, 6))
-    with pytest.raises(ir.TalonRunError, match="number of samples"):
-        program.session(batch=0)
+    batch: Any
+    for batch in (0, "x", True, 2.0, 10**30):
+        with pytest.raises(ir.TalonRunError, match="number of samples"):
+            program.session(batch)
+    assert program.session(np.int64(2)).step(some(2, 6))["output"].shape[0] == 2  # type: ignore[arg-type]
     with pytest.raises(ir.TalonRunError, match="wrong shape"):
         program.run(some(1, 2, 7))

@@ -1,4 +1,4 @@
-"""A large layer is computed by several calls: the results are those of one, and between them a run can be interrupted."""
+"""A large layer is computed by several calls: the results are those of one, and between them a run may stop."""
 
 from __future__ import annotations
 

@@ -35,6 +35,8 @@ smaller than a batch, weights would be read too often."""
 
 Part = tuple[slice, slice]
 """Steps, and samples of them."""
+Told = Callable[[int, Part], tuple[Any, ...]]
+"""What the library is told of the neurons for a part, whose first step is the number."""
 
 
 class Layer(Op):
@@ -99,12 +101,10 @@ class Layer(Op):
         samples = [slice(start, min(start + rows, batch)) for start in range(0, batch, rows)]
         return [(slice(k, k + 1), some) for k in range(steps) for some in samples]
 
-    def passed(
-        self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: Callable[[int, Part], tuple[Any, ...]] | None
-    ) -> int:
-        """All calls, from `x` to `y` or to `neurons`, of which a step and a part tell the library; the ways they went."""
+    def passed(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: Told | None) -> int:
+        """All calls, from `x` to `y` or to `neurons`; the ways they went."""
         used = 0
-        for part in self.parts(x.shape[:2]):  # type: ignore[arg-type]
+        for part in self.parts(x.shape[:2]):
             self.heed_halt()
             first = t + part[0].start
             told = None if neurons is None else neurons(first, part)

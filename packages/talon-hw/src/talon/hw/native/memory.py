@@ -16,7 +16,8 @@ def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     count = math.prod(shape) * np.dtype(dtype).itemsize
     raw = np.empty(count + LINE, np.uint8)
     first = skipped(raw)
-    return raw[first : first + count].view(dtype).reshape(shape)
+    found: np.ndarray = raw[first : first + count].view(dtype).reshape(shape)
+    return found
 
 
 def skipped(array: np.ndarray) -> int:
