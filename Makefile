@@ -47,7 +47,7 @@ lint: .venv/installed ## ruff, mypy --strict, pyright, and the warnings of the C
 	    $(CC) -std=c11 -O2 -ffp-contract=off $(WARNINGS) -DPy_LIMITED_API=0x030B0000 -isystem $$include \
 	      -c $$file -o /dev/null || exit 1; done && echo "C sources: no warnings"
 
-sanitize: .envs/sanitize/installed ## tests of the C library, built with the address and undefined-behaviour sanitizers
+sanitize: .envs/sanitize/installed ## all tests of the C library, built with the address and undefined-behaviour sanitizers
 	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	  .envs/sanitize/bin/python -m pytest -s -q tests/hw/test_native*.py tests/hw/test_integers_native.py tests/hw/mapping
 

@@ -16,11 +16,11 @@ def counted(what: str, value: Any, help: str | None = None) -> int:
     """A number of something, at least one: Python's or numpy's. Raises `TalonRunError` (T401)."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or not 1 <= value <= sys.maxsize:
-        large = whole and value > 0
+        large = bool(whole and value > 0)
         raise TalonRunError(
             "T401",
             what,
-            expected="a whole number >= 1" + f" and at most {sys.maxsize}" * large,
+            expected=f"a whole number from 1 to {sys.maxsize}" if large else "a whole number >= 1",
             # Python writes no number of many thousand digits.
             found=f"one of {int(value).bit_length()} bits" if large else repr(value),
             help=help,
