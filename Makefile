@@ -111,7 +111,8 @@ clean: ## remove the environments and caches
 	touch $@
 
 # The C library with sanitizers. It is built from a copy: no other build may find its parts.
-.envs/sanitize/installed: $(PYPROJECTS) packages/talon-hw/setup.py $(wildcard $(NATIVE)/*)
+.envs/sanitize/installed: $(PYPROJECTS) packages/talon-hw/setup.py \
+  $(wildcard $(NATIVE)/* packages/talon-hw/src/talon/hw/*.py packages/talon-hw/src/talon/hw/*/*.py)
 	rm -rf .envs/sanitize
 	$(PYTHON) -m venv .envs/sanitize
 	.envs/sanitize/bin/python $(PIP) --upgrade 'pip>=25.1'
