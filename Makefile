@@ -47,9 +47,10 @@ lint: .venv/installed ## ruff, mypy --strict, pyright, and the warnings of the C
 	    $(CC) -std=c11 -O2 -ffp-contract=off $(WARNINGS) -DPy_LIMITED_API=0x030B0000 -isystem $$include \
 	      -c $$file -o /dev/null || exit 1; done && echo "C sources: no warnings"
 
-sanitize: .envs/sanitize/installed ## tests of the C library, built with the address and undefined-behaviour sanitizers
+sanitize: .envs/sanitize/installed ## all tests of the C library, built with the address and undefined-behaviour sanitizers
 	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
-	  .envs/sanitize/bin/python -m pytest -s -q tests/hw/test_native.py
+	  .envs/sanitize/bin/python -m pytest -s -q tests/hw/test_native*.py tests/hw/test_integers_native.py \
+	  tests/hw/mapping --ignore tests/hw/mapping/test_extra.py
 
 bench: .venv/installed ## speed of the core, as pytest-benchmark tables
 	$(BIN)/python -m pytest benchmarks --benchmark-only
@@ -111,7 +112,8 @@ clean: ## remove the environments and caches
 	touch $@
 
 # The C library with sanitizers. It is built from a copy: no other build may find its parts.
-.envs/sanitize/installed: $(PYPROJECTS) packages/talon-hw/setup.py $(wildcard $(NATIVE)/*)
+.envs/sanitize/installed: $(PYPROJECTS) packages/talon-hw/setup.py \
+  $(wildcard $(NATIVE)/* packages/talon-hw/src/talon/hw/*.py packages/talon-hw/src/talon/hw/*/*.py)
 	rm -rf .envs/sanitize
 	$(PYTHON) -m venv .envs/sanitize
 	.envs/sanitize/bin/python $(PIP) --upgrade 'pip>=25.1'

@@ -113,7 +113,7 @@ def test_the_limit_is_exact(only: Callable[[int], None]) -> None:
 
 
 def test_a_chunk_as_advised_fits(only: Callable[[int], None]) -> None:
-    graph, limit = net(), 40_000_000
+    graph, limit = net(), 100_000_000
     only(limit)
     inputs = np.broadcast_to(np.float32(0.3), (10**9, 4, 20))
     with pytest.raises(ir.TalonRunError) as caught:

@@ -126,6 +126,16 @@ CONVOLUTIONS = [
     {"weight": (33, 5, 1, 1), "size": (4, 6)},
     {"weight": (8, 3, 3, 3), "size": (12, 12), "stride": (2, 3), "padding": (3, 2), "dilation": (2, 1)},
     {"weight": (1, 1, 7, 7), "size": (7, 7)},
+    # Patches of common sizes, which have loops of their own, and of others by registers and by halves of them.
+    *({"weight": (outs, 3, 1, 1), "size": (3, 5)} for outs in (16, 32, 64, 80, 128)),
+    *({"weight": (outs, 2, 3, 3), "size": (4, 6), "padding": 1} for outs in (8, 16, 24, 32, 48, 64)),
+    # Lines of every number of places that are worked on together.
+    *({"weight": (17, 3, 3, 3), "size": (4, wide), "padding": 1} for wide in (6, 10, 15, 23)),
+    # Depthwise, 3 by 3, with channels left over.
+    {"weight": (16, 1, 3, 3), "size": (5, 14), "padding": 1, "groups": 16},
+    {"weight": (40, 1, 3, 3), "size": (9, 23), "stride": (2, 2), "padding": (1, 1), "groups": 40},
+    {"weight": (32, 1, 3, 3), "size": (7, 9), "dilation": (2, 3), "padding": (1, 2), "groups": 32},
+    {"weight": (16, 1, 3, 3), "size": (2, 2), "padding": 1, "groups": 16},
 ]
 
 
@@ -219,7 +229,14 @@ def test_zeros_of_either_sign_are_pooled_alike() -> None:
     agree(ir.Graph.chain(input=ir.Input([40, 8, 8]), pool=ir.MaxPool2d(3, stride=1), output=ir.Output(None)), x)
 
 
-@pytest.mark.parametrize(("dim", "sizes"), [(0, (3, 16)), (-1, (5, 5)), (0, (32, 16))])
+@pytest.mark.parametrize("channels", [2, 3, 4, 8, 16, 32, 40])
+def test_maps_of_common_widths(channels: int) -> None:
+    """Turned on their way in and out, and pooled by four between."""
+    graph = ir.Graph.chain(input=ir.Input([channels, 7, 9]), pool=ir.MaxPool2d(2), output=ir.Output(None))
+    agree(graph, some(3, 4, channels, 7, 9, rate=0.7))
+
+
+@pytest.mark.parametrize(("dim", "sizes"), [(0, (3, 16)), (-1, (5, 5)), (0, (32, 16)), (0, (20, 64))])
 def test_joined_maps(dim: int, sizes: tuple[int, int]) -> None:
     first, second = sizes
     nodes = {
@@ -329,7 +346,15 @@ def test_it_says_what_ran_how() -> None:
 
 @pytest.mark.parametrize(
     ("options", "found"),
-    [({"kernels": "fast"}, "'fast'"), ({"chunk": 0}, "0"), ({"chunk": True}, "True"), ({"chunks": 1}, "chunk")],
+    [
+        ({"kernels": "fast"}, "'fast'"),
+        ({"kernels": ["auto"]}, "['auto']"),
+        ({"chunk": 0}, "0"),
+        ({"chunk": True}, "True"),
+        ({"chunks": 1}, "chunk"),
+        ({"plugins": 3}, "3"),
+        ({"plugins": [3]}, "3"),
+    ],
 )
 def test_wrong_options(options: dict[str, Any], found: str) -> None:
     graph = ir.Graph.chain(input=ir.Input([1]), output=ir.Output([1]))
@@ -467,7 +492,10 @@ def test_programs_and_sessions_say_what_is_wrong() -> None:
     program = hw.compile(SPIKING)
     with pytest.raises(ir.TalonRunError, match="found 2"):
         program.session(batch=4).run(some(1, 2, 6))
-    with pytest.raises(ir.TalonRunError, match="number of samples"):
-        program.session(batch=0)
+    batch: Any
+    for batch in (0, "x", True, 2.0, 10**30):
+        with pytest.raises(ir.TalonRunError, match="number of samples"):
+            program.session(batch)
+    assert program.session(np.int64(2)).step(some(2, 6))["output"].shape[0] == 2  # type: ignore[arg-type]
     with pytest.raises(ir.TalonRunError, match="wrong shape"):
         program.run(some(1, 2, 7))

@@ -6,7 +6,13 @@
    event are a patch: `runs` has the taps falling, so that a row of the patch is one run of weights.
    Dense: channels of the output side by side, over a few places; depthwise, all channels side by side. */
 
-#define CONV_PLACES 4
+/* Outputs of a line that are worked on together: as many as the registers hold. */
+#define CONV_FEW 4
+#ifdef __AVX512F__
+#define CONV_PLACES 8
+#else
+#define CONV_PLACES CONV_FEW
+#endif
 
 /* For every place of an axis, which taps read it and for which output: a count, then pairs of how far on the weights of
    the tap and the sums of the output lie. */
@@ -74,40 +80,7 @@ static inline int32_t NAME(divided)(int32_t event, NAME(divider) by) {
     return by.factor != 0 ? (int32_t)(((uint64_t)event * by.factor) >> 40) : event / by.in;
 }
 
-/* One event as a patch: `rows` runs of weights, each to a line of the ring. */
-static inline __attribute__((always_inline)) void NAME(patch)(float *const *ring, ptrdiff_t at, float value,
-                                                              const float *restrict runs, ptrdiff_t rows, ptrdiff_t run) {
-    for (ptrdiff_t a = 0; a < rows; a++) NAME(add_run)(ring[a] + at, value, runs + a * run, run);
-}
-
-/* Lines of sums are begun, added to and handed on one after the other: a ring of `kernel[0]` of them stays in the first
-   cache. Line l of the sums, with its border, is that of output l - (kernel[0] - 1 - pad[0]). */
-static void NAME(conv_patches)(const talon_conv *c, ptrdiff_t row, const int32_t *restrict events,
-                               const int32_t *restrict ends, int64_t *synops) {
-    const ptrdiff_t out = c->out, ky = c->kernel[0], kx = c->kernel[1], run = kx * out, in = c->in;
-    const ptrdiff_t places = c->size[1] + kx - 1, above = ky - 1 - c->pad[0], left = (kx - 1 - c->pad[1]) * out;
-    const NAME(divider) by = NAME(divide_by)(in, c->size[1] * in);
-    int64_t cost = 0;
-    int32_t e = 0;
-    for (ptrdiff_t l = 0; l < ky - 1; l++) NAME(begin_f32)(c->scratch + l * places * out, c->bias, places, out);
-    float *ring[TALON_PATCH];
-    for (ptrdiff_t iy = 0; iy < c->size[0] + ky - 1; iy++) {
-        for (ptrdiff_t a = 0; a < ky; a++) ring[a] = c->scratch + (iy + a) % ky * places * out;
-        if (iy < c->size[0]) {
-            const float *restrict x = c->x + (row * c->size[0] + iy) * c->size[1] * in;
-            const int64_t *fan = c->fan + iy * c->size[1];
-            NAME(begin_f32)(ring[ky - 1], c->bias, places, out);
-            for (; e < ends[iy]; e++) {
-                const int32_t event = events[e], ix = NAME(divided)(event, by);
-                cost += fan[ix];
-                NAME(patch)(ring, ix * out, x[event], c->runs + (event - ix * in) * ky * run, ky, run);
-            }
-        }
-        const ptrdiff_t oy = iy - above;
-        if (oy >= 0 && oy < c->osize[0]) NAME(conv_line)(c, row, oy, ring[0] + left);
-    }
-    *synops = cost;
-}
+#include "patches.h"
 
 /* With any stride and dilation, and groups: tap by tap. */
 static void NAME(conv_taps)(const talon_conv *c, ptrdiff_t row, const int32_t *restrict events,

@@ -66,6 +66,26 @@ static inline __attribute__((always_inline)) void DENSE_NAME(depthwise_places)(c
     for (int p = 0; p < places; p++) PUT(sums + (ox + p) * channels + from, sum[p]);
 }
 
+/* The same for a kernel of 3 by 3 that lies inside the map at all of the `places`: with constants the weights stay in
+   registers. */
+static inline __attribute__((always_inline)) void DENSE_NAME(depthwise_nine)(const talon_conv *c, const float *restrict x,
+                                                                             ptrdiff_t oy, float *restrict sums,
+                                                                             ptrdiff_t from, ptrdiff_t ox, ptrdiff_t places) {
+    const ptrdiff_t channels = c->groups, next = c->dilation[1] * channels, apart = c->stride[1] * channels;
+    const ptrdiff_t iy = oy * c->stride[0] - c->pad[0], ix = ox * c->stride[1] - c->pad[1];
+    const float *line[3];
+    WIDE w[9], start = ZERO;
+    for (int k = 0; k < 9; k++) w[k] = TAKE(c->weight + k * channels + from);
+    for (int k = 0; k < 3; k++) line[k] = x + ((iy + k * c->dilation[0]) * c->size[1] + ix) * channels + from;
+    if (c->bias != NULL) start = TAKE(c->bias + from) + start;
+    float *restrict into = sums + ox * channels + from;
+    for (ptrdiff_t p = 0; p < places; p++, into += channels) {
+        WIDE sum = start;
+        for (int k = 0; k < 9; k++) sum += TAKE(line[k / 3] + p * apart + k % 3 * next) * w[k];
+        PUT(into, sum);
+    }
+}
+
 /* The channels that are left over, one place. */
 static void DENSE_NAME(depthwise_rest)(const talon_conv *c, const float *restrict x, NAME(output_line) line,
                                  float *restrict sums, ptrdiff_t from, ptrdiff_t ox) {
@@ -82,28 +102,42 @@ static void DENSE_NAME(depthwise_rest)(const talon_conv *c, const float *restric
     }
 }
 
-/* Line by line; places whose taps all lie inside the map by CONV_PLACES, the others one by one. */
+/* Line by line; places whose taps all lie inside the map several at once, the others one by one. */
 static void DENSE_NAME(conv_dense)(const talon_conv *c, ptrdiff_t row, const int32_t *inside) {
     const float *x = c->x + row * c->size[0] * c->size[1] * c->groups * c->in;
     const int depthwise = c->in == 1 && c->out == 1;
     const ptrdiff_t parts = depthwise ? 1 : c->groups, channels = depthwise ? c->groups : c->out;
     float *sums = c->scratch;
+    const int32_t *xinside = inside + 2 * c->osize[0];
+    /* The outputs of a line whose taps all lie inside the map. */
+    ptrdiff_t first = 0, end = c->osize[1];
+    while (first < end && xinside[2 * first + 1] - xinside[2 * first] < c->kernel[1]) first++;
+    while (end > first && xinside[2 * end - 1] - xinside[2 * end - 2] < c->kernel[1]) end--;
+    const int nine = depthwise && c->kernel[0] == 3 && c->kernel[1] == 3;
     for (ptrdiff_t oy = 0; oy < c->osize[0]; oy++) {
-        const NAME(output_line) line = {oy, inside[2 * oy], inside[2 * oy + 1], inside + 2 * c->osize[0]};
-        ptrdiff_t places;
+        const NAME(output_line) line = {oy, inside[2 * oy], inside[2 * oy + 1], xinside};
+        ptrdiff_t places, done = 0;
+        if (nine && line.high - line.low == 3)
+            for (; done + TALON_WIDE <= channels; done += TALON_WIDE)
+                DENSE_NAME(depthwise_nine)(c, x, oy, sums, done, first, end - first);
         for (ptrdiff_t ox = 0; ox < c->osize[1]; ox += places) {
-            const int32_t *own = line.xinside + 2 * ox, *last = own + 2 * (CONV_PLACES - 1);
-            places = ox + CONV_PLACES <= c->osize[1] && own[0] == last[0] && own[1] == last[1] ? CONV_PLACES : 1;
+            /* Those whose taps all lie inside the map lie together. */
+            const ptrdiff_t together = ox < first ? 1 : end - ox;
+            places = together >= CONV_PLACES ? CONV_PLACES : together >= CONV_FEW ? CONV_FEW : 1;
             for (ptrdiff_t g = 0; g < parts; g++)
-                for (ptrdiff_t from = 0; from < channels; from += TALON_WIDE) {
+                for (ptrdiff_t from = ox < first || ox >= end ? 0 : done; from < channels; from += TALON_WIDE) {
                     if (!depthwise && places == 1) {
                         DENSE_NAME(conv_places)(c, x, line, sums, g, from, ox, 1);
+                    } else if (!depthwise && places == CONV_FEW) {
+                        DENSE_NAME(conv_places)(c, x, line, sums, g, from, ox, CONV_FEW);
                     } else if (!depthwise) {
                         DENSE_NAME(conv_places)(c, x, line, sums, g, from, ox, CONV_PLACES);
                     } else if (from + TALON_WIDE > channels) {
                         for (ptrdiff_t p = 0; p < places; p++) DENSE_NAME(depthwise_rest)(c, x, line, sums, from, ox + p);
                     } else if (places == 1) {
                         DENSE_NAME(depthwise_places)(c, x, line, sums, from, ox, 1);
+                    } else if (places == CONV_FEW) {
+                        DENSE_NAME(depthwise_places)(c, x, line, sums, from, ox, CONV_FEW);
                     } else {
                         DENSE_NAME(depthwise_places)(c, x, line, sums, from, ox, CONV_PLACES);
                     }

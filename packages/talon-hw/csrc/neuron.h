@@ -29,9 +29,10 @@ static inline __attribute__((always_inline)) int64_t NAME(neuron_row)(const talo
         if ((rule & TALON_LATE) && (rule & TALON_SUBTRACT)) u = late ? lower : u;
         u = NAME(settle)(u);
         const int fires = (rule & TALON_GREATER) ? u > threshold : u >= threshold;
-        const float less = u - threshold;
-        if (!(rule & (TALON_LATE | TALON_NO_RESET))) u = fires ? ((rule & TALON_SUBTRACT) ? less : reset) : u;
-        v[j] = NAME(settle)(u);
+        /* Settled already, but for what a spike puts in its place. */
+        if (!(rule & (TALON_LATE | TALON_NO_RESET)))
+            u = fires ? NAME(settle)((rule & TALON_SUBTRACT) ? u - threshold : reset) : u;
+        v[j] = u;
         y[j] = fires ? 1.0f : 0.0f;
         spikes += fires;
     }

@@ -13,6 +13,20 @@ typedef float NAME(wide) __attribute__((vector_size(4 * TALON_WIDE), aligned(4),
 #define TAKE(p) (*(const WIDE *)(p))
 #define PUT(p, a) (*(WIDE *)(p) = (a))
 #define ZERO ((WIDE){0})
+typedef float NAME(half) __attribute__((vector_size(2 * TALON_WIDE), aligned(4), may_alias));
+#define HALF NAME(half)
+#define TAKE_HALF(p) (*(const HALF *)(p))
+#define PUT_HALF(p, a) (*(HALF *)(p) = (a))
+typedef float NAME(four) __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t NAME(places) __attribute__((vector_size(16)));
+#define FOUR NAME(four)
+#define TAKE_FOUR(p) (*(const FOUR *)(p))
+#define PUT_FOUR(p, a) (*(FOUR *)(p) = (a))
+#ifdef __clang__
+#define MIX(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define MIX(a, b, i, j, k, l) __builtin_shuffle(a, b, (NAME(places)){i, j, k, l})
+#endif
 
 /* y += x * w; without the product where x is 1, which changes no bit. */
 static inline void NAME(add_run)(float *restrict y, float x, const float *restrict w, ptrdiff_t count) {

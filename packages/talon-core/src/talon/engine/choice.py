@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
+from talon.engine.arguments import named
 from talon.ir.errors import TalonRunError, suggest
 from talon.plugins.lazy import load
 
@@ -121,7 +122,7 @@ def choose(name: str, graph: Graph, dtype: str) -> tuple[str, Engine, str]:
     from talon.plugins import registry
     from talon.plugins.manager import described
 
-    known = specs()
+    known, name = specs(), named(name)
     if name != "auto":
         if name not in known:
             raise TalonRunError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from talon.engine.arguments import counted
 from talon.ir.errors import TalonRunError, nearest
 from talon.ir.graph import Graph
 
@@ -14,13 +16,13 @@ from talon.ir.graph import Graph
 def batches(graph: Graph, inputs: Any, repeat: int | None) -> tuple[dict[str, np.ndarray], int, int]:
     """Arrays `(T, B, *shape)` by Input name, in the graph's order and not yet cast, with T and B. What is held or
     broadcast stays a view. Raises `TalonRunError`."""
-    if repeat is not None and (isinstance(repeat, bool) or not isinstance(repeat, int) or repeat < 1):
-        raise TalonRunError("T401", "repeat is a number of steps", expected="a whole number >= 1", found=repr(repeat))
+    if repeat is not None:
+        repeat = counted("repeat is a number of steps", repeat, "leave it out where the arrays have a step axis")
     arrays = {name: real(name, value) for name, value in by_name(graph, inputs).items()}
     for name, array in arrays.items():
         check_shape(graph, name, array, timed=repeat is None)
     if repeat is not None:
-        arrays = {name: np.broadcast_to(array, (repeat, *array.shape)) for name, array in arrays.items()}
+        arrays = {name: held(name, array, repeat) for name, array in arrays.items()}
     for place, what in ((0, "steps"), (1, "samples")):
         lengths = {name: array.shape[place] for name, array in arrays.items()}
         if len(set(lengths.values())) > 1 or 0 in lengths.values():
@@ -32,6 +34,20 @@ def batches(graph: Graph, inputs: Any, repeat: int | None) -> tuple[dict[str, np
             )
     first = next(iter(arrays.values()))
     return arrays, first.shape[0], first.shape[1]
+
+
+def held(name: str, array: np.ndarray, repeat: int) -> np.ndarray:
+    """An array at every one of `repeat` steps, as a view."""
+    most = sys.maxsize // max(1, array.size * np.dtype(np.float64).itemsize)
+    if repeat > most:
+        raise TalonRunError(
+            "T401",
+            f"input {name!r} cannot be held for so many steps",
+            expected=f"at most {most} steps",
+            found=str(repeat),
+            help="stream shorter runs, each from the state of the one before: state=result.state",
+        )
+    return np.broadcast_to(array, (repeat, *array.shape))
 
 
 def by_name(graph: Graph, inputs: Any) -> dict[str, Any]:
@@ -74,7 +90,15 @@ def finite(array: np.ndarray) -> bool:
 
 def real(name: str, value: Any) -> np.ndarray:
     """An array of real numbers."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise TalonRunError(
+            "T402",
+            f"input {name!r} cannot be made an array",
+            expected="real, whole or boolean numbers, in rows of one length",
+            found=f"{type(value).__name__}: {error}",
+        ) from None
     if array.dtype.kind not in "fiub":
         raise TalonRunError(
             "T402",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from talon.engine.arguments import options_of
 from talon.engine.choice import check_options, choose
 from talon.engine.result import Result
 from talon.engine.state import State
@@ -53,10 +54,10 @@ def run(
         record=record,
         repeat=repeat,
         threads=threads,
-        options=engine_options or {},
+        options=engine_options,
         progress=progress,
     )
     name, chosen, why = choose(engine, drafted.task.graph, dtype)
-    check_options(name, chosen, dict(engine_options or {}))
+    check_options(name, chosen, options_of(engine_options))
     result = chosen.execute(drafted.ready(chosen))
     return replace(result, engine=replace(result.engine, name=name, why=why))

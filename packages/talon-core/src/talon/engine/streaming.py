@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from talon.engine.arguments import counted, options_of, wanted
 from talon.engine.choice import Streaming, check_options, choose
 from talon.engine.inputs import by_name
 from talon.engine.needs import needs
@@ -53,7 +54,7 @@ def stream(
     """
     if not isinstance(graph, Graph):
         raise TalonTypeError("T206", "stream takes a graph", expected="ir.Graph", found=type(graph).__name__)
-    given = {"dtype": dtype, "record": record, "threads": threads, "options": dict(engine_options or {})}
+    given = {"dtype": dtype, "record": record, "threads": threads, "options": options_of(engine_options)}
     return Stream(graph, inputs, chunk, repeat, engine, state, given)
 
 
@@ -72,8 +73,8 @@ class Stream(Iterator[Result]):
     ) -> None:
         self.graph, self.state = graph, state
         self._given = dict(given)
-        if not isinstance(record := self._given["record"], str):
-            self._given["record"] = tuple(record)
+        # Here, because each chunk asks for it again.
+        self._given["record"] = wanted(self._given["record"])
         refuse_unsound(graph)
         # Which refuses an Input whose shape is open.
         self._prepared = prepare(graph, tuple(n.shape for n in graph.inputs.values() if n.shape is not None))
@@ -121,8 +122,8 @@ class Stream(Iterator[Result]):
 
     def _cut(self, arrays: dict[str, Any], chunk: int | None, repeat: int | None) -> Iterator[Piece]:
         """The arrays in chunks of steps; checked before the first."""
-        if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1):
-            raise wrong_chunk("a whole number of steps >= 1", repr(chunk))
+        if chunk is not None:
+            chunk = counted("chunk is a number of steps", chunk, "leave it out for chunks of 64 MiB")
         arrays = {name: value if sliceable(value) else np.asarray(value) for name, value in arrays.items()}
         held = repeat is not None
         drafted = self._draft(arrays if held else {name: stand_in(value) for name, value in arrays.items()}, repeat)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from talon.engine.arguments import callback, counted, options_of, wanted
 from talon.engine.choice import Engine
 from talon.engine.inputs import batches, cast
 from talon.engine.needs import Sizes, refuse_too_large
@@ -182,8 +183,8 @@ def draft(
     """Check everything and flatten the graph, unless it is `prepared` for these shapes already."""
     if dtype not in DTYPES:
         raise TalonRunError("T402", "graphs run in float32 or float64", expected=" or ".join(DTYPES), found=repr(dtype))
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise TalonRunError("T401", "threads is a whole number", expected=">= 1", found=repr(threads))
+    threads = counted("threads is a whole number", threads, "leave it out for one thread")
+    asked, given = wanted(record), options_of(options)
     if state is not None and not isinstance(state, State):
         raise TalonRunError("T403", "state is no State", expected="Result.state or State.load(path)", found=repr(state))
     fresh = prepared is None
@@ -192,7 +193,6 @@ def draft(
     arrays, steps, batch = batches(graph, inputs, repeat)
     if prepared is None:
         prepared = prepare(graph, tuple(array.shape[2:] for array in arrays.values()))
-    wanted = (record,) if isinstance(record, str) else tuple(record)
     task = Task(
         prepared.flat,
         arrays,
@@ -203,10 +203,10 @@ def draft(
         prepared.in_shapes,
         prepared.out_shapes,
         state,
-        wanted,
+        asked,
         threads,
-        dict(options or {}),
-        progress,
-        dict(outlets(graph)) if wanted else {},
+        given,
+        callback(progress),
+        dict(outlets(graph)) if asked else {},
     )
     return Draft(task, prepared, fresh)

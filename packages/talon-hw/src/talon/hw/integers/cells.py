@@ -88,11 +88,11 @@ class CellOp(MembraneOp):
             raise Unproved
 
     def given(
-        self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
+        self, t: int, v: np.ndarray, y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
     ) -> tuple[Any, ...]:
         wide = int(self.word is np.int64)
-        start = (library().CELL, *lead, self.size, wide, self.rule, self.period, t, *self.numbers)
-        return (*start, y, self.v, trace, spikes, *self.parameters)
+        start = (library().CELL, *spikes.shape, self.size, wide, self.rule, self.period, t, *self.numbers)
+        return (*start, y, v, trace, spikes, *self.parameters)
 
 
 def code(word: str) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from talon.engine.wiring import Unit
 from talon.hw.native.layers import Layer, filled
+from talon.hw.native.layout import moved
 from talon.hw.native.library import library
 from talon.hw.native.neurons import MembraneOp
 from talon.hw.native.ops import Arrays, Quantities
@@ -54,4 +55,5 @@ class AffineOp(Layer):
     def laid_out(self, t: int) -> tuple[Any, ...]:
         """The weight as `(in, wide)` and the bias, filled up to the width at which the kernels work."""
         lanes = self.types.lanes
-        return filled(self.weight_at(t).T, lanes), filled(self.bias_at(t), lanes)
+        weight = moved(np.ascontiguousarray(self.weight_at(t))[None, None], last=True)[0, 0]
+        return filled(weight, lanes), filled(self.bias_at(t), lanes)

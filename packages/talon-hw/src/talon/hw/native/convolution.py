@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,15 +10,17 @@ import numpy as np
 from talon.engine.wiring import Unit
 from talon.hw.native.layers import Layer, filled
 from talon.hw.native.library import library
+from talon.hw.native.memory import aligned
 from talon.hw.native.ops import Arrays, Quantities
 from talon.hw.native.options import Options
 from talon.ir import exact
 from talon.ir.fields import Shape
 from talon.ir.primitives.convolution import Convolution
 
-EVENT, RUN, TAP, ADD, MULTIPLY = 4.0, 1.2, 4.5, 1.1, 0.65
-"""What they cost, measured in nanoseconds: an event, a run of weights in a patch, a tap that has to be found, as many
-sums as are made at once (by events, and dense). Only their ratios matter."""
+EVENT, RUN, TAP, ADD, MULTIPLY = 0.8, 2.4, 5.3, 0.65, 0.42
+"""What they cost, measured in nanoseconds: an event, more than where all are gone through; a run of weights in a patch,
+where it is not of whole registers; a tap that has to be found; as many sums as are made at once (by events, and dense).
+Only their ratios matter."""
 
 
 def two(axes: Shape, fill: int) -> tuple[int, int]:
@@ -31,7 +34,10 @@ def crossover(groups: int, ins: int, outs: int, *window: tuple[int, int]) -> flo
     size, kernel, stride, _, dilation, osize = map(np.array, window)
     inputs, taps = groups * ins * size.prod(), kernel.prod()
     if groups == 1 and (stride == 1).all() and (dilation == 1).all():
-        event = EVENT + kernel[0] * (RUN + ADD * -(-kernel[1] * outs // wide))
+        lanes = math.gcd(outs, wide)
+        # A patch is gone through by registers, or by halves of them, where the channels of a place fill those.
+        run = ADD * kernel[1] * outs / lanes if lanes >= wide // 2 else RUN + ADD * -(-kernel[1] * outs // wide)
+        event = EVENT + kernel[0] * run
     else:
         event = EVENT + taps / stride.prod() * (TAP + ADD * -(-outs // wide))
     sums = -(-groups // wide) if ins == outs == 1 else groups * ins * -(-outs // wide)
@@ -62,7 +68,7 @@ class ConvolutionOp(Layer):
         self.fan = np.ascontiguousarray((taps[0][:, None] * taps[1]).astype(np.int64) * each[1])
         self.macs = int(self.fan.sum()) * shapes[0][0]
         floats, numbers = library().conv_scratch(*channels, *window)
-        self.scratch, self.index = np.empty(floats, np.float32), np.empty(numbers, np.int32)
+        self.scratch, self.index = aligned((floats,)), aligned((numbers,), np.int32)
 
     def cost(self, lead: tuple[int, int]) -> Arrays:
         return self.room("synops", lead, np.int64), self.room("binary", lead, np.uint8)

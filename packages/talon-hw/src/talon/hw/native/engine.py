@@ -88,7 +88,7 @@ class Sweeps:
             except BaseException:
                 # Or the pool would wait until the others have come to their end.
                 for sweep in sweeps:
-                    sweep.halted = True
+                    sweep.halt()
                 raise
         for sweep in sweeps:
             self.give_back(sweep)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from talon.engine.wiring import Source, Unit
 from talon.hw.native.library import library
+from talon.hw.native.memory import aligned, settled
 from talon.hw.native.neurons import MembraneOp
 from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.hw.native.options import way
@@ -28,10 +29,22 @@ class Kind(NamedTuple):
 F32 = Kind("F32", np.float32, np.float32)
 
 
+LONGEST = 1 << 30
+"""Products that one call may compute, some tenths of a second: only between calls can a run be interrupted. Of what is
+smaller than a batch, weights would be read too often."""
+
+Part = tuple[slice, slice]
+"""Steps, and samples of them."""
+Told = Callable[[int, Part], tuple[Any, ...]]
+"""What the library is told of the neurons for a part, whose first step is the number."""
+
+
 class Layer(Op):
     """An op whose node has `weight` and `bias`. `crossover`: below this share of active inputs it goes by events."""
 
     kind: ClassVar[str]
+    macs: int
+    """Products of a sample, if all inputs are active."""
     types: Kind = F32
     direct = True
 
@@ -60,7 +73,7 @@ class Layer(Op):
         if self.fixed is None:
             node = self.node
             slots = [t % getattr(node, name).shape[0] if node.per_step(name) else 0 for name in ("weight", "bias")]
-            found: tuple[Any, ...] = node.prepared(f"native{slots}", lambda: self.laid_out(t))
+            found: tuple[Any, ...] = node.prepared(f"native{slots}", lambda: tuple(map(settled, self.laid_out(t))))
             if not self.steps_alike:
                 return found
             self.fixed = found
@@ -74,6 +87,29 @@ class Layer(Op):
         """The bias of step `t`, if there is one."""
         node = self.node
         return None if node.bias is None else np.ascontiguousarray(exact.at_step(node.bias, node.per_step("bias"), t))
+
+    def parts(self, lead: tuple[int, int]) -> list[Part]:
+        """What is computed by a call each, in order."""
+        steps, batch = lead
+        rows = max(1, LONGEST // max(self.macs, 1))
+        every = slice(0, batch)
+        if self.steps_alike and steps * batch <= rows:
+            return [(slice(0, steps), every)]
+        if batch <= rows:
+            length = rows // batch if self.steps_alike else 1
+            return [(slice(start, min(start + length, steps)), every) for start in range(0, steps, length)]
+        samples = [slice(start, min(start + rows, batch)) for start in range(0, batch, rows)]
+        return [(slice(k, k + 1), some) for k in range(steps) for some in samples]
+
+    def passed(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: Told | None) -> int:
+        """All calls, from `x` to `y` or to `neurons`; the ways they went."""
+        used = 0
+        for part in self.parts(x.shape[:2]):
+            self.heed_halt()
+            first = t + part[0].start
+            told = None if neurons is None else neurons(first, part)
+            used |= self.call(first, x[part], None if y is None else y[part], tuple([c[part] for c in cost]), told)
+        return used
 
     @abstractmethod
     def cost(self, lead: tuple[int, int]) -> Arrays:
@@ -91,11 +127,7 @@ class Layer(Op):
         x = np.ascontiguousarray(arguments[0])
         lead: Any = x.shape[:2]
         y, cost = self.target(lead), self.cost(lead)
-        if self.steps_alike:
-            self.ways |= self.call(t, x, y, cost, None)
-        else:
-            for k in range(lead[0]):
-                self.ways |= self.call(t + k, x[k], y[k], tuple(c[k] for c in cost), None)
+        self.ways |= self.passed(t, x, y, cost, None)
         return (y,), self.counts(lead, cost)
 
 
@@ -121,14 +153,13 @@ class Fused(Op):
         lead: Any = x.shape[:2]
         cost = layer.cost(lead)
         y, spikes = self.target(lead), self.neuron.spikes(lead)
-        if layer.steps_alike:
-            used = layer.call(t, x, None, cost, self.neuron.given(t, lead, y, None, spikes))
-        else:
-            used = 0
-            for k in range(lead[0]):
-                given = self.neuron.given(t + k, (1, lead[1]), y[k], None, spikes[k])
-                used |= layer.call(t + k, x[k], None, tuple(c[k] for c in cost), given)
-        self.neuron.heed(used)
+        neuron = self.neuron
+
+        def given(first: int, part: Part) -> tuple[Any, ...]:
+            return neuron.given(first, neuron.v[part[1]], y[part], None, spikes[part])
+
+        used = layer.passed(t, x, None, cost, given)
+        neuron.heed(used)
         layer.ways |= used
         self.inner = layer.counts(lead, cost)
         return (y,), self.neuron.counts(spikes)
@@ -148,5 +179,10 @@ def filled(values: Any, lanes: int = 1) -> Any:
     if values is None:
         return None
     wide = library().WIDE * lanes
-    lacking = -values.shape[-1] % wide
-    return np.ascontiguousarray(np.pad(values, [*[(0, 0)] * (values.ndim - 1), (0, lacking)]))
+    count = values.shape[-1]
+    lacking = -count % wide
+    if not lacking:
+        return values
+    found = aligned((*values.shape[:-1], count + lacking), values.dtype)
+    found[..., :count], found[..., count:] = values, 0
+    return found

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from talon.hw.native.library import library
+from talon.hw.native.memory import aligned
 
 
 def turned(array: np.ndarray, last: bool) -> np.ndarray:
@@ -20,7 +21,7 @@ def turned(array: np.ndarray, last: bool) -> np.ndarray:
     x = np.ascontiguousarray(array)
     if channels == 1 or places == 1:
         return x.reshape(*lead, *shape)
-    y = np.empty((*lead, *shape), array.dtype)
+    y = aligned((*lead, *shape), array.dtype)
     library().turn(lead[0] * lead[1], *((channels, places) if last else (places, channels)), x, y)
     return y
 

@@ -12,6 +12,7 @@ import numpy as np
 from talon.engine.wiring import Unit
 from talon.hw.native.layout import moved
 from talon.hw.native.library import library
+from talon.hw.native.memory import aligned
 from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.ir.fields import Shape
 from talon.ir.primitives.neurons import LIF, Neuron, spread
@@ -32,9 +33,9 @@ class MembraneOp(Op):
 
     @abstractmethod
     def given(
-        self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
+        self, t: int, v: np.ndarray, y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
     ) -> tuple[Any, ...]:
-        """What the library is told of the neurons."""
+        """What the library is told of the neurons of the samples whose membranes are `v`."""
 
     def heed(self, used: int) -> None:
         """What the library gave back."""
@@ -49,7 +50,9 @@ class MembraneOp(Op):
 
     def begin(self) -> None:
         v = self.unit.state["v"]
-        self.v = np.array(moved(v[None], last=True)[0] if self.last else v, self.word, order="C")
+        own = moved(v[None], last=True)[0] if self.last else v
+        self.v = aligned(own.shape, self.word)
+        self.v[...] = own
 
     def keep_start(self) -> None:
         self.start = self.v.copy()
@@ -83,7 +86,7 @@ class MembraneOp(Op):
         y, spikes = self.target(lead), self.spikes(lead)
         wanted = traces.get("v")
         own = self.room("trace", y.shape, self.word) if wanted is not None else None
-        self.heed(library().neuron(x, self.given(t, lead, y, own, spikes)))
+        self.heed(library().neuron(x, self.given(t, self.v, y, own, spikes)))
         if wanted is not None and own is not None:
             wanted[...] = self.shown(moved(own, last=False) if self.last else own)
         return (y,), self.counts(spikes)
@@ -117,18 +120,17 @@ class NeuronOp(MembraneOp):
         self.parameters = [self.own(np.broadcast_to(p, form)) for p in parameters]
 
     def given(
-        self, t: int, lead: tuple[int, int], y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
+        self, t: int, v: np.ndarray, y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
     ) -> tuple[Any, ...]:
-        """What the library is told of the neurons."""
         return (
             library().NEURON,
-            *lead,
+            *spikes.shape,
             self.size,
             self.rule,
             self.per_neuron,
             t,
             y,
-            self.v,
+            v,
             trace,
             spikes,
             *self.parameters,

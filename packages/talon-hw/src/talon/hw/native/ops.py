@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from talon.engine.wiring import Source, Tallies, Unit, read_only
+from talon.hw.native.memory import aligned
 from talon.ir.primitive import Primitive
 
 Arrays = tuple[np.ndarray, ...]
@@ -24,6 +25,8 @@ class Op:
     how = "numpy step"
     direct = False
     """Whether its output goes where `into` says, and it keeps none of its arguments."""
+    halted = False
+    """Set by another thread: stop as soon as can be."""
 
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
@@ -35,6 +38,11 @@ class Op:
         """`n` steps from step `t` on. `arguments` and outputs are `(n, B, *shape)`, counts `(n, B)`; `traces` are
         filled with the state of that name after every step, `(n, B, *shape)`. Outputs are good until the next call."""
         raise NotImplementedError(type(self).__name__)
+
+    def heed_halt(self) -> None:
+        """Stop if another thread asks for it."""
+        if self.halted:
+            raise KeyboardInterrupt
 
     @property
     def sources(self) -> list[list[Source]]:
@@ -77,7 +85,7 @@ class Op:
         """An array to write to, the same one as long as its shape is."""
         found = self.rooms.get(name)
         if found is None or found.shape != shape:
-            found = self.rooms[name] = np.empty(shape, dtype)
+            found = self.rooms[name] = aligned(shape, dtype)
         return found
 
 

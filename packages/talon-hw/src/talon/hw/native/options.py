@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from talon.engine.kernels import find
 from talon.hw.native.library import library
 from talon.ir.errors import TalonRunError
@@ -17,9 +19,9 @@ NAMES = {"EVENT": "by events", "DENSE": "dense"}
 """The ways through a layer, by their bits in the library."""
 
 
-def check_kernels(word: str, known: Collection[str], help: str) -> None:
+def check_kernels(word: Any, known: Collection[str], help: str) -> None:
     """Refuse a word for `kernels` that an engine does not know; `help`: what to do."""
-    if word not in known:
+    if not isinstance(word, str) or word not in known:
         raise TalonRunError(
             "T405",
             "kernels is a word",
@@ -44,7 +46,8 @@ class Options:
         help = "leave it out, so that every layer chooses by the share of its inputs that are active"
         check_kernels(found.kernels, WAYS, help)
         chunk = found.chunk
-        if chunk is not None and (isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1):
+        whole = isinstance(chunk, (int, np.integer)) and not isinstance(chunk, bool)
+        if chunk is not None and (not whole or chunk < 1):
             raise TalonRunError(
                 "T405",
                 "chunk is a number of steps",
@@ -67,7 +70,7 @@ class Options:
                 help="put a single name into a tuple: ('LIF',)",
             )
         for name in names:
-            if find("native", name) is None:
+            if not isinstance(name, str) or find("native", name) is None:
                 raise TalonRunError(
                     "T405",
                     "no plugin has a kernel for the primitive",

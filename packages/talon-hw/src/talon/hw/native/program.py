@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from talon.engine.arguments import counted, named
 from talon.engine.choice import check_options, help_of
 from talon.engine.result import Result
 from talon.engine.state import State
@@ -43,7 +44,7 @@ def compiling(name: str) -> NativeEngine | IntegerEngine:
     from talon.hw.integers.engine import IntegerEngine
 
     engines: dict[str, type[NativeEngine | IntegerEngine]] = {"native": NativeEngine, "integer": IntegerEngine}
-    if name not in engines:
+    if named(name) not in engines:
         raise TalonRunError(
             "T405",
             f"engine {name!r} makes no programs",
@@ -133,8 +134,7 @@ class Session:
     """Samples that go on step by step. One thread at a time may use it; made by `Program.session`."""
 
     def __init__(self, program: Program, batch: int, state: State | None) -> None:
-        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-            raise TalonRunError("T401", "batch is a number of samples", expected=">= 1", found=repr(batch))
+        batch = counted("batch is a number of samples", batch, "as many as the arrays of its steps have")
         self._program, self.batch, self._state = program, batch, state
         self._sweep: Sweep | None = None
 

@@ -19,8 +19,9 @@ from talon.hw.native.ops import Alias, Op
 from talon.hw.native.options import Options
 from talon.ir.primitive import Primitive
 
-CHUNK_BYTES = 4 << 20
-"""What the values of a chunk of steps may take, so that a layer finds its input in a cache."""
+CHUNK_BYTES = 16 << 20
+"""What the values of a chunk of steps may take: a layer finds its input in the last cache, and what every chunk costs
+besides its kernels is paid seldom."""
 
 
 NOTHING: Mapping[str, np.ndarray] = {}
@@ -39,12 +40,10 @@ class Sweep:
         self.groups = groups(self.wiring)
         units = self.wiring.units
         a_step = sum(math.prod(shape) for unit in units for shape in unit.promised) * task.dtype.itemsize
-        self.chunk = options.chunk or max(1, CHUNK_BYTES // max(a_step, 1))
+        self.most = max(1, CHUNK_BYTES // max(a_step, 1))
         self.before = {key: self.wiring.zeros(*key) for key in self.wiring.depths}
         self.values: dict[tuple[int, int], Signal] = {}
         self.batch = task.batch
-        self.halted = False
-        """Set by another thread: stop after this chunk."""
         self.begin()
 
     def begin(self) -> None:
@@ -53,6 +52,11 @@ class Sweep:
             op.begin()
             if self.wiring.task.state is None:
                 op.keep_start()
+
+    def halt(self) -> None:
+        """Called by another thread: stop as soon as can be. The sweep is of no use afterwards."""
+        for op in self.each:
+            op.halted = True
 
     def wired(self, task: Task, own: Mapping[str, Primitive] | None) -> Wiring:
         return Wiring(task, own)
@@ -126,10 +130,10 @@ class Sweep:
         }
         heard = {self.origin(number): exit for number, exit in wiring.exits.items()}
         self.heard = {number: exit for number, exit in heard.items() if self.plain(number)}
-        for start in range(0, task.steps, self.chunk):
-            steps = min(self.chunk, task.steps - start)
-            if self.halted:
-                raise KeyboardInterrupt
+        # As even as they can be, so that arrays fit the next chunk too.
+        chunk = self.options.chunk or -(-task.steps // -(-task.steps // self.most))
+        for start in range(0, task.steps, chunk):
+            steps = min(chunk, task.steps - start)
             self.advance(start, steps)
             if task.progress is not None:
                 task.progress(start + steps, task.steps)
@@ -183,6 +187,7 @@ class Sweep:
         op = self.ops[number]
         if op is None:
             return
+        op.heed_halt()
         alone = count < steps
         if alone and op.direct:
             op.into = self.whole(number, op, start, step, steps)[step : step + 1]
