@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from talon.engine.arguments import callback, wanted
 from talon.engine.inputs import batches, cast
 from talon.engine.running import run as run_graph
 from talon.hw.deploying.checksums import Checksums
@@ -106,10 +107,10 @@ class Build:
         `repeat=T` `(B, *shape)`. The same bits as `engine="integer"` of the graph.
 
         `record`: keys or patterns `path.quantity`, of `v`, `out` and `spikes`. Raises `TalonRunError` (T401, T402,
-        T404, T406, T409), and T507 where a number traps.
+        T404, T406, T409), `TalonTypeError` (T206) for options of another kind, and T507 where a number traps.
         """
         arrays, steps, batch = batches(self.inputs, inputs, repeat)
-        record = (record,) if isinstance(record, str) else tuple(record)
+        record, progress = wanted(record), callback(progress)
         recorded = sum(prod(shape) for shape in recordable(self.chip, record).values())
         refuse_too_large(self.chip, steps, batch, recorded)
         arrays = {name: cast(name, array, FLOAT32) for name, array in arrays.items()}
