@@ -31,30 +31,35 @@ def failing(number: int) -> Callable[[int], None]:
     return fdatasync
 
 
-def test_a_disk_that_fails_is_told_and_the_old_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["n.t1c", "n.zarr"])
+def test_a_disk_that_fails_is_told_and_the_old_file_stays(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The system tells it once: when everything is forced to the disk at the end, all seems to be well."""
-    ir.write(tmp_path / "n.t1c", OLD)
+    ir.write(tmp_path / name, OLD)
     monkeypatch.setattr(os, "fdatasync", failing(errno.EIO))
     with pytest.raises(ir.TalonError, match="T301") as caught:
-        ir.write(tmp_path / "n.t1c", LARGE)
-    assert os.strerror(errno.EIO) in str(caught.value.found)
-    assert ir.read(tmp_path / "n.t1c").same_as(OLD)
-    assert os.listdir(tmp_path) == ["n.t1c"]
+        ir.write(tmp_path / name, LARGE)
+    assert os.strerror(errno.EIO) in str(caught.value)
+    assert ir.read(tmp_path / name).same_as(OLD)
+    assert os.listdir(tmp_path) == [name]
 
 
+@pytest.mark.parametrize("name", ["n.t1c", "n.zarr"])
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
 def test_a_file_system_that_forces_nothing_is_no_failure(
-    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "fdatasync", failing(number))
-    ir.write(tmp_path / "n.t1c", LARGE)
-    assert ir.read(tmp_path / "n.t1c").same_as(LARGE)
+    ir.write(tmp_path / name, LARGE)
+    assert ir.read(tmp_path / name).same_as(LARGE)
 
 
-def test_a_system_that_has_no_such_thing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["n.t1c", "n.zarr"])
+def test_a_system_that_has_no_such_thing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "fdatasync")
-    ir.write(tmp_path / "n.t1c", LARGE)
-    assert ir.read(tmp_path / "n.t1c").same_as(LARGE)
+    ir.write(tmp_path / name, LARGE)
+    assert ir.read(tmp_path / name).same_as(LARGE)
 
 
 def test_the_writer_does_not_wait_for_a_slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,45 @@ AT_ONCE = 1 << 25
 """So many bytes are let gather before they are forced to the disk."""
 
 
+LARGE = 1 << 20
+"""Files of so many bytes are worth a start of their own."""
+
+
+class DrainingFiles:
+    """Forces large files to the disk one after the other, in another thread, while a block writes the next ones. What
+    is told of a disk that failed is raised at the end of the block."""
+
+    def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(1) if hasattr(os, "fdatasync") else None
+        self.running: list[Future[None]] = []
+
+    def __enter__(self) -> DrainingFiles:
+        return self
+
+    def wrote(self, descriptor: int, count: int) -> None:
+        """An open file has so many bytes."""
+        if self.pool is not None and count >= LARGE:
+            self.running.append(self.pool.submit(forced, os.dup(descriptor)))
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.pool is not None:
+            self.pool.shutdown()
+        for running in self.running:
+            if error is None:
+                running.result()
+
+
+def forced(descriptor: int) -> None:
+    """Force a file to the disk and close it."""
+    try:
+        os.fdatasync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
 class Draining:
     """Forces an open file to the disk now and then, in another thread, while a block writes it.
 

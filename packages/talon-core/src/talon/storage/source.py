@@ -8,7 +8,7 @@ import stat
 import threading
 import weakref
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -108,16 +108,19 @@ class OpenFile(Source):
 
     def summed(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> tuple[np.ndarray, int]:
         array = np.empty(shape, dtype)
-        into = array.reshape(-1).view(np.uint8).data
-        done, crc32 = 0, 0
-        while done < len(into):
+        crc32 = 0
+        for piece in self.pieces(offset, array.reshape(-1).view(np.uint8).data, where):
+            crc32 = zlib.crc32(piece, crc32)
+        return array, crc32
+
+    def pieces(self, offset: int, into: memoryview, where: str) -> Iterator[memoryview]:
+        """Fill a buffer with the bytes at an offset, and tell of every piece while it is in the processor's cache."""
+        for done in range(0, len(into), PIECE):
             piece = into[done : done + PIECE]
             if self.fill(offset + done, piece) < len(piece):
                 raise self.changed(where)
-            crc32 = zlib.crc32(piece, crc32)
-            done += len(piece)
+            yield piece
         self.unchanged(where)
-        return array, crc32
 
     def fill(self, offset: int, into: memoryview) -> int:
         """Fill a buffer as far as the file goes; gives how many bytes."""

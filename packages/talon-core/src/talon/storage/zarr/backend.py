@@ -107,9 +107,11 @@ class ZarrBackend:
             write_document(document, sink, progress)
             sink.finish()
         elif path.is_dir() or self.folder(path):
+            from talon.storage.draining import DrainingFiles
             from talon.storage.zarr.folder import FolderSink
 
-            write_document(document, FolderSink(path), progress)
+            with DrainingFiles() as draining:
+                write_document(document, FolderSink(path, draining), progress)
         else:
             from talon.storage.zarr.archiving import ArchiveSink
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from talon.ir.errors import TalonError, TalonFileError
+from talon.storage.draining import DrainingFiles
 from talon.storage.source import OpenFile
 from talon.storage.zarr.container import Span, damaged, missing_key
 
@@ -128,10 +129,11 @@ def open_files() -> int:
 
 
 class FolderSink:
-    """A new folder, or one that is empty, with a file for each key."""
+    """A new folder, or one that is empty, with a file for each key. `draining`: what large ones are forced to the disk
+    by while others are written."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, draining: DrainingFiles | None = None) -> None:
+        self.path, self.draining = path, draining
         path.mkdir(exist_ok=True)
 
     def put(self, key: str, parts: Iterable[bytes | memoryview], size: int, crc32: int | None = None) -> None:
@@ -140,6 +142,8 @@ class FolderSink:
         with path.open("xb", buffering=0) as file:
             for part in parts:
                 write_all(file.fileno(), part)
+            if self.draining is not None:
+                self.draining.wrote(file.fileno(), size)
 
 
 def write_all(fd: int, part: bytes | memoryview) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -53,8 +54,9 @@ class _Writer:
 
     def write(self) -> None:
         own = np.flatnonzero(self.nbytes >= layout.OWN).tolist()
-        for row in sorted(own, key=lambda row: f"{self.places[row]}/"):
-            self.own(self.rows[row], self.places[row])
+        with ThreadPoolExecutor(1) as self.beside:
+            for row in sorted(own, key=lambda row: f"{self.places[row]}/"):
+                self.own(self.rows[row], self.places[row])
         pooled = np.flatnonzero((self.nbytes > INLINE) & (self.nbytes < layout.OWN)).tolist()
         pool = f"{layout.ARRAYS}/{layout.POOL}"
         self.array(pool, np.dtype(np.uint8), layout.pool_size(self.nbytes), self.pooled(pooled))
@@ -75,8 +77,10 @@ class _Writer:
         number, field, ref = row
         path, dtype, shape = f"{layout.ARRAYS}/{place}", ref.dtype.newbyteorder("<"), ref.shape
         data = content(ref)
-        crc32 = self.note(row, place, data)
+        # Two checksums at once: this one lets other threads run.
+        summed = self.beside.submit(zlib.crc32, data.data)
         check = trailer(crc32c(data))
+        crc32 = self.note(row, place, data.nbytes, summed.result())
         size = data.nbytes + len(check)
         self.sink.put(layout.chunk_key(path, len(shape)), [data.data, check], size, zlib.crc32(check, crc32))
         self.metadata(path, layout.own_metadata(dtype, shape, f"{self.document.nodes[number].path}.{field}"))
@@ -85,15 +89,14 @@ class _Writer:
         """The parts of the pool, in the order of their places."""
         for row in rows:
             data = content(self.rows[row][2])
-            self.note(self.rows[row], self.places[row], data)
+            self.note(self.rows[row], self.places[row], data.nbytes, zlib.crc32(data.data))
             yield data
             yield np.zeros(aligned(data.nbytes, ALIGNMENT) - data.nbytes, np.uint8)
 
-    def note(self, row: Row, place: int, data: np.ndarray) -> int:
-        crc32 = zlib.crc32(data.data)
+    def note(self, row: Row, place: int, nbytes: int, crc32: int) -> int:
         number, field, _ = row
         self.placed[number, field] = Placed(place, crc32)
-        self.done += data.nbytes
+        self.done += nbytes
         if self.progress is not None:
             nodes = len(self.document.nodes)
             self.progress(nodes * self.done // (self.total + 1), nodes)
