@@ -154,7 +154,11 @@ class Node(Declared):
             value = values.get(name)
             if lazy and (value is None or isinstance(lazy.get(name), Quantized)):
                 value = lazy.get(name)
-            if value is not None and (field.always_stored or is_stored(field, value)):
+            if value is None:
+                continue
+            # The call is for what is neither always stored nor what it would be without: that is seen here.
+            known = field.always_stored or field.required
+            if known or (value is not field.absent and is_stored(field, value)):
                 yield field, value
 
     def raw(self, name: str) -> np.ndarray | Grouped | ArrayRef | None:

@@ -16,7 +16,7 @@ from talon.ir.errors import TalonFileError, TalonFormatError
 from talon.storage.collector import uncollected
 from talon.storage.index import layout
 from talon.storage.index.checking import DAMAGED, checked
-from talon.storage.index.layout import COLUMNS, DTYPES, aligned
+from talon.storage.index.layout import ALIGNMENT, COLUMNS, DTYPES, aligned
 from talon.storage.tagged import tagged
 
 INT64 = range(-(1 << 63), 1 << 63)
@@ -81,10 +81,10 @@ class _Builder:
                 dtype = dtypes.get(ref.dtype)
                 if dtype is None:
                     dtype = dtypes[ref.dtype] = DTYPES.index(ref.dtype.newbyteorder("<"))
-                place, crc32 = placed.get((number, key), INSIDE)
+                place, crc32 = placed.get((number, key), INSIDE) if placed else INSIDE
                 if not place:
                     data = np.asarray(ref.load(), DTYPES[dtype]).tobytes()
-                    self.inside.append(data.ljust(aligned(len(data)), b"\0"))
+                    self.inside.append(data.ljust(aligned(len(data)), b"\0") if len(data) % ALIGNMENT else data)
                     crc32 = zlib.crc32(data)
                 arrays.append((number, words[key], dtype, len(ref.shape), crc32, place))
                 self.lengths += ref.shape
