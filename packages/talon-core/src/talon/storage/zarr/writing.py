@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -54,9 +54,17 @@ class _Writer:
 
     def write(self) -> None:
         own = np.flatnonzero(self.nbytes >= layout.OWN).tolist()
-        with ThreadPoolExecutor(1) as self.beside:
+        with ThreadPoolExecutor(1) as beside:
+            # The checksums of an array are made while the one before it is written.
+            waiting: tuple[int, np.ndarray, Future[Sums]] | None = None
             for row in sorted(own, key=lambda row: f"{self.places[row]}/"):
-                self.own(self.rows[row], self.places[row])
+                data = content(self.rows[row][2])
+                following = row, data, beside.submit(sums, data)
+                if waiting is not None:
+                    self.own(*waiting)
+                waiting = following
+            if waiting is not None:
+                self.own(*waiting)
         pooled = np.flatnonzero((self.nbytes > INLINE) & (self.nbytes < layout.OWN)).tolist()
         pool = f"{layout.ARRAYS}/{layout.POOL}"
         self.array(pool, np.dtype(np.uint8), layout.pool_size(self.nbytes), self.pooled(pooled))
@@ -72,15 +80,14 @@ class _Writer:
         if self.progress is not None:
             self.progress(len(document.nodes), len(document.nodes))
 
-    def own(self, row: Row, place: int) -> None:
+    def own(self, which: int, data: np.ndarray, summed: Future[Sums]) -> None:
         """An array of its own."""
+        row, place = self.rows[which], self.places[which]
         number, field, ref = row
         path, dtype, shape = f"{layout.ARRAYS}/{place}", ref.dtype.newbyteorder("<"), ref.shape
-        data = content(ref)
-        # Two checksums at once: this one lets other threads run.
-        summed = self.beside.submit(zlib.crc32, data.data)
-        check = trailer(crc32c(data))
-        crc32 = self.note(row, place, data.nbytes, summed.result())
+        found = summed.result()
+        check = trailer(found.crc32c)
+        crc32 = self.note(row, place, data.nbytes, found.crc32)
         size = data.nbytes + len(check)
         self.sink.put(layout.chunk_key(path, len(shape)), [data.data, check], size, zlib.crc32(check, crc32))
         self.metadata(path, layout.own_metadata(dtype, shape, f"{self.document.nodes[number].path}.{field}"))
@@ -112,6 +119,17 @@ class _Writer:
     def metadata(self, path: str, said: layout.Json) -> None:
         data = layout.encoded(said)
         self.sink.put(layout.metadata_key(path), [data], len(data))
+
+
+class Sums(NamedTuple):
+    """Both checksums of an array: of the index, and of zarr."""
+
+    crc32: int
+    crc32c: int
+
+
+def sums(data: np.ndarray) -> Sums:
+    return Sums(zlib.crc32(data.data), crc32c(data))
 
 
 def content(ref: ArrayRef) -> np.ndarray:
