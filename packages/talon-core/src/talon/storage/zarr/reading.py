@@ -234,15 +234,15 @@ class Arrays(Source):
 
     def summed(self, place: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> tuple[np.ndarray, int]:
         """An array of its own and its crc32: read once, and proved by its crc32c too, piece by piece."""
-        span = None
-        if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize >= layout.OWN:
-            span = self.held.get(place) or self.own(place, dtype, shape, where)
-        if span is None or not isinstance(span.source, OpenFile):
+        if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize < layout.OWN:
             return super().summed(place, dtype, shape, where)
         node, _, _ = where.rpartition(".")
-        chunk = np.empty(span.size, np.uint8)
-        data, left, crc32, check = chunk[: -layout.CHECK.itemsize], span.size - layout.CHECK.itemsize, 0, 0
         try:
+            span = self.held.get(place) or self.own(place, dtype, shape, where)
+            if not isinstance(span.source, OpenFile):
+                return super().summed(place, dtype, shape, where)
+            chunk = np.empty(span.size, np.uint8)
+            data, left, crc32, check = chunk[: -layout.CHECK.itemsize], span.size - layout.CHECK.itemsize, 0, 0
             for piece in span.source.pieces(span.start, chunk.data, where):
                 own = piece[:left]
                 left -= len(own)
