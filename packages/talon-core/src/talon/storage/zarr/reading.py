@@ -232,15 +232,15 @@ class Arrays(Source):
         """A view of an open file where there is one, and it is aligned in it."""
         return self.array(offset, dtype, shape, where, True)
 
-    def summed(self, place: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> tuple[np.ndarray, int]:
-        """An array of its own and its crc32: read once, and proved by its crc32c too, piece by piece."""
+    def summed(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> tuple[np.ndarray, int]:
+        """An array by its place, and its crc32: read once, and proved by its crc32c too, piece by piece."""
         if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize < layout.OWN:
-            return super().summed(place, dtype, shape, where)
+            return super().summed(offset, dtype, shape, where)
         node, _, _ = where.rpartition(".")
         try:
-            span = self.held.get(place) or self.own(place, dtype, shape, where)
+            span = self.held.get(offset) or self.own(offset, dtype, shape, where)
             if not isinstance(span.source, OpenFile):
-                return super().summed(place, dtype, shape, where)
+                return super().summed(offset, dtype, shape, where)
             chunk = np.empty(span.size, np.uint8)
             data, left, crc32, check = chunk[: -layout.CHECK.itemsize], span.size - layout.CHECK.itemsize, 0, 0
             for piece in span.source.pieces(span.start, chunk.data, where):
