@@ -26,3 +26,17 @@ def test_other_labels(labels: Any) -> None:
 def test_decide_may_have_labels_of_its_own() -> None:
     found = hw.evaluate(GRAPH, X, labels=["a", "a", "b"], decide=lambda outputs: "a")
     assert found.accuracy == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("wrong", [2, 99, -1])
+def test_numbers_of_no_output(wrong: int, pairs: bool) -> None:
+    labels = [0] * (len(X) - 1) + [wrong]
+    given = {"dataset": list(zip(X, labels, strict=True))} if pairs else {"dataset": X, "labels": labels}
+    with pytest.raises(ir.TalonRunError, match=rf"labels from 0 to 1; found {wrong}"):
+        hw.evaluate(GRAPH, **given)  # type: ignore[arg-type]
+
+
+def test_whoever_decides_may_have_other_numbers() -> None:
+    found = hw.evaluate(GRAPH, X, labels=[99] * len(X), decide=lambda outputs: 99)
+    assert found.accuracy == 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,6 +96,19 @@ def refuse_other_labels(labels: Any) -> None:
         )
 
 
+def refuse_labels_beyond(labels: Sequence[Any], classes: int | None) -> None:
+    """Raise `TalonRunError` (T413) for numbers of outputs that there are not."""
+    numbers = {int(label) for label in labels if isinstance(label, (int, np.integer))} if classes is not None else set()
+    beyond = sorted(number for number in numbers if not 0 <= number < (classes or 0))
+    if beyond:
+        raise wrong(
+            "there is no output of such a number",
+            expected=f"labels from 0 to {(classes or 1) - 1}",
+            found=", ".join(map(str, beyond[:8])),
+            help="count classes from 0, or say decide=",
+        )
+
+
 def evaluated(
     crew: Crew,
     runner: Runner,
@@ -109,12 +122,15 @@ def evaluated(
     runner.check(items.example(runner.axis))
     store = None if cache is None else Cache(cache, runner.key())
     passing = Passing(items, gathering, store)
+    checked = 0
     for done in crew.work(runner, iter(passing), sizes):
         for block in done.blocks:
             gathering.add(block)
             passing.keep(block)
         for failure in done.failures:
             gathering.fail(failure)
+        refuse_labels_beyond(items.labels[checked:], gathering.classes)
+        checked = len(items.labels)
         if progress is not None:
             progress(gathering.done, items.total or items.taken)
     if progress is not None:

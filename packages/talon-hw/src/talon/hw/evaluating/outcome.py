@@ -111,6 +111,8 @@ class Gathering:
         self.answers: dict[int, Any] = {}
         self.failures: dict[int, Failure] = {}
         self.counted: dict[str, dict[str, np.ndarray]] = {}
+        self.classes: int | None = None
+        """How many there are, where the largest output is the answer."""
 
     @property
     def done(self) -> int:
@@ -120,6 +122,8 @@ class Gathering:
         self.failures[failure.index] = failure
 
     def add(self, block: Block) -> None:
+        if self.decide is None:
+            self.classes = next((array.shape[-1] for array in block.outputs.values()), None)
         answers = most(block) if self.decide is None else [self.decided(block, i) for i in range(len(block.indexes))]
         good = [i for i, answer in enumerate(answers) if not isinstance(answer, Failure)]
         for index, answer in zip(block.indexes, answers, strict=True):
