@@ -5,16 +5,15 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any
-
-import numpy as np
 
 from talon.ir.errors import TalonRunError, TalonTypeError
 
 
 def counted(what: str, value: Any, help: str | None = None) -> int:
     """A number of something, at least one: Python's or numpy's. Raises `TalonRunError` (T401)."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    whole = isinstance(value, Integral) and not isinstance(value, bool)  # numpy's are, too, and it is not loaded for it
     if not whole or not 1 <= value <= sys.maxsize:
         large = bool(whole and value > 0)
         raise TalonRunError(
