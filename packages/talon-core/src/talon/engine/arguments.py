@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import sys
 from collections.abc import Iterable, Mapping
 from numbers import Integral
@@ -13,18 +12,19 @@ from talon.ir.errors import TalonRunError, TalonTypeError
 
 def counted(what: str, value: Any, help: str | None = None) -> int:
     """A number of something, at least one: Python's or numpy's. Raises `TalonRunError` (T401)."""
-    whole = isinstance(value, Integral) and not isinstance(value, bool)  # numpy's are, too, and it is not loaded for it
-    if not whole or not 1 <= value <= sys.maxsize:
-        large = bool(whole and value > 0)
+    # numpy's whole numbers are Integral, too, and numpy is not loaded for it.
+    whole = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+    if whole is None or not 1 <= whole <= sys.maxsize:
+        large = whole is not None and whole > 0
         raise TalonRunError(
             "T401",
             what,
             expected=f"a whole number from 1 to {sys.maxsize}" if large else "a whole number >= 1",
             # Python writes no number of many thousand digits.
-            found=f"one of {int(value).bit_length()} bits" if large else repr(value),
+            found=f"one of {whole.bit_length()} bits" if whole is not None and large else repr(value),
             help=help,
         )
-    return operator.index(value)
+    return whole
 
 
 def wanted(record: Any) -> tuple[str, ...]:
