@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,3 +88,76 @@ def test_an_error_of_the_block_comes_first(monkeypatch: pytest.MonkeyPatch) -> N
     draining_file.wrote(draining.AT_ONCE)
     with pytest.raises(KeyError), draining_file:
         raise KeyError("mine")
+
+
+def test_a_disk_slower_than_the_writer_holds_few_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would hold a descriptor, of which a process has few."""
+    held, most = [0], [0]
+    duplicate = os.dup
+
+    def dup(descriptor: int) -> int:
+        held[0] += 1
+        most[0] = max(most[0], held[0])
+        return duplicate(descriptor)
+
+    def fdatasync(descriptor: int) -> None:
+        time.sleep(0.02)
+        held[0] -= 1
+
+    monkeypatch.setattr(os, "dup", dup)
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    graph = ir.Graph({f"fc{n}": ir.Affine(np.full((600, 600), n, "f4")) for n in range(30)}, [])
+    ir.write(tmp_path / "n.zarr", graph)
+    assert 1 <= most[0] <= draining.MOST_WAITING
+    assert ir.read(tmp_path / "n.zarr").same_as(graph)
+
+
+def test_a_disk_that_fails_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told while arrays are written, and what waits for the disk is given up."""
+    calls = []
+
+    def fdatasync(descriptor: int) -> None:
+        calls.append(descriptor)
+        time.sleep(0.005)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    graph = ir.Graph({f"fc{n}": ir.Affine(np.full((600, 600), n, "f4")) for n in range(60)}, [])
+    with pytest.raises(ir.TalonError, match="T301"):
+        ir.write(tmp_path / "n.zarr", graph)
+    assert len(calls) < 20
+    assert not os.listdir(tmp_path)
+
+
+LIMITED = """
+import os, resource, sys
+import numpy as np
+from talon import ir
+
+def unsupported(*given):
+    raise OSError(95, "not supported")
+
+path, limit = sys.argv[1], int(sys.argv[2])
+os.posix_fallocate = unsupported
+old = ir.Graph({"in": ir.Input([1])}, [])
+ir.write(path, old)
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+try:
+    ir.write(path, ir.Graph({f"m{n}": ir.Affine(np.full((100, 100), n, "f4")) for n in range(20)}, []))
+except ir.TalonError as error:
+    print(error.code, ir.read(path).same_as(old), os.listdir(os.path.dirname(path)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of this system")
+@pytest.mark.parametrize("limit", [50_000, 100_000, 300_000, 700_000])
+def test_without_reservations_a_full_disk_is_told_too(limit: int, tmp_path: Path) -> None:
+    """Arrays below 64 KiB: HDF5 would keep them back, and write them where nobody is told that it fails."""
+    ran = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path / "n.t1c"), str(limit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == "T301 True ['n.t1c']\n", ran.stderr

@@ -14,6 +14,8 @@ AT_ONCE = 1 << 25
 
 LARGE = 1 << 20
 """Files of so many bytes are worth a start of their own."""
+MOST_WAITING = 8
+"""Files at most that are held open for the disk."""
 
 
 class DrainingFiles:
@@ -23,32 +25,50 @@ class DrainingFiles:
     def __init__(self) -> None:
         self.pool = ThreadPoolExecutor(1) if hasattr(os, "fdatasync") else None
         self.running: list[Future[None]] = []
+        self.given_up = False
 
     def __enter__(self) -> DrainingFiles:
         return self
 
     def wrote(self, descriptor: int, count: int) -> None:
-        """An open file has so many bytes."""
-        if self.pool is not None and count >= LARGE:
-            self.running.append(self.pool.submit(forced, os.dup(descriptor)))
+        """An open file has so many bytes. Where the disk is slower than the writer, the file is left to the end. Raises
+        OSError where the disk failed before."""
+        if self.pool is None or count < LARGE:
+            return
+        waiting = []
+        for running in self.running:
+            if running.done():
+                running.result()
+            else:
+                waiting.append(running)
+        self.running = waiting
+        if len(waiting) < MOST_WAITING:
+            self.running.append(self.pool.submit(self.forced, os.dup(descriptor)))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.given_up = error is not None
         if self.pool is not None:
             self.pool.shutdown()
         for running in self.running:
             if error is None:
                 running.result()
 
+    def forced(self, descriptor: int) -> None:
+        """Force a file to the disk and close it."""
+        try:
+            if not self.given_up:
+                force(descriptor)
+        finally:
+            os.close(descriptor)
 
-def forced(descriptor: int) -> None:
-    """Force a file to the disk and close it."""
+
+def force(descriptor: int) -> None:
+    """Force a file to the disk, where the file system does that."""
     try:
         os.fdatasync(descriptor)
     except OSError as error:
         if error.errno not in NO_SYNC:
             raise
-    finally:
-        os.close(descriptor)
 
 
 class Draining:

@@ -162,7 +162,7 @@ class OpenFile(Source):
             "T305",
             "the file was changed after it was opened",
             file=self.path,
-            node=where or None,
+            node=where.rpartition(".")[0] or None,
             expected=f"{self.stamp.size} bytes, unchanged",
             found=f"{self.now().size} bytes",
             help="read it again, or use graph.load() before the file may change",

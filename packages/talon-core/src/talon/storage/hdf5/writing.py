@@ -80,6 +80,8 @@ def created(name: bytes, *, memory: bool = False) -> Any:
     access, create = h5p.create(h5p.FILE_ACCESS), h5p.create(h5p.FILE_CREATE)
     access.set_libver_bounds(h5f.LIBVER_V18, h5f.LIBVER_V110)
     access.set_alignment(COMPACT, ALIGNMENT)
+    # What HDF5 keeps back it writes when a dataset is closed, where h5py cannot tell of a disk that fails.
+    access.set_sieve_buf_size(0)
     create.set_obj_track_times(False)
     if memory:
         access.set_fapl_core(1 << 16, False)

@@ -222,7 +222,10 @@ class Arrays(Source):
                     if len(self.held) >= self.container.most_held:
                         return
                     place = int(ref.tables["array.place"][ref.row])
-                    self.held[place] = self.own(place, ref.dtype, ref.shape, ref.where())
+                    try:
+                        self.held[place] = self.own(place, ref.dtype, ref.shape, ref.where())
+                    except TalonError as error:
+                        raise error.at(node=record.path or None) from error.__cause__
 
     def fetch(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
         """An array of its own, by its place."""
