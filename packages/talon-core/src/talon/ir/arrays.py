@@ -12,6 +12,18 @@ from talon.ir.errors import TalonTypeError, TalonValueError
 from talon.ir.values import read_only, storable_dtype
 
 
+class There:
+    """Gives an array that is there."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __call__(self) -> np.ndarray:
+        return self.array
+
+
 class ArrayRef:
     """An array that is known by dtype and shape and loaded when somebody asks for its values.
 
@@ -31,11 +43,11 @@ class ArrayRef:
         self.shape = tuple(int(n) for n in shape)
         self._load = load
 
-    @staticmethod
-    def of(array: np.ndarray) -> ArrayRef:
+    @classmethod
+    def of(cls, array: np.ndarray) -> ArrayRef:
         """A reference to an array that is already there."""
-        ref = Held.__new__(Held)
-        ref.dtype, ref.shape, ref.array = array.dtype, array.shape, array
+        ref = cls.__new__(cls)
+        ref.dtype, ref.shape, ref._load = array.dtype, array.shape, There(array)
         return ref
 
     def load(self) -> np.ndarray:
@@ -69,7 +81,7 @@ class ArrayRef:
     @property
     def held(self) -> bool:
         """Whether the array is there already: loading it takes nothing."""
-        return False
+        return isinstance(getattr(self, "_load", None), There)
 
     @property
     def file(self) -> str | None:
@@ -90,21 +102,6 @@ class ArrayRef:
 
     def __repr__(self) -> str:
         return f"ArrayRef({self.dtype}, {self.shape})"
-
-
-class Held(ArrayRef):
-    """An array that is there already."""
-
-    __slots__ = ("array",)
-
-    array: np.ndarray
-
-    def load(self) -> np.ndarray:
-        return self._unchanged(self.array)
-
-    @property
-    def held(self) -> bool:
-        return True
 
 
 class Derived(ArrayRef):
