@@ -51,10 +51,7 @@ class ArrayRef:
         return ref
 
     def load(self) -> np.ndarray:
-        return self._unchanged(self._load())
-
-    def _unchanged(self, array: np.ndarray) -> np.ndarray:
-        """The array, read-only, when it is of the dtype and shape that the reference says."""
+        array = self._load()
         same = array.dtype is self.dtype or array.dtype.newbyteorder("=") == self.dtype.newbyteorder("=")
         if not same or array.shape != self.shape:
             raise TalonValueError(

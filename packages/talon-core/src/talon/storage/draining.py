@@ -10,8 +10,6 @@ from talon.storage.atomic import NO_SYNC
 
 AT_ONCE = 1 << 25
 """So many bytes are let gather before they are forced to the disk."""
-
-
 LARGE = 1 << 20
 """Files of so many bytes are worth a start of their own."""
 MOST_WAITING = 8
@@ -92,16 +90,12 @@ class Draining:
         if self.pool is not None and self.gathered >= AT_ONCE and (self.running is None or self.running.done()):
             self.settle()
             self.gathered = 0
-            self.running = self.pool.submit(os.fdatasync, self.descriptor)
+            self.running = self.pool.submit(force, self.descriptor)
 
     def settle(self) -> None:
         """Wait for what is under way. Raises OSError where the disk failed."""
-        try:
-            if self.running is not None:
-                self.running.result()
-        except OSError as error:
-            if error.errno not in NO_SYNC:
-                raise
+        if self.running is not None:
+            self.running.result()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self.pool is not None:

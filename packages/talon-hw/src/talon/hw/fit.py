@@ -16,7 +16,7 @@ from talon.hw.placed import Placed, layers_by_core, place
 from talon.hw.problems import insufficient
 from talon.hw.quantising.beforehand import refusals
 from talon.hw.report import CoreUse, Finding, FitReport, LayerUse, Use
-from talon.hw.tiles import boundary, heard, memory_use, uses
+from talon.hw.tiles import boundary, heard, memory_use, of_core, uses
 from talon.hw.unknowns import unknown
 from talon.ir.graph import Graph
 
@@ -110,15 +110,9 @@ def core_uses(placed: Placed) -> tuple[CoreUse, ...]:
 def core_use(placed: Placed, core: Packed, edges: int) -> CoreUse:
     """What is used of one core."""
     kind = placed.target.cores[core.kind]
-    return CoreUse(
-        kind.name,
-        tuple(placed.names[n] for n in sorted(core.layers)),
-        (
-            *uses(kind, core.neurons, core.words, len(core.inputs)),
-            *boundary(kind, placed.units, core.inputs, core.sends),
-            Use("out-edges", edges, kind.out_edges.value, "edges"),
-        ),
-    )
+    border = boundary(kind, placed.units, core.inputs, core.sends)
+    used = of_core(kind, core.neurons, core.words, len(core.inputs), border, edges)
+    return CoreUse(kind.name, tuple(placed.names[n] for n in sorted(core.layers)), tuple(used))
 
 
 def totals(placed: Placed) -> tuple[Use, ...]:

@@ -61,12 +61,24 @@ def memory_use(memory: Memory, taken: int | None, cores: int | None) -> Use:
 
 def boundary(core: Core, units: Units, inputs: np.ndarray, sends: np.ndarray) -> list[Use]:
     """What crosses the border of the chip at one core, where the core has a limit for it."""
-    found = []
-    if core.inputs.value is not None:
-        found.append(Use("inputs", int(np.count_nonzero(units.outside[inputs])), core.inputs.value, "units"))
-    if core.outputs.value is not None:
-        found.append(Use("outputs", int(np.count_nonzero(units.leaving[sends])), core.outputs.value, "units"))
-    return found
+    across = {"inputs": (units.outside, inputs), "outputs": (units.leaving, sends)}
+    return [
+        Use(name, int(np.count_nonzero(across[name][0][across[name][1]])), limit, "units")
+        for name, limit in crossing(core)
+    ]
+
+
+def crossing(core: Core) -> list[tuple[str, int]]:
+    """The limits of a core for units that cross the border of the chip."""
+    both = ("inputs", core.inputs.value), ("outputs", core.outputs.value)
+    return [(name, limit) for name, limit in both if limit is not None]
+
+
+def of_core(
+    core: Core, neurons: int, words: Sequence[int | None], axons: int, border: Sequence[Use], edges: int | None
+) -> list[Use]:
+    """All that is used of one core, in the order in which it is told. `border`: what crosses it, as `boundary` says."""
+    return [*uses(core, neurons, words, axons), *border, Use("out-edges", edges, core.out_edges.value, "edges")]
 
 
 def heard(layer: Layer, box: Box) -> np.ndarray:

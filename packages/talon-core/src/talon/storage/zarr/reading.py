@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -222,10 +223,8 @@ class Arrays(Source):
                     if len(self.held) >= self.container.most_held:
                         return
                     place = int(ref.tables["array.place"][ref.row])
-                    try:
+                    with self.naming(ref.where()):
                         self.held[place] = self.own(place, ref.dtype, ref.shape, ref.where())
-                    except TalonError as error:
-                        raise error.at(node=record.path or None) from error.__cause__
 
     def fetch(self, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> np.ndarray:
         """An array of its own, by its place."""
@@ -239,8 +238,7 @@ class Arrays(Source):
         """An array by its place, and its crc32: read once, and proved by its crc32c too, piece by piece."""
         if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize < layout.OWN:
             return super().summed(offset, dtype, shape, where)
-        node, _, _ = where.rpartition(".")
-        try:
+        with self.naming(where):
             span = self.held.get(offset) or self.own(offset, dtype, shape, where)
             if not isinstance(span.source, OpenFile):
                 return super().summed(offset, dtype, shape, where)
@@ -250,38 +248,27 @@ class Arrays(Source):
                 own = piece[:left]
                 left -= len(own)
                 crc32, check = zlib.crc32(own, crc32), crc32c(np.frombuffer(own, np.uint8), check)
-        except TalonError as error:
-            raise error.at(file=self.path, node=node or None) from error.__cause__
-        self.prove(check, split(chunk)[1], where)
-        return data.view(dtype).reshape(shape), crc32
+            prove(check, split(chunk)[1], where)
+            return data.view(dtype).reshape(shape), crc32
 
     def array(self, place: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str, lazy: bool) -> np.ndarray:
-        node, _, _ = where.rpartition(".")
-        try:
+        with self.naming(where):
             if int(np.prod(shape, dtype=np.int64)) * dtype.itemsize < layout.OWN:
                 assert self.pool is not None  # the places were checked: the pool holds the array
                 return self.pool.source.fetch(self.pool.start + place - 1, dtype, shape, where)
             span = self.held.get(place) or self.own(place, dtype, shape, where)
             get = span.source.map if lazy and span.start % dtype.itemsize == 0 else span.source.fetch
             data, expected = split(get(span.start, BYTE, (span.size,), where))
-        except TalonError as error:
-            raise error.at(file=self.path, node=node or None) from error.__cause__
-        self.prove(crc32c_of(data), expected, where)
-        return data.view(dtype).reshape(shape)
+            prove(crc32c_of(data), expected, where)
+            return data.view(dtype).reshape(shape)
 
-    def prove(self, found: int, expected: int, where: str) -> None:
-        """Raise T305 where the crc32c of an array is another."""
-        if found != expected:
-            node, _, field = where.rpartition(".")
-            raise TalonFormatError(
-                "T305",
-                f"the array {field!r} is not what was written",
-                file=self.path,
-                node=node or None,
-                expected=f"crc32c {expected:08x}",
-                found=f"crc32c {found:08x}",
-                help="get an undamaged copy of the file",
-            )
+    @contextmanager
+    def naming(self, where: str) -> Iterator[None]:
+        """An error inside names the file, and the node of the array."""
+        try:
+            yield
+        except TalonError as error:
+            raise error.at(file=self.path, node=where.rpartition(".")[0] or None) from error.__cause__
 
     def own(self, place: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> Span:
         """The chunk of an array of its own, whose metadata is what it should be."""
@@ -302,6 +289,18 @@ class Arrays(Source):
             ) from error
         assert found is not None  # arrays without elements are not that large
         return found
+
+
+def prove(found: int, expected: int, where: str) -> None:
+    """Raise T305 where the crc32c of an array is another."""
+    if found != expected:
+        raise TalonFormatError(
+            "T305",
+            f"the array {where.rpartition('.')[2]!r} is not what was written",
+            expected=f"crc32c {expected:08x}",
+            found=f"crc32c {found:08x}",
+            help="get an undamaged copy of the file",
+        )
 
 
 def crc32c_of(data: np.ndarray) -> int:

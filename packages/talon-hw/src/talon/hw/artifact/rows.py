@@ -105,11 +105,13 @@ class Writer:
 
     def into(self, pool: str, data: np.ndarray, bits: int, count: int) -> tuple[int, str, int, int]:
         """Store numbers, or find that they are there already."""
-        key = pool, hashlib.sha256(data.tobytes()).digest()
-        if data.nbytes >= SHARED and key in self.stored and self.shared + count <= MOST_SHARED:
-            self.shared += count
-            return STORED, pool, bits, self.stored[key]
-        at = self.stored[key] = self.sizes[pool]
+        at = self.sizes[pool]
+        if data.nbytes >= SHARED:
+            key = pool, hashlib.sha256(data.tobytes()).digest()
+            if key in self.stored and self.shared + count <= MOST_SHARED:
+                self.shared += count
+                return STORED, pool, bits, self.stored[key]
+            self.stored[key] = at
         self.pools[pool].append(data)
         self.sizes[pool] += data.size
         return NEXT, pool, bits, at

@@ -103,11 +103,7 @@ def deploy(
 def refuse_other_arithmetic(target: Target, record: QuantRecord) -> None:
     """Raise `TalonTargetError` (T506) where the target says something else than what the graph was quantised for.
     What the target leaves open is the graph's to say."""
-    wrong = [
-        (f"numeric.{key} {asked}", f"{found}")
-        for key, asked, found in other(target, record.arithmetic)
-        if asked is not None and asked != found
-    ]
+    wrong = [(f"numeric.{key} {asked}", f"{found}") for key, asked, found in other(target, record.arithmetic)]
     if wrong:
         raise TalonTargetError(
             "T506",

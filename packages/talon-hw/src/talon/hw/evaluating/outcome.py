@@ -38,6 +38,15 @@ class Evaluation:
     def samples(self) -> int:
         return len(self.predictions)
 
+    def travelled(self) -> dict[str, float]:
+        """Packets between cores and their hops, a sample; empty where nothing was mapped, without hops where they are
+        not known."""
+        if not self.events or not self.done:
+            return {}
+        hops = [self.events[name] for name in HOPS if name in self.events]
+        sums = {"packets": self.events["packets"]} | ({"hops": sum(hops)} if hops else {})
+        return {name: count / self.done for name, count in sums.items()}
+
     @property
     def done(self) -> int:
         """How many samples were evaluated."""
@@ -90,10 +99,9 @@ class Evaluation:
         if self.done:
             each = {name: f"{totals[name] / self.done:,.0f}" for name in ("spikes", "synops")}
             lines.append(f"a sample  {each['spikes']} spikes, {each['synops']} synaptic operations")
-            if self.events:
-                hops = [self.events[name] for name in HOPS if name in self.events]
-                far = f", {sum(hops) / self.done:,.0f} hops" if hops else ""
-                lines.append(f"          {self.events['packets'] / self.done:,.0f} packets between cores{far}")
+            if far := self.travelled():
+                hops = f", {far['hops']:,.0f} hops" if "hops" in far else ""
+                lines.append(f"          {far['packets']:,.0f} packets between cores{hops}")
         lines += [f"failed    {failure}" for failure in self.failed[:SHOWN]]
         if len(self.failed) > SHOWN:
             lines.append(f"failed    and {len(self.failed) - SHOWN:,} more")

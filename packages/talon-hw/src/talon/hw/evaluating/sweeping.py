@@ -17,11 +17,12 @@ from talon.hw.evaluating.outcome import Evaluation, Gathering
 from talon.hw.evaluating.problems import problem_of, wrong
 from talon.hw.evaluating.runners import Runnable, Runner
 from talon.hw.evaluating.sizes import Sizes
-from talon.hw.pricing import HOPS
 from talon.ir.errors import Diagnostic
 from talon.ir.graph import Graph
 
 TARGET = "generic-mesh"
+TRAVELLED = ("packets", "hops")
+"""Columns of what was mapped, as `Evaluation.travelled` says it."""
 
 Builder = Callable[[Graph, Target, int], "Graph | Runnable"]
 """Makes what runs of a quantised graph, for a target, with a seed."""
@@ -45,15 +46,9 @@ class SweepRow:
         shown = self.figures.cells() if self.figures else (width, *[""] * (len(HEAD) - 1))
         failed = len(self.evaluation.failed) if self.evaluation else 0
         problem = f"[{self.error.code}] {self.error.message}" if self.error else f"{failed:,} failed" if failed else ""
-        return (self.target, "" if self.seed is None else str(self.seed), *shown, *self.travelled(), problem)
-
-    def travelled(self) -> tuple[str, str]:
-        """Packets between cores and their hops, a sample; empty where nothing was mapped."""
-        found = self.evaluation
-        if found is None or not found.events or not found.done:
-            return "", ""
-        hops = [found.events[name] for name in HOPS if name in found.events]
-        return f"{found.events['packets'] / found.done:,.0f}", f"{sum(hops) / found.done:,.0f}" if hops else ""
+        far = {} if self.evaluation is None else self.evaluation.travelled()
+        travelled = [f"{far[name]:,.0f}" if name in far else "" for name in TRAVELLED]
+        return (self.target, "" if self.seed is None else str(self.seed), *shown, *travelled, problem)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -73,7 +68,7 @@ class Sweep:
 
     rows: tuple[SweepRow, ...]
 
-    head = ("target", "seed", *HEAD, "packets", "hops", "problem")
+    head = ("target", "seed", *HEAD, *TRAVELLED, "problem")
 
     @property
     def ok(self) -> bool:

@@ -14,10 +14,11 @@ from talon.engine.result import Result
 from talon.engine.state import State
 from talon.engine.task import Task, make_task, prepare, refuse_unsound
 from talon.engine.wiring import cast
+from talon.hw.arguments import expect_graph
 from talon.hw.native.engine import NativeEngine
 from talon.hw.native.options import Options
 from talon.hw.native.sweep import Sweep
-from talon.ir.errors import TalonRunError, TalonTypeError
+from talon.ir.errors import TalonRunError
 from talon.ir.graph import Graph
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ def compile(graph: Graph, *, engine: str = "native", **engine_options: Any) -> P
 
     Raises `TalonGraphError` for a graph that cannot run and `TalonRunError` (T405) where the engine cannot run here.
     """
-    if not isinstance(graph, Graph):
-        raise TalonTypeError("T206", "compile takes a graph", expected="ir.Graph", found=type(graph).__name__)
+    expect_graph(graph, "compile")
     return Program(graph, engine, engine_options)
 
 

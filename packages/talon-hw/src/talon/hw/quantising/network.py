@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from talon.hw.arguments import expect_graph
 from talon.hw.catalogue import target as find_target
 from talon.hw.description import Target
 from talon.hw.integers.arithmetic import Arithmetic, Register
@@ -27,7 +28,7 @@ from talon.hw.quantising.lines import lines
 from talon.hw.quantising.parameters import PARAMETERS, Field, layer_fields, neuron_fields, parameter_bits
 from talon.hw.quantising.scales import CHOICES, METHODS, of_the_rule
 from talon.hw.rewrites.pass_ import Work
-from talon.ir.errors import TalonRunError, TalonTargetError, TalonTypeError
+from talon.ir.errors import TalonRunError, TalonTargetError
 from talon.ir.graph import Graph
 from talon.ir.primitives.neurons import spread
 
@@ -68,8 +69,7 @@ def quantize(
     with the calibration. Raises `TalonTargetError` (T506) for what cannot be quantised, naming the node, and what `run`
     raises.
     """
-    if not isinstance(graph, Graph):
-        raise TalonTypeError("T206", "quantize takes a graph", expected="ir.Graph", found=type(graph).__name__)
+    expect_graph(graph, "quantize")
     if method not in METHODS:
         raise TalonTargetError(
             "T506", "there is no such method", expected=" or ".join(map(repr, METHODS)), found=repr(method)

@@ -97,7 +97,13 @@ def threshold_bits(target: Target) -> int:
 
 
 def other(target: Target, numeric: Arithmetic) -> Iterator[tuple[str, Any, Any]]:
-    """What the target says otherwise than an arithmetic: key, the target's value, the other one."""
+    """What the target says otherwise than an arithmetic: key, the target's value, the other one. What it leaves open is
+    the arithmetic's to say."""
+    return ((key, asked, found) for key, asked, found in compared(target, numeric) if asked not in (None, found))
+
+
+def compared(target: Target, numeric: Arithmetic) -> Iterator[tuple[str, Any, Any]]:
+    """Every key with the target's value, None where it leaves it open, and that of an arithmetic."""
     said = target.numeric
     for name, register in (("accumulators", numeric.accumulators), ("membranes", numeric.membranes)):
         yield f"{name}.bits", said[name]["bits"].value, register.bits
