@@ -120,5 +120,5 @@ def test_what_cannot_be_meant_is_refused() -> None:
     h = Hypergraph(np.ones((2, 1)), ones, np.array([0, 1]), np.array([1]), ones, ones)
     with pytest.raises(ValueError, match="expected 1 resources, found 2"):
         partition(h, Limits((1, 1)))
-    with pytest.raises(ValueError, match="expected one of auto, builtin, mtkahypar, found 'metis'"):
+    with pytest.raises(ValueError, match="expected one of auto, mtkahypar, found 'metis'"):
         partition(h, Limits((1,)), engine="metis")
