@@ -339,7 +339,7 @@ def test_neurons_that_there_are_not_are_refused() -> None:
         (0, 0),
         (8, 0),
         (16, 0),
-        x.copy(),
+        np.zeros((2, 3), np.uint8),
         v,
         None,
         counts,

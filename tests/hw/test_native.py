@@ -368,9 +368,9 @@ def test_buffers_that_do_not_fit_are_refused() -> None:
     module = library.library()
     x, w, y = np.zeros((2, 3), np.float32), np.zeros((3, module.WIDE), np.float32), np.zeros((2, 4), np.float32)
     counts, binary = np.zeros(2, np.int64), np.zeros(2, np.uint8)
-    scratch = np.zeros(3 + module.WIDE, np.int32), np.zeros(3, np.uint64)
-    one = np.ones(1, np.float32)
-    neurons = (module.NEURON, 1, 2, 4, 0, 0, 0, y, y.copy(), None, counts, *[one] * 6)
+    scratch = np.zeros(3 + module.WIDE, np.int32), np.zeros(3, np.uint64), np.zeros(3 * module.ROWS, np.float32)
+    one, spikes = np.ones(1, np.float32), np.zeros((2, 4), np.uint8)
+    neurons = (module.NEURON, 1, 2, 4, 0, 0, 0, spikes, y.copy(), None, counts, *[one] * 6)
     right = (module.F32, 2, 3, 4, 0.5, x, w, None, y, counts, binary, *scratch, None)
     assert module.affine(*right) == module.EVENT
     assert module.affine(*right[:-1], neurons) == module.EVENT
@@ -381,7 +381,9 @@ def test_buffers_that_do_not_fit_are_refused() -> None:
         (7, np.zeros(3, np.float32)),
         (9, counts.astype(np.int32)),
         (11, np.zeros(3, np.int32)),
-        (13, (module.NEURON, 1, 3, *neurons[3:])),
+        (13, np.zeros(3, np.float32)),
+        (14, (module.NEURON, 1, 3, *neurons[3:])),
+        (14, (*neurons[:7], y, *neurons[8:])),
     ):
         wrong = [*right]
         wrong[place] = value
@@ -391,6 +393,9 @@ def test_buffers_that_do_not_fit_are_refused() -> None:
         module.neuron(x, (module.NEURON, 1, 2, 3, 3, 0, 0, x.copy(), x.copy(), None, counts, *[one] * 6))
     with pytest.raises(ValueError, match="expected 0 to 2"):
         module.gather(2, 3, 1, 1, np.array([3], np.int32), x, np.zeros(2, np.float32))
+    window = (2, 2), (1, 1), (1, 1), (0, 0), (1, 1), (2, 2)
+    with pytest.raises(ValueError, match="a mean is of floats"):
+        module.pool(1, 2, module.MEAN, *window, spikes, np.ones(4, np.float32), spikes.copy())
     y.flags.writeable = False
     with pytest.raises((ValueError, BufferError)):
         module.affine(*right)

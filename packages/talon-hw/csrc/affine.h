@@ -9,7 +9,7 @@
 /* Fewer rows than this are not worth the block. */
 #define AFFINE_FEW 4
 /* Rows and outputs whose accumulators stay in registers. */
-#define AFFINE_ROWS 4
+#define AFFINE_ROWS TALON_ROWS
 #define AFFINE_WIDES 2
 
 /* Where the sums of outputs `from` on go. */
@@ -19,7 +19,8 @@ static void KIND_NAME(affine_done)(const talon_affine *c, ptrdiff_t row, ptrdiff
     for (ptrdiff_t o = 0; o < count; o++) y[o] = (float)sum[o];
 }
 
-/* y += the rows of the weight that active inputs have. Four at once: y is read and written once for them, in order. */
+/* y += the rows of the weight that active inputs have. Four at once: y is read and written once for them, in order.
+   `ones`: all active inputs are 1, and nobody looks at `x`. */
 static void KIND_NAME(add_events)(SUM *restrict y, const float *restrict x, const WEIGHT *restrict weight,
                              const int32_t *restrict index, ptrdiff_t events, ptrdiff_t width, ptrdiff_t count,
                              int ones) {
@@ -38,7 +39,7 @@ static void KIND_NAME(add_events)(SUM *restrict y, const float *restrict x, cons
     }
     for (; e < events; e++) {
         const WEIGHT *a = weight + index[e] * width;
-        const SUM p = (SUM)x[index[e]];
+        const SUM p = ones ? (SUM)1 : (SUM)x[index[e]];
         for (ptrdiff_t o = 0; o < count; o += LANES) SUMS_TO(y + o, SUMS_AT(y + o) + p * WEIGHTS(a + o));
     }
 }
@@ -51,7 +52,7 @@ static void KIND_NAME(affine_events)(const talon_affine *c, ptrdiff_t row, ptrdi
         const ptrdiff_t count = c->out - from < AFFINE_COLUMNS ? c->out - from : AFFINE_COLUMNS;
         SUM sum[AFFINE_COLUMNS];
         KIND_NAME(begin)(sum, bias == NULL ? NULL : bias + from, 1, KIND_WIDENED(count));
-        KIND_NAME(add_events)(sum, c->x + row * c->in, (const WEIGHT *)c->weight + from, c->index, events, width, KIND_WIDENED(count),
+        KIND_NAME(add_events)(sum, NAME(floats_at)(c->x, row * c->in), (const WEIGHT *)c->weight + from, c->index, events, width, KIND_WIDENED(count),
                          c->binary[row]);
         KIND_NAME(affine_done)(c, row, from, count, sum);
     }
@@ -79,7 +80,7 @@ static inline __attribute__((always_inline)) void KIND_NAME(affine_tile)(const t
 /* Input by input, for the rows of a block that have it active. */
 static void KIND_NAME(affine_masked)(const talon_affine *c, ptrdiff_t row, ptrdiff_t rows, int ones) {
     const ptrdiff_t width = KIND_WIDENED(c->out);
-    const float *x = c->x + row * c->in;
+    const float *x = NAME(floats_at)(c->x, row * c->in);
     const SUM *bias = c->bias;
     SUM sum[AFFINE_BLOCK][AFFINE_TILE];
     for (ptrdiff_t from = 0; from < c->out; from += AFFINE_TILE) {
@@ -97,15 +98,15 @@ static void KIND_NAME(affine_masked)(const talon_affine *c, ptrdiff_t row, ptrdi
     }
 }
 
-/* A few rows and outputs whose accumulators stay in registers. */
-static inline __attribute__((always_inline)) void KIND_NAME(affine_block)(const talon_affine *c, ptrdiff_t row, ptrdiff_t from,
-                                                                     ptrdiff_t width, int rows, int wides) {
+/* A few rows and outputs whose accumulators stay in registers. `x`: the values of the first of the rows. */
+static inline __attribute__((always_inline)) void KIND_NAME(affine_block)(const talon_affine *c, const float *x, ptrdiff_t row,
+                                                                     ptrdiff_t from, ptrdiff_t width, int rows,
+                                                                     int wides) {
     /* Arrays rather than wide vectors: where those take several registers, gcc would keep them in memory. */
     SUM total[AFFINE_ROWS][AFFINE_WIDES * LANES];
     for (int r = 0; r < rows; r++)
         for (int o = 0; o < wides * LANES; o++)
             total[r][o] = (SUM)(c->bias == NULL ? 0 : ((const SUM *)c->bias)[from + o] + 0);
-    const float *x = c->x + row * c->in;
     for (ptrdiff_t i = 0; i < c->in; i++) {
         const WEIGHT *restrict w = (const WEIGHT *)c->weight + i * width + from;
         for (int r = 0; r < rows; r++) {
@@ -121,16 +122,24 @@ static inline __attribute__((always_inline)) void KIND_NAME(affine_block)(const 
 static void KIND_NAME(affine_dense)(const talon_affine *c, ptrdiff_t row, ptrdiff_t rows) {
     const ptrdiff_t width = KIND_WIDENED(c->out);
     const ptrdiff_t end = row + rows;
-    for (; row < end; row += AFFINE_ROWS)
-        for (ptrdiff_t from = 0; from < c->out; from += AFFINE_WIDES * LANES) {
-            const int full = row + AFFINE_ROWS <= end, one = c->out - from <= LANES;
-            if (full && !one)
-                KIND_NAME(affine_block)(c, row, from, width, AFFINE_ROWS, AFFINE_WIDES);
-            else if (full)
-                KIND_NAME(affine_block)(c, row, from, width, AFFINE_ROWS, 1);
-            else
-                for (ptrdiff_t r = row; r < end; r++) KIND_NAME(affine_block)(c, r, from, width, 1, one ? 1 : AFFINE_WIDES);
+    for (; row < end; row += AFFINE_ROWS) {
+        const ptrdiff_t few = end - row < AFFINE_ROWS ? end - row : AFFINE_ROWS;
+        const float *x = NAME(floats_at)(c->x, row * c->in);
+        if (x == NULL) {
+            NAME(widen)(few * c->in, c->x.bytes + row * c->in, c->widened);
+            x = c->widened;
         }
+        for (ptrdiff_t from = 0; from < c->out; from += AFFINE_WIDES * LANES) {
+            const int full = few == AFFINE_ROWS, one = c->out - from <= LANES;
+            if (full && !one)
+                KIND_NAME(affine_block)(c, x, row, from, width, AFFINE_ROWS, AFFINE_WIDES);
+            else if (full)
+                KIND_NAME(affine_block)(c, x, row, from, width, AFFINE_ROWS, 1);
+            else
+                for (ptrdiff_t r = 0; r < few; r++)
+                    KIND_NAME(affine_block)(c, x + r * c->in, row + r, from, width, 1, one ? 1 : AFFINE_WIDES);
+        }
+    }
 }
 
 static int KIND_NAME(affine)(const talon_affine *c) {
@@ -144,7 +153,7 @@ static int KIND_NAME(affine)(const talon_affine *c) {
         if (!few) memset(c->masks, 0, sizeof(uint64_t) * (size_t)c->in);
         for (ptrdiff_t r = 0; r < rows; r++) {
             int odd = 0;
-            const ptrdiff_t events = NAME(active)(c->x + (row + r) * c->in, c->in, c->index, &odd);
+            const ptrdiff_t events = NAME(active)(c->x, (row + r) * c->in, c->in, c->index, &odd);
             c->active[row + r] = events;
             c->binary[row + r] = !odd;
             all += events;

@@ -39,6 +39,29 @@ static void *memory(buffers *held, PyObject *object, const char *name, Py_ssize_
     return view->buf;
 }
 
+/* Floats, or spikes as bytes, as the length of the memory says. */
+static talon_values values(buffers *held, PyObject *object, const char *name, Py_ssize_t items) {
+    talon_values found = {NULL, NULL};
+    if (PyErr_Occurred()) return found;
+    Py_buffer view;
+    if (PyObject_GetBuffer(object, &view, PyBUF_SIMPLE) < 0) return found;
+    const int bytes = items > 0 && view.len == items;
+    PyBuffer_Release(&view);
+    if (bytes)
+        found.bytes = memory(held, object, name, items, sizeof(uint8_t), 0, 0);
+    else
+        found.floats = memory(held, object, name, items, sizeof(float), 0, 0);
+    return found;
+}
+
+static Py_ssize_t width_of(talon_values x) {
+    return x.bytes != NULL ? sizeof(uint8_t) : sizeof(float);
+}
+
+static const uint8_t *bytes_of(talon_values x) {
+    return x.bytes != NULL ? x.bytes : (const uint8_t *)x.floats;
+}
+
 #define FLOATS(object, name, items) memory(&held, object, name, items, sizeof(float), 0, 0)
 #define FLOATS_OR_NONE(object, name, items) memory(&held, object, name, items, sizeof(float), 0, 1)
 #define INTO(object, name, items, type) memory(&held, object, name, items, sizeof(type), 1, 0)
@@ -95,7 +118,7 @@ static int neurons(buffers *held, PyObject *given, talon_neuron *c) {
         PyErr_Format(PyExc_ValueError, "there is no rule %d", c->rule);
         return 0;
     }
-    c->y = memory(held, y, "y", all, sizeof(float), 1, 0);
+    c->y = memory(held, y, "y", all, sizeof(uint8_t), 1, 0);
     c->v = memory(held, v, "v", batch * size, sizeof(float), 1, 0);
     c->trace = memory(held, trace, "trace", all, sizeof(float), 1, 1);
     c->spikes = memory(held, spikes, "spikes", steps * batch, sizeof(int64_t), 1, 0);
@@ -139,7 +162,7 @@ static int cells(buffers *held, PyObject *given, talon_cell *c) {
         PyErr_SetString(PyExc_ValueError, "there are no such integer neurons");
         return 0;
     }
-    c->y = memory(held, y, "y", all, sizeof(float), 1, 0);
+    c->y = memory(held, y, "y", all, sizeof(uint8_t), 1, 0);
     c->v = memory(held, v, "v", batch * size, word, 1, 0);
     c->trace = memory(held, trace, "trace", all, word, 1, 1);
     c->spikes = memory(held, spikes, "spikes", steps * batch, sizeof(int64_t), 1, 0);

@@ -105,7 +105,7 @@ static inline __attribute__((always_inline)) int32_t CELL_NAME(fire_row)(const t
                                                                          ptrdiff_t count, const CELL *restrict u,
                                                                          const CELL *restrict x,
                                                                          const CELL *restrict take, CELL *restrict v,
-                                                                         float *restrict y, ptrdiff_t p, int rule,
+                                                                         uint8_t *restrict y, ptrdiff_t p, int rule,
                                                                          int overflow, CELL *wrong) {
     const CELL *restrict thresholds = (const CELL *)c->threshold + CELL_NAME(own)(c, from);
     const CELL *restrict resets = (const CELL *)c->reset + CELL_NAME(own)(c, from);
@@ -121,7 +121,7 @@ static inline __attribute__((always_inline)) int32_t CELL_NAME(fire_row)(const t
         if (rule == TALON_SUBTRACT) now = CELL_NAME(kept)(now - (fires ? threshold : 0), r, overflow, &bad);
         if (rule == 0) now = fires ? reset : now;
         v[j] = now;
-        y[j] = fires ? 1.0f : 0.0f;
+        y[j] = (uint8_t)fires;
         spikes += fires;
     }
     *wrong |= bad;
@@ -140,7 +140,7 @@ static inline __attribute__((always_inline)) int32_t CELL_NAME(fire_row)(const t
     CELL_FIRE(TALON_LATE | TALON_SUBTRACT, OVERFLOW)
 
 static int32_t CELL_NAME(fire)(const talon_cell *c, ptrdiff_t from, ptrdiff_t count, const CELL *u, const CELL *x,
-                               const CELL *take, CELL *v, float *y, CELL *wrong) {
+                               const CELL *take, CELL *v, uint8_t *y, CELL *wrong) {
     switch (16 * c->membranes.overflow + (c->rule & (TALON_SUBTRACT | TALON_NO_RESET | TALON_LATE))) {
         CELL_FIRES(TALON_SATURATE)
         CELL_FIRES(TALON_WRAP)
@@ -182,7 +182,7 @@ static void CELL_NAME(strip)(const talon_cell *c, ptrdiff_t row, ptrdiff_t from,
         }
     }
     if (c->decay != TALON_KEEP) CELL_NAME(decay)(c, u, from, count);
-    float *y = c->y + row * c->size + from;
+    uint8_t *y = c->y + row * c->size + from;
     c->spikes[row] += CELL_NAME(fire)(c, from, count, u, x, take, v, y, &bad);
     if (c->trace != NULL) memcpy((CELL *)c->trace + row * c->size + from, v, sizeof(CELL) * (size_t)count);
     if (bad != 0) *c->trapped = 1;

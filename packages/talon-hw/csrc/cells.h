@@ -29,7 +29,7 @@
         const NAME(range_32) r = NAME(range_of_32)(c->membranes);                                                       \
         const int32_t greater = (c->rule & TALON_GREATER) != 0, shift = c->shift, bits = c->decay_bits;                 \
         int32_t *restrict v = (int32_t *)c->v + (row % c->batch) * c->size + from, bad = 0, spikes = 0;                 \
-        float *restrict y = c->y + row * c->size + from;                                                                \
+        uint8_t *restrict y = c->y + row * c->size + from;                                                              \
         for (ptrdiff_t j = 0; j < count; j++) {                                                                         \
             const int32_t threshold = thresholds[j * p], reset = resets[j * p];                                         \
             const int32_t x = (int32_t)((uint32_t)(int32_t)sum[j] << shift);                                            \
@@ -38,7 +38,7 @@
             const int32_t fires = u >= threshold + greater;                                                             \
             const int32_t less = NAME(kept_32)(u - threshold, r, TALON_SATURATE, &bad);                                 \
             v[j] = fires ? (rule == TALON_SUBTRACT ? less : reset) : u;                                                 \
-            y[j] = fires ? 1.0f : 0.0f;                                                                                 \
+            y[j] = (uint8_t)fires;                                                                                      \
             spikes += fires;                                                                                            \
         }                                                                                                               \
         c->spikes[row] += spikes;                                                                                       \

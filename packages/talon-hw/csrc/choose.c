@@ -15,7 +15,10 @@ int talon_conv_patches(const talon_conv *c) {
 
 ptrdiff_t talon_conv_scratch(const talon_conv *c) {
     const ptrdiff_t ring = c->kernel[0] * (c->size[1] + c->kernel[1] - 1), places = c->osize[0] * c->osize[1];
-    return (ring > places ? ring : places) * c->groups * c->out;
+    const ptrdiff_t outs = c->groups * c->out, sums = (ring > places ? ring : places) * outs;
+    /* Dense, from bytes: the sums of a line, and the map as floats. */
+    const ptrdiff_t widened = c->osize[1] * outs + c->size[0] * c->size[1] * c->groups * c->in;
+    return sums > widened ? sums : widened;
 }
 
 ptrdiff_t talon_conv_index(const talon_conv *c) {

@@ -50,7 +50,7 @@ static ptrdiff_t NAME(conv_active)(const talon_conv *c, ptrdiff_t row, int32_t *
     ptrdiff_t found = 0;
     int other = 0;
     for (ptrdiff_t iy = 0; iy < c->size[0]; iy++) {
-        found += NAME(active)(c->x + (row * c->size[0] + iy) * line, line, events + found, &other);
+        found += NAME(active)(c->x, (row * c->size[0] + iy) * line, line, events + found, &other);
         ends[iy] = (int32_t)found;
     }
     c->binary[row] = !other;
@@ -92,14 +92,14 @@ static void NAME(conv_taps)(const talon_conv *c, ptrdiff_t row, const int32_t *r
     int32_t e = 0;
     NAME(begin_f32)(c->scratch, c->bias, c->osize[0] * c->osize[1], outs);
     for (ptrdiff_t iy = 0; iy < c->size[0]; iy++) {
-        const float *restrict x = c->x + (row * c->size[0] + iy) * c->size[1] * in;
+        const float *restrict x = NAME(floats_at)(c->x, (row * c->size[0] + iy) * c->size[1] * in);
         const int64_t *fan = c->fan + iy * c->size[1];
         const int32_t *rows = ytaps + iy * (1 + 2 * ky);
         for (; e < ends[iy]; e++) {
             const int32_t event = events[e], ix = NAME(divided)(event, by), i = event - ix * in;
             const int32_t *columns = xtaps + ix * (1 + 2 * kx);
             const ptrdiff_t first = c->groups == 1 ? 0 : i / (int32_t)c->in * out;
-            const float value = x[event];
+            const float value = x == NULL ? 1.0f : x[event];
             cost += fan[ix];
             const float *runs = c->runs + i * ky * kx * out;
             for (int32_t a = 0; a < rows[0]; a++)

@@ -104,7 +104,14 @@ static void DENSE_NAME(depthwise_rest)(const talon_conv *c, const float *restric
 
 /* Line by line; places whose taps all lie inside the map several at once, the others one by one. */
 static void DENSE_NAME(conv_dense)(const talon_conv *c, ptrdiff_t row, const int32_t *inside) {
-    const float *x = c->x + row * c->size[0] * c->size[1] * c->groups * c->in;
+    const ptrdiff_t inputs = c->size[0] * c->size[1] * c->groups * c->in;
+    const float *x = NAME(floats_at)(c->x, row * inputs);
+    if (x == NULL) {
+        /* Behind the sums of a line. */
+        float *widened = c->scratch + c->osize[1] * c->groups * c->out;
+        NAME(widen)(inputs, c->x.bytes + row * inputs, widened);
+        x = widened;
+    }
     const int depthwise = c->in == 1 && c->out == 1;
     const ptrdiff_t parts = depthwise ? 1 : c->groups, channels = depthwise ? c->groups : c->out;
     float *sums = c->scratch;

@@ -13,6 +13,7 @@
 #include "kinds.h"
 #include "sparse.h"
 #include "conv.h"
+#include "pools.h"
 #include "maps.h"
 #include "encode.h"
 
@@ -26,7 +27,9 @@ const talon_kernels NAME(talon) = {
     .pool = NAME(pool),
     .mean = NAME(mean),
     .rectify = NAME(rectify),
+    .widen = NAME(widen),
     .turn = NAME(turn),
+    .turn_bytes = NAME(turn_bytes),
     .gather = NAME(gather),
     .join = NAME(join),
     .encode = NAME(encode),

@@ -1,87 +1,13 @@
-/* Maps that are pooled, resampled, joined and turned, and what is computed value by value. */
+/* Maps that are resampled, joined and turned, and what is computed value by value. */
 
-/* Windows in rising ky, kx; what lies outside the map is left out: it is minus infinity, or adds nothing. */
-static inline __attribute__((always_inline)) void NAME(pool_place)(const talon_pool *c, const float *restrict x,
-                                                                   float *restrict y, ptrdiff_t oy, ptrdiff_t ox,
-                                                                   ptrdiff_t from, ptrdiff_t lanes) {
-    float best[TALON_WIDE];
-    for (ptrdiff_t o = 0; o < lanes; o++) best[o] = c->kind == TALON_MAX ? -INFINITY : 0.0f;
-    for (ptrdiff_t ky = 0; ky < c->kernel[0]; ky++) {
-        const ptrdiff_t iy = oy * c->stride[0] + ky * c->dilation[0] - c->pad[0];
-        if (iy < 0 || iy >= c->size[0]) continue;
-        for (ptrdiff_t kx = 0; kx < c->kernel[1]; kx++) {
-            const ptrdiff_t ix = ox * c->stride[1] + kx * c->dilation[1] - c->pad[1];
-            if (ix < 0 || ix >= c->size[1]) continue;
-            const float *restrict place = x + (iy * c->size[1] + ix) * c->channels + from;
-            if (c->kind == TALON_MAX)
-                for (ptrdiff_t o = 0; o < lanes; o++)
-                    best[o] = (place[o] > best[o]) | (place[o] != place[o]) ? place[o] : best[o];
-            else
-                for (ptrdiff_t o = 0; o < lanes; o++) best[o] += place[o];
-        }
-    }
-    float *into = y + (oy * c->osize[1] + ox) * c->channels + from;
-    if (c->kind == TALON_MAX) {
-        for (ptrdiff_t o = 0; o < lanes; o++) into[o] = best[o];
-    } else {
-        const float divisor = c->divisor[oy * c->osize[1] + ox];
-        for (ptrdiff_t o = 0; o < lanes; o++) into[o] = best[o] / divisor;
-    }
-}
-
-/* The second where it is larger or no number, which is how maxima go through a window. */
-static inline __attribute__((always_inline)) float NAME(larger)(float best, float value) {
-    const float found = value > best ? value : best;
-    return value != value ? value : found;
-}
-
-/* Windows of four values, all inside the map, which is what most networks have: a line of outputs. The constant makes each
-   call a loop of its own. */
-static inline __attribute__((always_inline)) void NAME(pool_line)(const talon_pool *c, const float *restrict upper,
-                                                                  float *restrict y, ptrdiff_t channels) {
-    const float *restrict lower = upper + c->size[1] * channels;
-    const ptrdiff_t apart = c->stride[1] * channels;
-    for (ptrdiff_t ox = 0; ox < c->osize[1]; ox++, upper += apart, lower += apart, y += channels)
-        for (ptrdiff_t o = 0; o < channels; o++) {
-            const float best = NAME(larger)(NAME(larger)(upper[o], upper[channels + o]), lower[o]);
-            y[o] = NAME(larger)(best, lower[channels + o]);
-        }
-}
-
-static void NAME(pool_four)(const talon_pool *c, const float *x, float *y, ptrdiff_t oy) {
-    x += oy * c->stride[0] * c->size[1] * c->channels;
-    y += oy * c->osize[1] * c->channels;
-    switch (c->channels) {
-        case 8: NAME(pool_line)(c, x, y, 8); break;
-        case 16: NAME(pool_line)(c, x, y, 16); break;
-        case 32: NAME(pool_line)(c, x, y, 32); break;
-        default: NAME(pool_line)(c, x, y, c->channels);
-    }
-}
-
-static void NAME(pool)(const talon_pool *c) {
-    const ptrdiff_t in = c->size[0] * c->size[1] * c->channels, out = c->osize[0] * c->osize[1] * c->channels;
-    int four = c->kind == TALON_MAX;
-    for (int axis = 0; axis < 2; axis++)
-        four &= c->kernel[axis] == 2 && c->pad[axis] == 0 && c->dilation[axis] == 1 &&
-                (c->osize[axis] - 1) * c->stride[axis] + 2 <= c->size[axis];
-    for (ptrdiff_t row = 0; row < c->rows; row++) {
-        const float *x = c->x + row * in;
-        float *y = c->y + row * out;
-        for (ptrdiff_t oy = 0; oy < c->osize[0]; oy++) {
-            if (four) {
-                NAME(pool_four)(c, x, y, oy);
-                continue;
-            }
-            for (ptrdiff_t ox = 0; ox < c->osize[1]; ox++) {
-                ptrdiff_t from = 0;
-                for (; from + 16 <= c->channels; from += 16) NAME(pool_place)(c, x, y, oy, ox, from, 16);
-                for (; from + 8 <= c->channels; from += 8) NAME(pool_place)(c, x, y, oy, ox, from, 8);
-                for (; from < c->channels; from++) NAME(pool_place)(c, x, y, oy, ox, from, 1);
-            }
-        }
-    }
-}
+/* Bytes of a word, and lines of a square that is turned at once. */
+#define TALON_SQUARE 8
+/* Whether the first byte of a word is its lowest. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define TALON_LITTLE 1
+#else
+#define TALON_LITTLE 0
+#endif
 
 static void NAME(mean)(const talon_mean *c) {
     for (ptrdiff_t t = 0; t < c->steps; t++)
@@ -153,25 +79,61 @@ static void NAME(turn)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const float *re
             }
 }
 
-static void NAME(gather)(ptrdiff_t rows, ptrdiff_t from, ptrdiff_t places, ptrdiff_t channels,
-                         const int32_t *restrict index, const float *restrict x, float *restrict y) {
-    const size_t bytes = sizeof(float) * (size_t)channels;
-    for (ptrdiff_t row = 0; row < rows; row++, x += from * channels)
-        for (ptrdiff_t p = 0; p < places; p++, y += channels) memcpy(y, x + index[p] * channels, bytes);
+/* Eight by eight bytes, by words of eight that are mixed in three stages. */
+static inline __attribute__((always_inline)) void NAME(turn_eight)(ptrdiff_t a, ptrdiff_t b, const uint8_t *restrict x,
+                                                                   uint8_t *restrict y) {
+    uint64_t line[TALON_SQUARE];
+    for (int k = 0; k < TALON_SQUARE; k++) memcpy(line + k, x + k * b, sizeof *line);
+    static const uint64_t masks[] = {UINT64_C(0x00ff00ff00ff00ff), UINT64_C(0x0000ffff0000ffff), UINT64_C(0x00000000ffffffff)};
+    for (int stage = 0; stage < 3; stage++) {
+        const int apart = 1 << stage, bits = 8 * apart;
+        const uint64_t mask = masks[stage];
+        for (int k = 0; k < TALON_SQUARE; k++) {
+            if (k & apart) continue;
+            const uint64_t p = line[k], q = line[k + apart];
+            line[k] = (p & mask) | (q & mask) << bits;
+            line[k + apart] = (p >> bits & mask) | (q & ~mask);
+        }
+    }
+    for (int k = 0; k < TALON_SQUARE; k++) memcpy(y + k * a, line + k, sizeof *line);
 }
 
-static void NAME(join)(ptrdiff_t places, ptrdiff_t channels, ptrdiff_t total, ptrdiff_t offset,
-                       const float *restrict x, float *restrict y) {
-    if (channels == TALON_WIDE) {
-        /* By hand: the compiler would call memcpy for every place. */
-        for (ptrdiff_t p = 0; p < places; p++) PUT(y + p * total + offset, TAKE(x + p * TALON_WIDE));
-        return;
+/* The same of bytes, by squares of eight. */
+static void NAME(turn_bytes)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const uint8_t *restrict x, uint8_t *restrict y) {
+    for (ptrdiff_t row = 0; row < rows; row++, x += a * b, y += a * b)
+        for (ptrdiff_t i = 0; i < a; i += TALON_SQUARE)
+            for (ptrdiff_t j = 0; j < b; j += TALON_SQUARE) {
+                const ptrdiff_t iend = i + TALON_SQUARE < a ? i + TALON_SQUARE : a, jend = j + TALON_SQUARE < b ? j + TALON_SQUARE : b;
+                if (TALON_LITTLE && iend - i == TALON_SQUARE && jend - j == TALON_SQUARE) {
+                    NAME(turn_eight)(a, b, x + i * b + j, y + j * a + i);
+                    continue;
+                }
+                for (ptrdiff_t l = j; l < jend; l++)
+                    for (ptrdiff_t k = i; k < iend; k++) y[l * a + k] = x[k * b + l];
+            }
+}
+
+/* By hand where few bytes are moved: the compiler would call memcpy for every place. The constant makes each call moves of
+   registers. */
+static inline __attribute__((always_inline)) void NAME(join_places)(ptrdiff_t places, size_t size, ptrdiff_t total,
+                                                                    const uint8_t *restrict x, uint8_t *restrict y) {
+    for (ptrdiff_t p = 0; p < places; p++, x += size, y += total) memcpy(y, x, size);
+}
+
+static void NAME(gather)(ptrdiff_t rows, ptrdiff_t from, ptrdiff_t places, ptrdiff_t size,
+                         const int32_t *restrict index, const uint8_t *restrict x, uint8_t *restrict y) {
+    for (ptrdiff_t row = 0; row < rows; row++, x += from * size)
+        for (ptrdiff_t p = 0; p < places; p++, y += size) memcpy(y, x + index[p] * size, (size_t)size);
+}
+
+static void NAME(join)(ptrdiff_t places, ptrdiff_t size, ptrdiff_t total, ptrdiff_t offset, const uint8_t *x,
+                       uint8_t *y) {
+    y += offset;
+    switch (size) {
+        case 8: NAME(join_places)(places, 8, total, x, y); break;
+        case 16: NAME(join_places)(places, 16, total, x, y); break;
+        case 32: NAME(join_places)(places, 32, total, x, y); break;
+        case 64: NAME(join_places)(places, 64, total, x, y); break;
+        default: NAME(join_places)(places, (size_t)size, total, x, y);
     }
-    if (channels > TALON_WIDE) {
-        for (ptrdiff_t p = 0; p < places; p++)
-            memcpy(y + p * total + offset, x + p * channels, sizeof(float) * (size_t)channels);
-        return;
-    }
-    for (ptrdiff_t p = 0; p < places; p++)
-        for (ptrdiff_t o = 0; o < channels; o++) y[p * total + offset + o] = x[p * channels + o];
 }

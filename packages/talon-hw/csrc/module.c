@@ -6,20 +6,20 @@ static const talon_kernels *kernels;
 
 static PyObject *affine(PyObject *self, PyObject *args) {
     (void)self;
-    PyObject *x, *weight, *bias, *y, *active, *binary, *index, *masks, *after;
+    PyObject *x, *weight, *bias, *y, *active, *binary, *index, *masks, *widened, *after;
     talon_affine c = {0};
     followers n = {0};
     int mode = 0, number;
     Py_ssize_t rows, in, out;
-    if (!PyArg_ParseTuple(args, "innndOOOOOOOOO", &number, &rows, &in, &out, &c.crossover, &x, &weight, &bias, &y, &active, &binary,
-                          &index, &masks, &after) ||
+    if (!PyArg_ParseTuple(args, "innndOOOOOOOOOO", &number, &rows, &in, &out, &c.crossover, &x, &weight, &bias, &y, &active,
+                          &binary, &index, &masks, &widened, &after) ||
         !there_is(number))
         return NULL;
     const widths k = kinds[number];
     const Py_ssize_t wide = (out + k.lanes - 1) / k.lanes * k.lanes;
     buffers held = {.count = 0};
     c.rows = rows, c.in = in, c.out = out;
-    c.x = FLOATS(x, "x", rows * in);
+    c.x = values(&held, x, "x", rows * in);
     c.weight = memory(&held, weight, "weight", in * wide, k.weight, 0, 0);
     c.bias = memory(&held, bias, "bias", wide, k.sum, 0, 1);
     c.y = after == Py_None ? INTO(y, "y", rows * out, float) : NULL;
@@ -27,6 +27,7 @@ static PyObject *affine(PyObject *self, PyObject *args) {
     c.binary = INTO(binary, "binary", rows, uint8_t);
     c.index = INTO(index, "index", in + TALON_WIDE, int32_t);
     c.masks = INTO(masks, "masks", in, uint64_t);
+    c.widened = INTO(widened, "widened", TALON_ROWS * in, float);
     c.after = fed(&held, after, &n, rows, out);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
@@ -50,7 +51,7 @@ static PyObject *sparse(PyObject *self, PyObject *args) {
     if (found == NULL) return NULL;
     buffers held = {.count = 0};
     c.rows = rows, c.synapses = &found->c;
-    c.x = FLOATS(x, "x", rows * found->c.in);
+    c.x = values(&held, x, "x", rows * found->c.in);
     c.bias = FLOATS_OR_NONE(bias, "bias", found->c.out);
     c.y = after == Py_None ? INTO(y, "y", rows * found->c.out, float) : NULL;
     c.synops = INTO(synops, "synops", rows, int64_t);
@@ -87,7 +88,7 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     }
     const Py_ssize_t places = w.n[0] * w.n[1], outs = w.n[10] * w.n[11] * groups * out;
     const Py_ssize_t taps = w.n[2] * w.n[3] * in * groups;
-    c.x = FLOATS(x, "x", rows * groups * in * places);
+    c.x = values(&held, x, "x", rows * groups * in * places);
     c.weight = FLOATS(weight, "weight", taps * (in == 1 && out == 1 ? 1 : talon_widened(out)));
     c.runs = FLOATS(runs, "runs", taps * out);
     c.bias = FLOATS_OR_NONE(bias, "bias", groups * out);
@@ -150,9 +151,14 @@ static PyObject *pool(PyObject *self, PyObject *args) {
     if (c.kind != TALON_MAX && c.kind != TALON_MEAN) return PyErr_Format(PyExc_ValueError, "there is no pool %d", c.kind);
     buffers held = {.count = 0};
     c.rows = rows, c.channels = channels;
-    c.x = FLOATS(x, "x", rows * w.n[0] * w.n[1] * channels);
+    c.x = values(&held, x, "x", rows * w.n[0] * w.n[1] * channels);
     c.divisor = memory(&held, divisor, "divisor", w.n[10] * w.n[11], sizeof(float), 0, c.kind == TALON_MAX);
-    c.y = INTO(y, "y", rows * w.n[10] * w.n[11] * channels, float);
+    const Py_ssize_t outs = rows * w.n[10] * w.n[11] * channels;
+    if (c.x.bytes != NULL)
+        c.bytes = INTO(y, "y", outs, uint8_t);
+    else
+        c.y = INTO(y, "y", outs, float);
+    if (c.x.bytes != NULL && c.kind != TALON_MAX) PyErr_SetString(PyExc_ValueError, "x: a mean is of floats");
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         kernels->pool(&c);
@@ -198,17 +204,36 @@ static PyObject *rectify(PyObject *self, PyObject *args) {
     return done(&held, 0);
 }
 
+static PyObject *widen(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *x, *y;
+    Py_ssize_t count;
+    if (!PyArg_ParseTuple(args, "nOO", &count, &x, &y)) return NULL;
+    buffers held = {.count = 0};
+    const uint8_t *from = memory(&held, x, "x", count, sizeof(uint8_t), 0, 0);
+    float *into = INTO(y, "y", count, float);
+    if (!PyErr_Occurred()) {
+        Py_BEGIN_ALLOW_THREADS
+        kernels->widen(count, from, into);
+        Py_END_ALLOW_THREADS
+    }
+    return done(&held, 0);
+}
+
 static PyObject *turn(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *x, *y;
     Py_ssize_t rows, a, b;
     if (!PyArg_ParseTuple(args, "nnnOO", &rows, &a, &b, &x, &y)) return NULL;
     buffers held = {.count = 0};
-    const float *from = FLOATS(x, "x", rows * a * b);
-    float *into = INTO(y, "y", rows * a * b, float);
+    const talon_values from = values(&held, x, "x", rows * a * b);
+    void *into = memory(&held, y, "y", rows * a * b, width_of(from), 1, 0);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
-        kernels->turn(rows, a, b, from, into);
+        if (from.bytes != NULL)
+            kernels->turn_bytes(rows, a, b, from.bytes, into);
+        else
+            kernels->turn(rows, a, b, from.floats, into);
         Py_END_ALLOW_THREADS
     }
     return done(&held, 0);
@@ -221,8 +246,9 @@ static PyObject *gather(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "nnnnOOO", &rows, &from, &places, &channels, &index, &x, &y)) return NULL;
     buffers held = {.count = 0};
     const int32_t *at = memory(&held, index, "index", places, sizeof(int32_t), 0, 0);
-    const float *before = FLOATS(x, "x", rows * from * channels);
-    float *into = INTO(y, "y", rows * places * channels, float);
+    const talon_values before = values(&held, x, "x", rows * from * channels);
+    const Py_ssize_t width = width_of(before);
+    void *into = memory(&held, y, "y", rows * places * channels, width, 1, 0);
     for (Py_ssize_t p = 0; at != NULL && p < places; p++)
         if (at[p] < 0 || at[p] >= from) {
             PyErr_Format(PyExc_ValueError, "index: expected 0 to %zd, found %d", from - 1, (int)at[p]);
@@ -230,7 +256,7 @@ static PyObject *gather(PyObject *self, PyObject *args) {
         }
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
-        kernels->gather(rows, from, places, channels, at, before, into);
+        kernels->gather(rows, from, places, width * channels, at, bytes_of(before), into);
         Py_END_ALLOW_THREADS
     }
     return done(&held, 0);
@@ -244,11 +270,12 @@ static PyObject *join(PyObject *self, PyObject *args) {
     buffers held = {.count = 0};
     if (channels < 0 || offset < 0 || offset + channels > total)
         return PyErr_Format(PyExc_ValueError, "channels: expected %zd at most, found %zd from %zd on", total, channels, offset);
-    const float *from = FLOATS(x, "x", places * channels);
-    float *into = INTO(y, "y", places * total, float);
+    const talon_values from = values(&held, x, "x", places * channels);
+    const Py_ssize_t width = width_of(from);
+    void *into = memory(&held, y, "y", places * total, width, 1, 0);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
-        kernels->join(places, channels, total, offset, from, into);
+        kernels->join(places, width * channels, width * total, width * offset, bytes_of(from), into);
         Py_END_ALLOW_THREADS
     }
     return done(&held, 0);
@@ -291,7 +318,7 @@ static PyObject *isa(PyObject *self, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"affine", affine, METH_VARARGS,
-     "kind, rows, in, out, crossover, x, weight, bias, y, active, binary, index, masks, neurons"},
+     "kind, rows, in, out, crossover, x, weight, bias, y, active, binary, index, masks, widened, neurons"},
     {"synapses", joined, METH_VARARGS, "in, out, count, ends, index, value: a sparse weight by inputs, checked"},
     {"sparse", sparse, METH_VARARGS, "rows, synapses, x, bias, y, synops, binary, index, sum, neurons"},
     {"conv", conv, METH_VARARGS,
@@ -306,6 +333,7 @@ static PyMethodDef methods[] = {
      "rows, channels, kind, size, kernel, stride, pad, dilation, osize, x, divisor, y"},
     {"mean", mean, METH_VARARGS, "steps, batch, size, x, y, sum, count"},
     {"rectify", rectify, METH_VARARGS, "count, slope, x, y"},
+    {"widen", widen, METH_VARARGS, "count, x, y: bytes as floats"},
     {"turn", turn, METH_VARARGS, "rows, a, b, x, y: (rows, a, b) as (rows, b, a)"},
     {"gather", gather, METH_VARARGS, "rows, from, places, channels, index, x, y"},
     {"join", join, METH_VARARGS, "places, channels, total, offset, x, y"},
@@ -326,7 +354,7 @@ typedef struct {
 static const constant constants[] = {
     {"API", TALON_API},           {"EVENT", TALON_EVENT},       {"DENSE", TALON_DENSE}, {"MAX", TALON_MAX},
     {"SUBTRACT", TALON_SUBTRACT}, {"NO_RESET", TALON_NO_RESET}, {"LATE", TALON_LATE},   {"GREATER", TALON_GREATER},
-    {"LEAKS", TALON_LEAKS},       {"MEAN", TALON_MEAN},         {"WIDE", TALON_WIDE},   {"NEURON", NEURON},
+    {"LEAKS", TALON_LEAKS},       {"MEAN", TALON_MEAN},         {"WIDE", TALON_WIDE},   {"NEURON", NEURON},     {"ROWS", TALON_ROWS},
     {"CELL", CELL},               {"TRAPPED", TALON_TRAPPED},   {"KEEP", TALON_KEEP},   {"SHIFT", TALON_SHIFT},
     {"SHIFT_1", TALON_SHIFT_1},   {"MULTIPLY", TALON_MULTIPLY}, {"FLOOR", TALON_FLOOR}, {"RTZ", TALON_RTZ},
     {"HALF_UP", TALON_HALF_UP},   {"SATURATE", TALON_SATURATE}, {"WRAP", TALON_WRAP},   {"TRAP", TALON_TRAP},

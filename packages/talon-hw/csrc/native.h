@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature or a constant changes; module.c tells Python, which refuses a library that was not rebuilt. */
-#define TALON_API 7
+#define TALON_API 8
 
 /* How a layer with weights goes through its inputs. Both add in the same order and agree to the bit. */
 enum { TALON_EVENT = 1, TALON_DENSE = 2 };
@@ -33,7 +33,7 @@ enum { TALON_SATURATE = 0, TALON_WRAP = 1, TALON_TRAP = 2 };
 typedef struct {
     ptrdiff_t steps, batch, size;
     const float *x;  /* (steps, batch, size), unless a layer hands its sums on */
-    float *y;        /* the same: spikes, 0 or 1 */
+    uint8_t *y;      /* the same: spikes, 0 or 1 */
     float *v;        /* (batch, size): the membrane, before and after */
     float *trace;    /* (steps, batch, size), the membrane after every step, or NULL */
     int64_t *spikes; /* (steps, batch) */
@@ -59,7 +59,7 @@ typedef struct {
 typedef struct {
     ptrdiff_t steps, batch, size;
     const float *x;  /* (steps, batch, size): whole numbers, unless a layer hands its sums on */
-    float *y;        /* the same: spikes, 0 or 1 */
+    uint8_t *y;      /* the same: spikes, 0 or 1 */
     void *v;         /* (batch, size): the membrane, before and after */
     void *trace;     /* (steps, batch, size), the membrane after every step, or NULL */
     int64_t *spikes; /* (steps, batch) */
@@ -75,6 +75,12 @@ typedef struct {
     int *trapped;  /* set to 1 where a number does not fit a register that traps */
 } talon_cell;
 
+/* What a kernel reads: floats, or spikes as bytes that are 0 or 1. One of them is there. */
+typedef struct {
+    const float *floats;
+    const uint8_t *bytes;
+} talon_values;
+
 /* What the sums of a layer go to: at most one of them. */
 typedef struct {
     const talon_neuron *neuron;
@@ -83,7 +89,7 @@ typedef struct {
 
 typedef struct {
     ptrdiff_t rows, in, out;
-    const float *x;      /* (rows, in) */
+    talon_values x;      /* (rows, in) */
     const void *weight; /* (in, wide): out and what fills it up to a multiple of the lanes of the kind */
     const void *bias;   /* (wide), as sums, or NULL */
     float *y;            /* (rows, out); unused with neurons */
@@ -91,6 +97,7 @@ typedef struct {
     uint8_t *binary;     /* (rows): whether all inputs are 0 or 1 */
     int32_t *index;      /* scratch: (in + TALON_WIDE) */
     uint64_t *masks;     /* scratch: (in) */
+    float *widened;      /* scratch: (TALON_ROWS, in), for bytes */
     double crossover;
     talon_after after;
 } talon_affine;
@@ -106,7 +113,7 @@ typedef struct {
 typedef struct {
     ptrdiff_t rows;
     const talon_synapses *synapses;
-    const float *x;    /* (rows, in) */
+    talon_values x;    /* (rows, in) */
     const float *bias; /* (out) or NULL */
     float *y;          /* (rows, out); unused with neurons */
     int64_t *synops;   /* (rows) */
@@ -119,7 +126,7 @@ typedef struct {
 typedef struct {
     ptrdiff_t rows, groups, in, out; /* in, out: channels of one group */
     ptrdiff_t size[2], kernel[2], stride[2], pad[2], dilation[2], osize[2];
-    const float *x;      /* (rows, *size, groups * in) */
+    talon_values x;      /* (rows, *size, groups * in) */
     const float *weight; /* (ky, kx, in, groups * wide): out and what fills it up; depthwise (ky, kx, groups) */
     const float *runs;   /* the same as (groups * in, ky falling, kx falling, out) */
     const float *bias;   /* (groups * out) or NULL */
@@ -139,9 +146,10 @@ enum { TALON_MAX = 0, TALON_MEAN = 1 };
 typedef struct {
     ptrdiff_t rows, channels;
     ptrdiff_t size[2], kernel[2], stride[2], pad[2], dilation[2], osize[2];
-    const float *x;       /* (rows, *size, channels) */
+    talon_values x;       /* (rows, *size, channels); bytes for a maximum of windows that none lies outside the map */
     const float *divisor; /* (*osize), for a mean */
-    float *y;             /* (rows, *osize, channels) */
+    float *y;             /* (rows, *osize, channels), of floats */
+    uint8_t *bytes;       /* the same, of bytes */
     int kind;
 } talon_pool;
 
@@ -163,13 +171,16 @@ typedef struct {
     void (*pool)(const talon_pool *);
     void (*mean)(const talon_mean *);
     void (*rectify)(ptrdiff_t count, float slope, const float *x, float *y);
-    /* (rows, a, b) -> (rows, b, a) */
+    /* Bytes as floats. */
+    void (*widen)(ptrdiff_t count, const uint8_t *x, float *y);
+    /* (rows, a, b) -> (rows, b, a), of floats or bytes. */
     void (*turn)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const float *x, float *y);
-    /* y[row, place] = x[row, index[place]], `channels` values each */
-    void (*gather)(ptrdiff_t rows, ptrdiff_t from, ptrdiff_t places, ptrdiff_t channels, const int32_t *index,
-                   const float *x, float *y);
-    /* y[place, offset..] = x[place], `channels` values each, of `total` */
-    void (*join)(ptrdiff_t places, ptrdiff_t channels, ptrdiff_t total, ptrdiff_t offset, const float *x, float *y);
+    void (*turn_bytes)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const uint8_t *x, uint8_t *y);
+    /* y[row, place] = x[row, index[place]], `size` bytes each */
+    void (*gather)(ptrdiff_t rows, ptrdiff_t from, ptrdiff_t places, ptrdiff_t size, const int32_t *index,
+                   const uint8_t *x, uint8_t *y);
+    /* y[place, offset..] = x[place], `size` bytes each, of `total` */
+    void (*join)(ptrdiff_t places, ptrdiff_t size, ptrdiff_t total, ptrdiff_t offset, const uint8_t *x, uint8_t *y);
     int (*encode)(ptrdiff_t count, double scale, double low, double high, const float *x, float *y);
 } talon_kernels;
 
@@ -184,6 +195,9 @@ extern const talon_kernels talon_v3, talon_v4;
 
 /* How many values kernels work on side by side, whatever the width of the registers. */
 #define TALON_WIDE 16
+
+/* Rows of a dense layer whose sums stay in registers. */
+#define TALON_ROWS 4
 
 /* The place of the lowest bit of a mask that is not 0. */
 static inline int talon_lowest(uint64_t mask) {

@@ -10,7 +10,7 @@ static inline float NAME(settle)(float v) {
 /* `p`: 1 where every neuron has parameters of its own, else 0. Constant arguments make each call a loop of its own. */
 static inline __attribute__((always_inline)) int64_t NAME(neuron_row)(const talon_neuron *c, ptrdiff_t from,
                                                                       ptrdiff_t count, const float *restrict x,
-                                                                      float *restrict y, float *restrict v, ptrdiff_t p,
+                                                                      uint8_t *restrict y, float *restrict v, ptrdiff_t p,
                                                                       int rule, int pending) {
     const float *beta = c->beta + from * p, *gain = c->gain + from * p, *leak = c->leak + from * p;
     const float *r = c->r + from * p, *limit = c->threshold + from * p, *after = c->reset + from * p;
@@ -33,7 +33,7 @@ static inline __attribute__((always_inline)) int64_t NAME(neuron_row)(const talo
         if (!(rule & (TALON_LATE | TALON_NO_RESET)))
             u = fires ? NAME(settle)((rule & TALON_SUBTRACT) ? u - threshold : reset) : u;
         v[j] = u;
-        y[j] = fires ? 1.0f : 0.0f;
+        y[j] = (uint8_t)fires;
         spikes += fires;
     }
     return spikes;
@@ -52,7 +52,7 @@ static inline __attribute__((always_inline)) int64_t NAME(neuron_row)(const talo
     NEURON_RESETS(BITS)      \
     NEURON_CASE(BITS | TALON_LATE) NEURON_CASE(BITS | TALON_LATE | TALON_SUBTRACT)
 
-static int64_t NAME(neuron_ruled)(const talon_neuron *c, ptrdiff_t from, ptrdiff_t count, const float *x, float *y,
+static int64_t NAME(neuron_ruled)(const talon_neuron *c, ptrdiff_t from, ptrdiff_t count, const float *x, uint8_t *y,
                                   float *v, int pending) {
     switch (c->rule) {
         NEURON_DELAYS(0)

@@ -26,16 +26,16 @@ static inline void NAME(sparse_scatter)(float *restrict y, float x, const int32_
 static int NAME(sparse)(const talon_sparse *c) {
     const talon_synapses *s = c->synapses;
     for (ptrdiff_t row = 0; row < c->rows; row++) {
-        const float *x = c->x + row * s->in;
+        const float *x = NAME(floats_at)(c->x, row * s->in);
         float *y = c->sum != NULL ? c->sum : c->y + row * s->out;
         int odd = 0;
-        const ptrdiff_t events = NAME(active)(x, s->in, c->index, &odd);
+        const ptrdiff_t events = NAME(active)(c->x, row * s->in, s->in, c->index, &odd);
         int64_t synops = 0;
         NAME(begin_f32)(y, c->bias, 1, s->out);
         for (ptrdiff_t e = 0; e < events; e++) {
             const int32_t input = c->index[e], next = c->index[e + 1 < events ? e + 1 : e];
             const int64_t from = s->ends[input], count = s->ends[input + 1] - from;
-            NAME(sparse_scatter)(y, x[input], s->index + from, s->value + from, count, s->ends[next] - from);
+            NAME(sparse_scatter)(y, x == NULL ? 1.0f : x[input], s->index + from, s->value + from, count, s->ends[next] - from);
             synops += count;
         }
         c->synops[row] = synops;

@@ -52,9 +52,50 @@ static inline void NAME(add_run)(float *restrict y, float x, const float *restri
     }
 }
 
-/* The places of the values that are not zero, ascending; how many. `index` has room for count + TALON_WIDE. `other` is
-   set where a value is neither 0 nor 1. */
-static inline ptrdiff_t NAME(active)(const float *restrict x, ptrdiff_t count, int32_t *restrict index, int *other) {
+/* Values from a place on: NULL where they are bytes. */
+static inline const float *NAME(floats_at)(talon_values x, ptrdiff_t at) {
+    return x.floats == NULL ? NULL : x.floats + at;
+}
+
+/* Bytes as floats. */
+static void NAME(widen)(ptrdiff_t count, const uint8_t *restrict x, float *restrict y) {
+    for (ptrdiff_t i = 0; i < count; i++) y[i] = (float)x[i];
+}
+
+/* The places of the bytes that are not zero. */
+static inline ptrdiff_t NAME(active_bytes)(const uint8_t *restrict x, ptrdiff_t count, int32_t *restrict index) {
+    ptrdiff_t found = 0, i = 0;
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+    const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (; i + 64 <= count; i += 64) {
+        const __m512i value = _mm512_loadu_si512(x + i);
+        uint64_t mask = _mm512_test_epi8_mask(value, value);
+        for (int32_t at = (int32_t)i; mask != 0; mask >>= 16, at += 16) {
+            const __mmask16 some = (__mmask16)mask;
+            const __m512i own = _mm512_add_epi32(places, _mm512_set1_epi32(at));
+            _mm512_storeu_si512(index + found, _mm512_maskz_compress_epi32(some, own));
+            found += __builtin_popcount(some);
+        }
+    }
+#endif
+    for (; i + 8 <= count; i += 8) {
+        /* All at once where none is active, which most are not where few spike. */
+        uint64_t eight;
+        memcpy(&eight, x + i, sizeof eight);
+        if (eight == 0) continue;
+        for (ptrdiff_t k = i; k < i + 8; k++) {
+            index[found] = (int32_t)k;
+            found += x[k] != 0;
+        }
+    }
+    for (; i < count; i++) {
+        index[found] = (int32_t)i;
+        found += x[i] != 0;
+    }
+    return found;
+}
+
+static inline ptrdiff_t NAME(active_floats)(const float *restrict x, ptrdiff_t count, int32_t *restrict index, int *other) {
     ptrdiff_t found = 0, i = 0;
     int odd = 0;
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
@@ -90,4 +131,11 @@ static inline ptrdiff_t NAME(active)(const float *restrict x, ptrdiff_t count, i
     }
     *other |= odd;
     return found;
+}
+
+/* The places of the `count` values from `at` on that are not zero, ascending; how many. `index` has room for count +
+   TALON_WIDE. `other` is set where a value is neither 0 nor 1. */
+static inline ptrdiff_t NAME(active)(talon_values x, ptrdiff_t at, ptrdiff_t count, int32_t *restrict index, int *other) {
+    return x.floats == NULL ? NAME(active_bytes)(x.bytes + at, count, index)
+                            : NAME(active_floats)(x.floats + at, count, index, other);
 }

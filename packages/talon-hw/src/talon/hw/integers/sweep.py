@@ -14,6 +14,7 @@ from talon.hw.integers.plan import Plan
 from talon.hw.integers.stepwise import EXACT, HostOp, OracleOp
 from talon.hw.integers.wiring import IntegerWiring
 from talon.hw.native.engine import Sweeps
+from talon.hw.native.layout import floats
 from talon.hw.native.library import library
 from talon.hw.native.ops import Op
 from talon.hw.native.options import Options
@@ -72,8 +73,8 @@ class IntegerSweep(Sweep):
         value = self.plan.values[key]
         if value.bound <= min(EXACT, self.wiring.numeric.accumulators.high):
             # Both are exact in float32, and the product is rounded once, as the oracle rounds it.
-            return np.asarray(array * value.unit)
-        return self.wiring.scaled(key, self.whole_numbers(key, array))
+            return np.asarray(floats(array) * value.unit)
+        return self.wiring.scaled(key, self.whole_numbers(key, floats(array)))
 
     def same(self, key: tuple[int, int]) -> bool:
         """Whether the numbers of a port stand for themselves."""
@@ -97,7 +98,7 @@ class IntegerSweep(Sweep):
             return super().argument(sources, step, count, op, place)
         keys = [(source.node, source.port) for source in sources]
         values = [
-            self.whole_numbers(key, self.delivered(source, step, count, last=False))
+            self.whole_numbers(key, self.delivered(source, step, count, last=False, takes_bytes=False))
             for key, source in zip(keys, sources, strict=True)
         ]
         mixed = len({value.dtype.kind for value in values}) > 1

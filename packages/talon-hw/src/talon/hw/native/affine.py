@@ -30,7 +30,9 @@ class AffineOp(Layer):
         self.rows = unit.shapes[0][:-1]
         """Leading axes of a sample, which share the weights."""
         self.macs = math.prod(self.rows) * ins * self.outs
-        self.index, self.masks = np.empty(ins + library().WIDE, np.int32), np.empty(ins, np.uint64)
+        c = library()
+        self.index, self.masks = np.empty(ins + c.WIDE, np.int32), np.empty(ins, np.uint64)
+        self.widened = np.empty(c.ROWS * ins, np.float32)
 
     def feeds(self, neuron: MembraneOp) -> bool:
         return not self.rows and super().feeds(neuron)
@@ -49,7 +51,8 @@ class AffineOp(Layer):
         weight, bias = self.weights(t)
         number = getattr(library(), self.types.name)
         numbers = (number, cost[0].size, len(self.masks), self.outs, self.crossover)
-        used: int = library().affine(*numbers, x, weight, bias, y, *cost, self.index, self.masks, neurons)
+        scratch = self.index, self.masks, self.widened
+        used: int = library().affine(*numbers, x, weight, bias, y, *cost, *scratch, neurons)
         return used
 
     def laid_out(self, t: int) -> tuple[Any, ...]:

@@ -47,6 +47,7 @@ class Layer(Op):
     """Products of a sample, if all inputs are active."""
     types: Kind = F32
     direct = True
+    takes_bytes = True
 
     def __init__(self, unit: Unit, node: Any, crossover: float) -> None:
         super().__init__(unit)
@@ -135,11 +136,12 @@ class Fused(Op):
     """Neurons with the layer that feeds them alone: its sums go to them while they are in the first cache."""
 
     direct = True
+    takes_bytes = True
 
     def __init__(self, layer: Layer, neuron: MembraneOp) -> None:
         super().__init__(neuron.unit)
         self.layer, self.neuron = layer, neuron
-        self.last = neuron.last
+        self.last, self.gives = neuron.last, neuron.gives
         self.how = neuron.how
         self.inner: Quantities = {}
         """What the last call cost the layer."""

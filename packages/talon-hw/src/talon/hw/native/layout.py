@@ -1,4 +1,5 @@
-"""Two layouts of a map: channels first, as the written meaning has it, and channels last, as the kernels read it."""
+"""Layouts of a map: channels first, as the written meaning has it, or last, as the kernels read it. And types: floats,
+or spikes as bytes, 0 or 1, which are a quarter of what has to be moved."""
 
 from __future__ import annotations
 
@@ -35,25 +36,44 @@ def moved(array: np.ndarray, last: bool) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(array, 2, -1) if last else np.moveaxis(array, -1, 2))
 
 
-class Signal:
-    """What a port gives over a chunk of steps, in the layout in which it came; the other one when it is asked for."""
+SPIKES = np.dtype(np.uint8)
+"""Of spikes as bytes."""
 
-    __slots__ = ("array", "last", "other")
+
+def floats(array: np.ndarray) -> np.ndarray:
+    """Spikes as floats; what is no bytes stays what it is."""
+    if array.dtype != SPIKES:
+        return array
+    x = np.ascontiguousarray(array)
+    y = aligned(x.shape)
+    library().widen(x.size, x, y)
+    return y
+
+
+class Signal:
+    """What a port gives over a chunk of steps, as it came; in another layout or type when that is asked for."""
+
+    __slots__ = ("array", "found", "last")
 
     def __init__(self, array: np.ndarray, last: bool) -> None:
         self.array, self.last = array, last
-        self.other: np.ndarray | None = None
+        self.found: dict[tuple[bool, bool], np.ndarray] = {}
 
-    def whole(self, last: bool) -> np.ndarray:
-        if last == self.last:
+    def whole(self, last: bool, takes_bytes: bool) -> np.ndarray:
+        """`takes_bytes`: whether spikes may be bytes."""
+        if last == self.last and (takes_bytes or self.array.dtype != SPIKES):
             return self.array
-        if self.other is None:
-            self.other = turned(self.array, last)
-        return self.other
+        key = last, takes_bytes
+        found = self.found.get(key)
+        if found is None:
+            array = self.array if last == self.last else turned(self.array, last)
+            found = self.found[key] = array if takes_bytes else floats(array)
+        return found
 
-    def part(self, first: int, count: int, last: bool) -> np.ndarray:
+    def part(self, first: int, count: int, last: bool, takes_bytes: bool) -> np.ndarray:
         """`count` of the steps, from `first` on."""
         if first == 0 and count == len(self.array):
-            return self.whole(last)
+            return self.whole(last, takes_bytes)
         steps = self.array[first : first + count]
-        return steps if last == self.last else turned(steps, last)
+        array = steps if last == self.last else turned(steps, last)
+        return array if takes_bytes else floats(array)

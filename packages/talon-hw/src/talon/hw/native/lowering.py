@@ -16,7 +16,7 @@ from talon.hw.native.convolution import ConvolutionOp
 from talon.hw.native.layers import Fused, Layer
 from talon.hw.native.maps import JoinOp, MeanOp, NearestOp, PoolOp, ReLUOp
 from talon.hw.native.neurons import MembraneOp, NeuronOp
-from talon.hw.native.ops import Alias, Op, Stepwise, Timeless
+from talon.hw.native.ops import Alias, Op, Reshaped, Stepwise, Timeless
 from talon.hw.native.options import Options
 from talon.hw.native.plugged import Plugged
 from talon.hw.native.sparse import SparseOp
@@ -80,7 +80,8 @@ KERNELS: dict[str, Factory] = {
     "Skip": lambda site: join(site, 0),
     "ReLU": relu,
     "StepMean": lambda site: MeanOp(site.unit),
-    **dict.fromkeys(("Flatten", "ChannelSplit", "PReLU", "BatchNorm1d", "BatchNorm2d", "LayerNorm"), timeless),
+    "Flatten": lambda site: Reshaped(site.unit),
+    **dict.fromkeys(("ChannelSplit", "PReLU", "BatchNorm1d", "BatchNorm2d", "LayerNorm"), timeless),
 }
 """What does not go by the numpy step of one step at a time, by the name of the primitive of talon-core; identities are
 handed on."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from talon.engine.wiring import Unit
+from talon.hw.native.layout import floats
 from talon.hw.native.library import library
 from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.ir.fields import Shape
@@ -34,13 +35,20 @@ class PoolOp(Op):
         window = (tuple(size), tuple(node.kernel_size), node.strides, tuple(node.padding), tuple(node.dilations), out)
         self.numbers = (channels, kind, *window)
         self.shape = (*out, channels)
+        # Where nothing of a window lies inside the map, its maximum is minus infinity.
+        self.takes_bytes = kind == c.MAX and all(map(all, map(covered, *window)))
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         x = np.ascontiguousarray(arguments[0])
         lead = x.shape[:2]
-        y = self.room("y", (*lead, *self.shape))
+        y = self.room("y", (*lead, *self.shape), x.dtype)
         library().pool(lead[0] * lead[1], *self.numbers, x, self.divisors, y)
         return (y,), {}
+
+
+def covered(size: int, kernel: int, stride: int, padding: int, dilation: int, out: int) -> list[bool]:
+    """Of an axis: whether the window of an output has a place inside the map."""
+    return [any(0 <= o * stride + k * dilation - padding < size for k in range(kernel)) for o in range(out)]
 
 
 class NearestOp(Op):
@@ -48,6 +56,7 @@ class NearestOp(Op):
 
     last = True
     how = "native gather"
+    takes_bytes = True
 
     def __init__(self, unit: Unit, shapes: tuple[Shape, ...]) -> None:
         assert isinstance(unit.node, Upsample)
@@ -61,7 +70,7 @@ class NearestOp(Op):
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         x = np.ascontiguousarray(arguments[0])
         lead = x.shape[:2]
-        y = self.room("y", (*lead, *self.shape))
+        y = self.room("y", (*lead, *self.shape), x.dtype)
         library().gather(lead[0] * lead[1], self.places, self.index.size, self.channels, self.index, x, y)
         return (y,), {}
 
@@ -71,6 +80,7 @@ class JoinOp(Op):
 
     last = True
     how = "native join"
+    takes_bytes = True
 
     def __init__(self, unit: Unit) -> None:
         super().__init__(unit)
@@ -79,7 +89,9 @@ class JoinOp(Op):
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         lead = arguments[0].shape[:2]
-        y = self.room("y", (*lead, *self.shape))
+        if len({x.dtype for x in arguments}) > 1:
+            arguments = tuple(map(floats, arguments))
+        y = self.room("y", (*lead, *self.shape), arguments[0].dtype)
         offset = 0
         for x in arguments:
             channels = x.shape[-1]

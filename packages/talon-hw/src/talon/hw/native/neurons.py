@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from talon.engine.wiring import Unit
-from talon.hw.native.layout import moved
+from talon.hw.native.layout import SPIKES, moved
 from talon.hw.native.library import library
 from talon.hw.native.memory import aligned
 from talon.hw.native.ops import Arrays, Op, Quantities
@@ -22,6 +22,7 @@ class MembraneOp(Op):
     """Neurons of one number each, `v`, which is in the op's own layout while it runs. Subclasses say what they are."""
 
     direct = True
+    gives = SPIKES
     word: Any = np.float32
     """Of a membrane."""
 

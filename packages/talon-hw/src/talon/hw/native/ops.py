@@ -25,6 +25,10 @@ class Op:
     how = "numpy step"
     direct = False
     """Whether its output goes where `into` says, and it keeps none of its arguments."""
+    takes_bytes = False
+    """Whether spikes may come as bytes, 0 or 1, instead of floats."""
+    gives: Any = np.float32
+    """Of its first output, where `target` makes the array."""
     halted = False
     """Set by another thread: stop as soon as can be."""
 
@@ -79,12 +83,12 @@ class Op:
 
     def target(self, lead: tuple[int, int]) -> np.ndarray:
         """What the first output is written to."""
-        return self.room("y", (*lead, *self.form)) if self.into is None else self.into
+        return self.room("y", (*lead, *self.form), self.gives) if self.into is None else self.into
 
     def room(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
-        """An array to write to, the same one as long as its shape is."""
+        """An array to write to, the same one as long as its shape and type are."""
         found = self.rooms.get(name)
-        if found is None or found.shape != shape:
+        if found is None or found.shape != shape or found.dtype != dtype:
             found = self.rooms[name] = aligned(shape, dtype)
         return found
 
@@ -130,6 +134,7 @@ class Alias(Op):
     """A node that hands on what it is given."""
 
     how = "handed on"
+    takes_bytes = True
 
     def __init__(self, unit: Unit, last: bool) -> None:
         super().__init__(unit)
@@ -137,3 +142,14 @@ class Alias(Op):
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         return arguments, {}
+
+
+class Reshaped(Op):
+    """A node that hands on what it is given, in another shape."""
+
+    how = "handed on in another shape"
+    takes_bytes = True
+
+    def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
+        x = arguments[0]
+        return (x.reshape(*x.shape[:2], *self.unit.shapes[0]),), {}

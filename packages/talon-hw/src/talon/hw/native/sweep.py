@@ -13,7 +13,7 @@ from talon.engine.state import State
 from talon.engine.task import Task
 from talon.engine.wiring import Source, Tallies, Wiring
 from talon.hw.native.layers import Fused
-from talon.hw.native.layout import Signal, turned
+from talon.hw.native.layout import Signal, floats, turned
 from talon.hw.native.lowering import fused, groups, join_up, lower
 from talon.hw.native.ops import Alias, Op
 from talon.hw.native.options import Options
@@ -167,17 +167,17 @@ class Sweep:
                 self.compute(nodes[0], start, 0, steps, steps)
         for number, exit in self.wiring.exits.items():
             output = self.outputs[exit][start : start + steps]
-            value = self.told(number, 0, self.values[number, 0].whole(last=False))
+            value = self.told(number, 0, self.values[number, 0].whole(last=False, takes_bytes=True))
             # `ctypes.data` says the same, ten times as slowly.
             if value.__array_interface__["data"] != output.__array_interface__["data"]:
                 output[...] = value
         for record, (number, _, port) in self.places.items():
             if port is not None:
-                value = self.told(number, port, self.values[number, port].whole(last=False))
+                value = self.told(number, port, self.values[number, port].whole(last=False, takes_bytes=True))
                 self.records[record][start : start + steps] = value
         for key, depth in self.wiring.depths.items():
             signal = self.values[key]
-            recent = signal.array[-depth:] if not signal.last else turned(signal.array[-depth:], last=False)
+            recent = floats(signal.array[-depth:] if not signal.last else turned(signal.array[-depth:], last=False))
             kept = [*self.wiring.held[key], *recent][-depth:]
             # Copies, or one value would keep its whole chunk.
             self.wiring.held[key] = [np.array(value) for value in kept]
@@ -214,26 +214,27 @@ class Sweep:
         or the same memory for every chunk."""
         if step == 0:
             exit = self.heard.get(number)
-            if exit is not None and (not op.last or len(op.form) < 2):
+            if exit is not None and op.gives == np.float32 and (not op.last or len(op.form) < 2):
                 array = self.outputs[exit][start : start + steps]
             else:
-                array = op.room("chunk", (steps, self.batch, *op.form))
+                array = op.room("chunk", (steps, self.batch, *op.form), op.gives)
             self.values[number, 0] = Signal(array, op.last)
         return self.values[number, 0].array
 
     def argument(self, sources: list[Source], step: int, count: int, op: Op, place: int) -> np.ndarray:
         """The sum of the sources over `count` steps, in edge order."""
-        total = self.delivered(sources[0], step, count, op.last)
+        takes_bytes = op.takes_bytes and len(sources) == 1
+        total = self.delivered(sources[0], step, count, op.last, takes_bytes)
         for source in sources[1:]:
-            other = self.delivered(source, step, count, op.last)
+            other = self.delivered(source, step, count, op.last, takes_bytes)
             total = np.add(total, other, out=op.room(f"sum{place}", total.shape) if op.direct else None)
         return total
 
-    def delivered(self, source: Source, step: int, count: int, last: bool) -> np.ndarray:
-        """What a port gave `delay` steps before each of the steps."""
+    def delivered(self, source: Source, step: int, count: int, last: bool, takes_bytes: bool) -> np.ndarray:
+        """What a port gave `delay` steps before each of the steps; `takes_bytes`: spikes may be bytes."""
         key, first = (source.node, source.port), step - source.delay
         if first >= 0:
-            return self.values[key].part(first, count, last)
+            return self.values[key].part(first, count, last, takes_bytes)
         held = self.wiring.held[key]
         early = [
             held[at] if (at := len(held) + first + k) >= 0 else self.before[key] for k in range(min(count, -first))
@@ -242,4 +243,4 @@ class Sweep:
         before = turned(stacked, last) if last else stacked
         if len(early) == count:
             return before
-        return np.concatenate([before, self.values[key].part(0, count - len(early), last)])
+        return np.concatenate([before, self.values[key].part(0, count - len(early), last, takes_bytes=False)])
