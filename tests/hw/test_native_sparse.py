@@ -164,7 +164,7 @@ def test_synapses_that_lie_are_refused() -> None:
     with pytest.raises(ValueError, match="apsule"):
         module.sparse(2, object(), *call[2:])
     one = np.ones(1, np.float32)
-    neurons = (module.NEURON, 1, 2, 4, 0, 0, 0, y, y.copy(), None, counts, *[one] * 6)
+    neurons = (module.NEURON, 1, 2, 4, 0, 0, 0, np.zeros((2, 4), np.uint8), y.copy(), None, counts, *[one] * 6)
     assert module.sparse(*call[:-1], neurons) == module.EVENT
     with pytest.raises(ValueError, match="expected"):
         module.sparse(*call[:8], sums[:3].copy(), neurons)

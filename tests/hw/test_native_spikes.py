@@ -106,8 +106,10 @@ def test_sums_and_delays_of_spikes() -> None:
         "one": ir.IF(np.float32(0.3)),
         "two": ir.LIF(2.0, 1.0, 0.0, 0.3),
         "both": ir.Conv2d(weights(3, 9, 1, 1)),
+        "pool": ir.MaxPool2d(2),
         "held": ir.Conv2d(weights(3, 9, 1, 1)),
         "sum": ir.Output(None),
+        "most": ir.Output(None),
         "late": ir.Output(None),
     }
     edges = [
@@ -117,6 +119,9 @@ def test_sums_and_delays_of_spikes() -> None:
         ("one", "both"),
         ("two", "both"),
         ir.Edge("one", "held", delay=2),
+        ("one", "pool"),
+        ("two", "pool"),
+        ("pool", "most"),
         ("both", "sum"),
         ("held", "late"),
     ]
