@@ -396,3 +396,24 @@ def test_neurons_of_one_pass(folder: Path, reset: str, rounding: str, comparator
         found = agree(quantised, inputs, record="*")
         assert found.engine.nodes["lif"].endswith("int32")
         assert 0.02 < found.outputs["out"].mean() < 0.98
+
+
+@pytest.mark.parametrize("kind", ["conv", "fc"])
+def test_what_a_negative_threshold_leaves_may_not_fit(folder: Path, kind: str) -> None:
+    """Every spike lifts the membrane, up to the end of its register."""
+    target = chip(folder, accumulators_bits=32, membranes_bits=12, weights_bits=6)
+    x = spikes(120, 3, 2, 4, 4)
+    layer = ir.Conv2d(np.abs(weights(20, 2, 1, 1))) if kind == "conv" else ir.Affine(np.abs(weights(20, 2)))
+    inputs = x if kind == "conv" else x[..., 0, 0]
+    graph = ir.Graph.chain(
+        input=ir.Input(list(inputs.shape[2:])),
+        layer=layer,
+        lif=ir.LIF(1000.0, 1000.0, 0.0, -0.3, reset="subtract"),
+        out=ir.Output(None),
+    )
+    quantised = hw.quantize(graph, target, calibration=inputs[:4], bits=6)
+    # Or it would not be one pass.
+    assert record_of(quantised)["shifts"].get("lif", 0) >= 0
+    found = agree(quantised, inputs, record="*")
+    largest = max(int(np.abs(values["v"]).max()) for values in found.state.nodes.values())
+    assert largest == 2**11 - 1

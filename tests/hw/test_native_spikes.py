@@ -16,6 +16,8 @@ from talon.hw.native.ops import Reshaped
 from tests.hw.test_native import AFFINES, CONVOLUTIONS, OTHERS, POOLS, SETS, WAYS, agree, same, some, weights
 from tests.hw.test_native_sparse import sparse
 
+RNG = np.random.default_rng(9)
+
 pytestmark = pytest.mark.skipif(library.load()[0] is None, reason=f"no C library here: {library.load()[1]}")
 
 
@@ -168,3 +170,28 @@ def test_a_shape_is_changed_without_copying() -> None:
     )
     assert result.engine.nodes["node0"] == Reshaped.how
     assert "Flatten" in KERNELS
+
+
+@pytest.mark.parametrize("odd", [None, -0.0, 0.5, np.float32(1e-45), -1.0])
+@pytest.mark.parametrize("behind", [ir.Conv2d(weights(5, 3, 3, 3)), ir.MaxPool2d(2), ir.Flatten()], ids=repr)
+def test_inputs_that_are_spikes_but_for_one(odd: float | None, behind: ir.Node) -> None:
+    """Only 0 and 1 to the bit go as bytes."""
+    x = RNG.choice([0.0, 1.0], (4, 5, 3, 20, 20)).astype(np.float32)
+    if odd is not None:
+        x[-1, -1, -1, -1, -1] = odd
+    agree(ir.Graph.chain(input=ir.Input([3, 20, 20]), behind=behind, output=ir.Output(None)), x, record=("*",))
+
+
+@pytest.mark.parametrize("odd", [1.0, 1.5, 3e8, -np.inf, np.nan])
+def test_narrowing_sees_all_bits(odd: float) -> None:
+    c = library.library()
+    for isa, count, place in itertools.product(SETS, (1, 17, 4096, 9000), (0, -1)):
+        c.isa(isa)
+        x = RNG.choice([0.0, 1.0], count).astype(np.float32)
+        x[place] = odd
+        y, back = np.full(count, 7, np.uint8), np.empty(count, np.float32)
+        assert bool(c.narrow(count, x, y)) == (odd == 1.0)
+        if odd == 1.0:
+            c.widen(count, y, back)
+            same({"": back}, {"": x})
+    c.isa(SETS[-1])

@@ -154,7 +154,7 @@ static int cells(buffers *held, PyObject *given, talon_cell *c) {
     const Py_ssize_t all = steps * batch * size;
     const Py_ssize_t own = period == 0 ? 1 : period < size ? period + TALON_STRIP : size;
     const Py_ssize_t word = c->wide ? sizeof(int64_t) : sizeof(int32_t);
-    const int bits = 8 * (int)word, delayed = c->rule & ~(TALON_GREATER | TALON_INPUT_FIRST);
+    const int bits = 8 * (int)word, delayed = c->rule & ~(TALON_GREATER | TALON_INPUT_FIRST | TALON_RISES);
     if (c->rule < 0 || delayed == (TALON_SUBTRACT | TALON_NO_RESET) || delayed > (TALON_LATE | TALON_SUBTRACT) ||
         c->decay < TALON_KEEP || c->decay > TALON_MULTIPLY || c->decay_bits < 0 || c->decay_bits >= bits ||
         !rounds(c->decay_rounding) || c->shift <= -bits || c->shift >= bits || !rounds(c->rounding) ||
@@ -163,6 +163,7 @@ static int cells(buffers *held, PyObject *given, talon_cell *c) {
         return 0;
     }
     c->y = memory(held, y, "y", all, sizeof(uint8_t), 1, 0);
+    c->one_pass = talon_in_one_pass(c);
     c->v = memory(held, v, "v", batch * size, word, 1, 0);
     c->trace = memory(held, trace, "trace", all, word, 1, 1);
     c->spikes = memory(held, spikes, "spikes", steps * batch, sizeof(int64_t), 1, 0);

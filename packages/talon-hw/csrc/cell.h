@@ -28,7 +28,7 @@ static inline __attribute__((always_inline)) CELL CELL_NAME(kept)(CELL x, CELL_N
 /* x / 2^bits by the word for its rounding. */
 static inline __attribute__((always_inline)) CELL CELL_NAME(quotient)(CELL x, CELL bits, int rounding) {
     const CELL half = (CELL)((UCELL)1 << bits >> 1), whole = (CELL)(((UCELL)1 << bits) - 1);
-    if (rounding == TALON_RTZ) return (x + ((x >> (CELL_BITS - 1)) & whole)) >> bits;
+    if (rounding == TALON_RTZ) return (x + (x < 0 ? whole : 0)) >> bits;
     if (rounding == TALON_HALF_UP) return (x + half) >> bits;
     /* Of two neighbours that are equally near the upper one where the lower is odd. */
     const CELL any = half > 0;

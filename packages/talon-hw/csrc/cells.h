@@ -16,8 +16,7 @@
 #undef UCELL
 #undef CELL_BITS
 
-/* What most networks have, in one pass: sums that fit, shifted to the left; a membrane that decays by a product, takes
-   them, saturates and is reset at once. `p`: 1 where parameters repeat, else 0. */
+/* In one pass, where that is what they are: what a reset leaves of a membrane fits. `p`: 1 where parameters repeat, else 0. */
 #define CELL_PASS(TYPE, NAMED)                                                                                          \
     static inline __attribute__((always_inline)) void NAMED(const talon_cell *c, ptrdiff_t row, ptrdiff_t from,         \
                                                             ptrdiff_t count, const TYPE *restrict sum, ptrdiff_t p,     \
@@ -27,17 +26,16 @@
         const int32_t *restrict thresholds = (const int32_t *)c->threshold + own;                                       \
         const int32_t *restrict resets = (const int32_t *)c->reset + own;                                               \
         const NAME(range_32) r = NAME(range_of_32)(c->membranes);                                                       \
-        const int32_t greater = (c->rule & TALON_GREATER) != 0, shift = c->shift, bits = c->decay_bits;                 \
+        const int32_t greater = (c->rule & TALON_GREATER) != 0, shift = c->shift, bits = TALON_PASS_BITS;               \
         int32_t *restrict v = (int32_t *)c->v + (row % c->batch) * c->size + from, bad = 0, spikes = 0;                 \
         uint8_t *restrict y = c->y + row * c->size + from;                                                              \
         for (ptrdiff_t j = 0; j < count; j++) {                                                                         \
             const int32_t threshold = thresholds[j * p], reset = resets[j * p];                                         \
             const int32_t x = (int32_t)((uint32_t)(int32_t)sum[j] << shift);                                            \
             const int32_t now = NAME(quotient_32)(v[j] * factors[j * p], bits, rounding) + x;                           \
-            const int32_t u = NAME(kept_32)(now, r, TALON_SATURATE, &bad);                                              \
-            const int32_t fires = u >= threshold + greater;                                                             \
-            const int32_t less = NAME(kept_32)(u - threshold, r, TALON_SATURATE, &bad);                                 \
-            v[j] = fires ? (rule == TALON_SUBTRACT ? less : reset) : u;                                                 \
+            const int32_t u = NAME(kept_32)(now, r, TALON_SATURATE, &bad), above = u - threshold;                       \
+            const int32_t fires = above >= greater;                                                                     \
+            v[j] = fires ? (rule == TALON_SUBTRACT ? above : reset) : u;                                                \
             y[j] = (uint8_t)fires;                                                                                      \
             spikes += fires;                                                                                            \
         }                                                                                                               \
@@ -48,12 +46,6 @@ CELL_PASS(float, NAME(pass_f32))
 CELL_PASS(int16_t, NAME(pass_i16))
 CELL_PASS(int32_t, NAME(pass_i32))
 
-static inline int NAME(in_one_pass)(const talon_cell *c) {
-    return !c->wide && c->decay == TALON_MULTIPLY && c->sums.bits >= 32 && c->shift >= 0 &&
-           c->membranes.overflow == TALON_SATURATE && (c->rule & ~(TALON_GREATER | TALON_SUBTRACT)) == 0 &&
-           (c->decay_rounding == TALON_RTZ || c->decay_rounding == TALON_HALF_EVEN);
-}
-
 #define CELL_PASSES(PASS, RULE, ROUNDING)                             \
     if (c->period != 0)                                               \
         PASS(c, row, from, part, sum, 1, RULE, ROUNDING);             \
@@ -63,7 +55,7 @@ static inline int NAME(in_one_pass)(const talon_cell *c) {
 /* The neurons `from` to `from + count` of a row, whose inputs are `sum`, of any type. */
 #define CELL_SPAN(TYPE, PASS, NAMED)                                                                                 \
     static void NAMED(const talon_cell *c, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const TYPE *restrict sum) { \
-        const int simple = NAME(in_one_pass)(c), subtracts = (c->rule & TALON_SUBTRACT) != 0;                        \
+        const int simple = c->one_pass, subtracts = (c->rule & TALON_SUBTRACT) != 0;                        \
         const int even = c->decay_rounding == TALON_HALF_EVEN;                                                       \
         for (; count > 0; from += TALON_STRIP, sum += TALON_STRIP, count -= TALON_STRIP) {                           \
             const ptrdiff_t part = count < TALON_STRIP ? count : TALON_STRIP;                                        \

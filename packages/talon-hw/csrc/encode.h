@@ -4,6 +4,24 @@
 /* Inputs that are looked at before anybody asks whether all of them were whole. */
 #define ENCODE_RUN 4096
 
+/* Spikes as bytes. */
+static int NAME(narrow)(ptrdiff_t count, const float *restrict x, uint8_t *restrict y) {
+    for (ptrdiff_t from = 0; from < count; from += ENCODE_RUN) {
+        const ptrdiff_t end = from + ENCODE_RUN < count ? from + ENCODE_RUN : count;
+        int32_t odd = 0;
+        for (ptrdiff_t j = from; j < end; j++) {
+            int32_t a;
+            memcpy(&a, x + j, sizeof a);
+            /* 1 is 0x3f800000. */
+            const int32_t spike = a == 0x3f800000;
+            odd |= a ^ (spike ? 0x3f800000 : 0);
+            y[j] = (uint8_t)spike;
+        }
+        if (odd != 0) return 0;
+    }
+    return 1;
+}
+
 static int NAME(encode)(ptrdiff_t count, double scale, double low, double high, const float *restrict x,
                         float *restrict y) {
     int32_t odd = scale != 1.0;

@@ -28,6 +28,7 @@ const talon_kernels NAME(talon) = {
     .mean = NAME(mean),
     .rectify = NAME(rectify),
     .widen = NAME(widen),
+    .narrow = NAME(narrow),
     .turn = NAME(turn),
     .turn_bytes = NAME(turn_bytes),
     .gather = NAME(gather),

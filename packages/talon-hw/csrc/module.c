@@ -220,6 +220,23 @@ static PyObject *widen(PyObject *self, PyObject *args) {
     return done(&held, 0);
 }
 
+static PyObject *narrow(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *x, *y;
+    int spikes = 0;
+    Py_ssize_t count;
+    if (!PyArg_ParseTuple(args, "nOO", &count, &x, &y)) return NULL;
+    buffers held = {.count = 0};
+    const float *from = FLOATS(x, "x", count);
+    uint8_t *into = INTO(y, "y", count, uint8_t);
+    if (!PyErr_Occurred()) {
+        Py_BEGIN_ALLOW_THREADS
+        spikes = kernels->narrow(count, from, into);
+        Py_END_ALLOW_THREADS
+    }
+    return done(&held, spikes);
+}
+
 static PyObject *turn(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *x, *y;
@@ -334,6 +351,7 @@ static PyMethodDef methods[] = {
     {"mean", mean, METH_VARARGS, "steps, batch, size, x, y, sum, count"},
     {"rectify", rectify, METH_VARARGS, "count, slope, x, y"},
     {"widen", widen, METH_VARARGS, "count, x, y: bytes as floats"},
+    {"narrow", narrow, METH_VARARGS, "count, x, y: floats as bytes; 0 where one of them is neither 0 nor 1"},
     {"turn", turn, METH_VARARGS, "rows, a, b, x, y: (rows, a, b) as (rows, b, a)"},
     {"gather", gather, METH_VARARGS, "rows, from, places, channels, index, x, y"},
     {"join", join, METH_VARARGS, "places, channels, total, offset, x, y"},
@@ -358,7 +376,7 @@ static const constant constants[] = {
     {"CELL", CELL},               {"TRAPPED", TALON_TRAPPED},   {"KEEP", TALON_KEEP},   {"SHIFT", TALON_SHIFT},
     {"SHIFT_1", TALON_SHIFT_1},   {"MULTIPLY", TALON_MULTIPLY}, {"FLOOR", TALON_FLOOR}, {"RTZ", TALON_RTZ},
     {"HALF_UP", TALON_HALF_UP},   {"SATURATE", TALON_SATURATE}, {"WRAP", TALON_WRAP},   {"TRAP", TALON_TRAP},
-    {"HALF_EVEN", TALON_HALF_EVEN}, {"INPUT_FIRST", TALON_INPUT_FIRST}, {"EXACT", TALON_EXACT},
+    {"HALF_EVEN", TALON_HALF_EVEN}, {"INPUT_FIRST", TALON_INPUT_FIRST}, {"RISES", TALON_RISES}, {"EXACT", TALON_EXACT},
     {"STRIP", TALON_STRIP},       {"F32", TALON_F32},           {"I8_I16", TALON_I8_I16}, {"I16_I32", TALON_I16_I32},
     {NULL, 0},
 };

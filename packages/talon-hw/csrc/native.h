@@ -23,9 +23,9 @@ enum { TALON_TRAPPED = 4 };
 /* Reset, comparison and delay as bits of `rule`. */
 enum { TALON_SUBTRACT = 1, TALON_NO_RESET = 2, TALON_LATE = 4, TALON_GREATER = 8, TALON_LEAKS = 16 };
 
-/* Of integer neurons: the input comes before the decay; how a membrane decays (not at all, v - (v >> k), the same but at
+/* Of integer neurons: the input comes before the decay; no threshold is negative; how a membrane decays (not at all, v - (v >> k), the same but at
    least 1, v * factor >> bits); how a quotient is rounded; what a register does with a number that does not fit. */
-enum { TALON_INPUT_FIRST = 32 };
+enum { TALON_INPUT_FIRST = 32, TALON_RISES = 64 };
 enum { TALON_KEEP = 0, TALON_SHIFT = 1, TALON_SHIFT_1 = 2, TALON_MULTIPLY = 3 };
 enum { TALON_FLOOR = 0, TALON_RTZ = 1, TALON_HALF_EVEN = 2, TALON_HALF_UP = 3 };
 enum { TALON_SATURATE = 0, TALON_WRAP = 1, TALON_TRAP = 2 };
@@ -72,8 +72,19 @@ typedef struct {
     int shift, rounding; /* of the input: to the left, or below 0 to the right */
     talon_register sums, membranes;
     int64_t first; /* index of the first step: at 0 no reset is pending */
+    int one_pass;  /* whether talon_in_one_pass, which is asked once for all rows */
     int *trapped;  /* set to 1 where a number does not fit a register that traps */
 } talon_cell;
+
+/* Whether integer neurons are what most networks have: sums that fit, shifted to the left; a membrane that decays by a
+   product of 12 bits, takes them, saturates and is reset at once, by thresholds that are not negative. */
+#define TALON_PASS_BITS 12
+static inline int talon_in_one_pass(const talon_cell *c) {
+    return !c->wide && c->decay == TALON_MULTIPLY && c->decay_bits == TALON_PASS_BITS && c->sums.bits >= 32 &&
+           c->shift >= 0 && c->membranes.overflow == TALON_SATURATE &&
+           (c->rule & ~(TALON_GREATER | TALON_SUBTRACT)) == TALON_RISES &&
+           (c->decay_rounding == TALON_RTZ || c->decay_rounding == TALON_HALF_EVEN);
+}
 
 /* What a kernel reads: floats, or spikes as bytes that are 0 or 1. One of them is there. */
 typedef struct {
@@ -171,8 +182,9 @@ typedef struct {
     void (*pool)(const talon_pool *);
     void (*mean)(const talon_mean *);
     void (*rectify)(ptrdiff_t count, float slope, const float *x, float *y);
-    /* Bytes as floats. */
+    /* Bytes as floats; and floats as bytes, where all are 0 or 1 to the bit: else 0 is returned. */
     void (*widen)(ptrdiff_t count, const uint8_t *x, float *y);
+    int (*narrow)(ptrdiff_t count, const float *x, uint8_t *y);
     /* (rows, a, b) -> (rows, b, a), of floats or bytes. */
     void (*turn)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const float *x, float *y);
     void (*turn_bytes)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const uint8_t *x, uint8_t *y);

@@ -36,7 +36,7 @@ class CellOp(MembraneOp):
         late = node.reset_delay == 1 and node.reset != "none"
         self.rule = {"value": 0, "subtract": c.SUBTRACT, "none": c.NO_RESET}[node.reset]
         self.rule |= c.LATE * late | c.GREATER * (node.comparator == "gt")
-        self.rule |= c.INPUT_FIRST * (numeric.order[0] == "input")
+        self.rule |= c.INPUT_FIRST * (numeric.order[0] == "input") | c.RISES * bool((piece.threshold >= 0).all())
         kept = Register(piece.input_bits, numeric.accumulators.overflow)
         self.numbers = (
             (c.KEEP, 0, c.FLOOR) if decay is None else told_decay(decay),

@@ -51,6 +51,11 @@ class Encoding:
         return np.asarray(coded.astype(np.float64) * self.scale, np.float32)
 
     @property
+    def keeps_spikes(self) -> bool:
+        """Whether 0 and 1 become 0 and 1."""
+        return self.scale == 1.0 and self.low <= 0 and self.high >= 1
+
+    @property
     def binary(self) -> bool:
         return self.scale == 1.0 and (self.low, self.high) == (0, 1)
 

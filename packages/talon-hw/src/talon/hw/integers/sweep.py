@@ -14,7 +14,7 @@ from talon.hw.integers.plan import Plan
 from talon.hw.integers.stepwise import EXACT, HostOp, OracleOp
 from talon.hw.integers.wiring import IntegerWiring
 from talon.hw.native.engine import Sweeps
-from talon.hw.native.layout import floats
+from talon.hw.native.layout import SPIKES, floats
 from talon.hw.native.library import library
 from talon.hw.native.ops import Op
 from talon.hw.native.options import Options
@@ -52,6 +52,8 @@ class IntegerSweep(Sweep):
     def entered(self, number: int, array: np.ndarray) -> np.ndarray:
         assert self.plan is not None
         encoding, path = self.plan.encodings[number], self.wiring.units[number].path
+        if encoding.keeps_spikes and (narrowed := super().entered(number, array)).dtype == SPIKES:
+            return narrowed
         if max(-encoding.low, encoding.high) > EXACT:
             return encoding.read(path, array)
         x = np.ascontiguousarray(array)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from talon.engine.wiring import Unit, Wiring
 from talon.hw.native.affine import AffineOp
 from talon.hw.native.convolution import ConvolutionOp
 from talon.hw.native.layers import Fused, Layer
+from talon.hw.native.layout import SPIKES
 from talon.hw.native.maps import JoinOp, MeanOp, NearestOp, PoolOp, ReLUOp
 from talon.hw.native.neurons import MembraneOp, NeuronOp
 from talon.hw.native.ops import Alias, Op, Reshaped, Stepwise, Timeless
@@ -142,6 +144,30 @@ def join_up(ops: Sequence[Op], pairs: Mapping[int, tuple[int, Fused]], apart: Co
         if number not in apart and layer not in apart:
             found[number], found[layer] = both, None
     return found
+
+
+def heard_as_bytes(wiring: Wiring, ops: Sequence[Op]) -> set[int]:
+    """The nodes of which all that hear them take spikes as bytes."""
+    found = set(range(len(ops)))
+    for unit, op in zip(wiring.units, ops, strict=True):
+        for argument in unit.arguments:
+            if not op.takes_bytes or len(argument) > 1:
+                found -= {source.node for source in argument}
+    return found
+
+
+def bytes_a_step(
+    wiring: Wiring, ops: Sequence[Op], pairs: Mapping[int, tuple[int, Fused]], narrow: Collection[int]
+) -> int:
+    """What the values of a step take: nothing between a layer and its neurons, a byte a spike of those in `narrow`."""
+    inner = {layer for layer, _ in pairs.values()}
+    total = 0
+    for number, (unit, op) in enumerate(zip(wiring.units, ops, strict=True)):
+        if number in inner or isinstance(op, (Alias, Reshaped)):
+            continue
+        width = SPIKES.itemsize if op.gives == SPIKES and number in narrow else wiring.task.dtype.itemsize
+        total += width * sum(math.prod(shape) for shape in unit.promised)
+    return total
 
 
 class Group(NamedTuple):

@@ -29,8 +29,8 @@ class MembraneOp(Op):
     def __init__(self, unit: Unit, shape: Shape, last: bool) -> None:
         super().__init__(unit)
         self.last, self.size = last, math.prod(shape)
-        self.start: np.ndarray | None = None
-        """The membrane before the first step."""
+        self.start: Any = None
+        """The membrane before the first step: a number where all have the same, else an array."""
 
     @abstractmethod
     def given(
@@ -56,12 +56,16 @@ class MembraneOp(Op):
         self.v[...] = own
 
     def keep_start(self) -> None:
-        self.start = self.v.copy()
+        words = self.v.reshape(-1).view(f"u{self.v.itemsize}")
+        self.start = self.v.flat[0] if (words == words[0]).all() else self.v.copy()
 
     def again(self) -> bool:
         if self.start is None:
             return False
-        np.copyto(self.v, self.start)
+        if isinstance(self.start, np.ndarray):
+            np.copyto(self.v, self.start)
+        else:
+            self.v.fill(self.start)
         return True
 
     def told_state(self) -> dict[str, np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,8 +12,9 @@ from talon.engine.state import State
 from talon.engine.task import Task
 from talon.engine.wiring import Source, Tallies, Wiring
 from talon.hw.native.layers import Fused
-from talon.hw.native.layout import Signal, floats, turned
-from talon.hw.native.lowering import fused, groups, join_up, lower
+from talon.hw.native.layout import SPIKES, Signal, floats, turned
+from talon.hw.native.library import library
+from talon.hw.native.lowering import bytes_a_step, fused, groups, heard_as_bytes, join_up, lower
 from talon.hw.native.ops import Alias, Op
 from talon.hw.native.options import Options
 from talon.ir.primitive import Primitive
@@ -38,9 +38,8 @@ class Sweep:
         self.each = self.lowered()
         self.pairs = fused(self.wiring, self.each)
         self.groups = groups(self.wiring)
-        units = self.wiring.units
-        a_step = sum(math.prod(shape) for unit in units for shape in unit.promised) * task.dtype.itemsize
-        self.most = max(1, CHUNK_BYTES // max(a_step, 1))
+        self.narrow = heard_as_bytes(self.wiring, self.each)
+        self.most = max(1, CHUNK_BYTES // max(bytes_a_step(self.wiring, self.each, self.pairs, self.narrow), 1))
         self.before = {key: self.wiring.zeros(*key) for key in self.wiring.depths}
         self.values: dict[tuple[int, int], Signal] = {}
         self.batch = task.batch
@@ -65,8 +64,12 @@ class Sweep:
         return lower(self.wiring, self.options)
 
     def entered(self, number: int, array: np.ndarray) -> np.ndarray:
-        """Steps of an Input as the nodes get them."""
-        return array
+        """Steps of an Input as the nodes get them: spikes as bytes, where all nodes take those."""
+        if number not in self.narrow:
+            return array
+        x = np.ascontiguousarray(array)
+        room = self.each[number].room("spikes", x.shape, SPIKES)
+        return room if library().narrow(x.size, x, room) else array
 
     def told(self, number: int, port: int, array: np.ndarray) -> np.ndarray:
         """Steps of a port, channels first, as outputs and records give them."""
