@@ -156,14 +156,11 @@ def heard_as_bytes(wiring: Wiring, ops: Sequence[Op]) -> set[int]:
     return found
 
 
-def bytes_a_step(
-    wiring: Wiring, ops: Sequence[Op], pairs: Mapping[int, tuple[int, Fused]], narrow: Collection[int]
-) -> int:
+def bytes_a_step(wiring: Wiring, ops: Sequence[Op | None], narrow: Collection[int]) -> int:
     """What the values of a step take: nothing between a layer and its neurons, a byte a spike of those in `narrow`."""
-    inner = {layer for layer, _ in pairs.values()}
     total = 0
     for number, (unit, op) in enumerate(zip(wiring.units, ops, strict=True)):
-        if number in inner or isinstance(op, (Alias, Reshaped)):
+        if op is None or isinstance(op, (Alias, Reshaped)):
             continue
         width = SPIKES.itemsize if op.gives == SPIKES and number in narrow else wiring.task.dtype.itemsize
         total += width * sum(math.prod(shape) for shape in unit.promised)

@@ -39,7 +39,8 @@ class Sweep:
         self.pairs = fused(self.wiring, self.each)
         self.groups = groups(self.wiring)
         self.narrow = heard_as_bytes(self.wiring, self.each)
-        self.most = max(1, CHUNK_BYTES // max(bytes_a_step(self.wiring, self.each, self.pairs, self.narrow), 1))
+        self.lengths: dict[frozenset[int], int] = {}
+        """Nodes that are looked at apart from their layer -> how many steps a chunk has at most."""
         self.before = {key: self.wiring.zeros(*key) for key in self.wiring.depths}
         self.values: dict[tuple[int, int], Signal] = {}
         self.batch = task.batch
@@ -126,6 +127,9 @@ class Sweep:
         layers = {layer for layer, _ in self.pairs.values()}
         apart = {number for number, _, port in self.places.values() if port is None or number in layers}
         self.ops = join_up(self.each, self.pairs, apart)
+        seen = frozenset(apart)
+        if seen not in self.lengths:
+            self.lengths[seen] = max(1, CHUNK_BYTES // max(bytes_a_step(self.wiring, self.ops, self.narrow), 1))
         self.tallies = Tallies(task.steps, task.batch)
         self.outputs = {
             name: np.empty((task.steps, task.batch, *task.out_shapes[name][0]), task.dtype)
@@ -134,7 +138,7 @@ class Sweep:
         heard = {self.origin(number): exit for number, exit in wiring.exits.items()}
         self.heard = {number: exit for number, exit in heard.items() if self.plain(number)}
         # As even as they can be, so that arrays fit the next chunk too.
-        chunk = self.options.chunk or -(-task.steps // -(-task.steps // self.most))
+        chunk = self.options.chunk or -(-task.steps // -(-task.steps // self.lengths[seen]))
         for start in range(0, task.steps, chunk):
             steps = min(chunk, task.steps - start)
             self.advance(start, steps)
