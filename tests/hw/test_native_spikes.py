@@ -10,9 +10,12 @@ import pytest
 
 from talon import hw, ir
 from talon.engine import run
+from talon.engine.task import make_task
 from talon.hw.native import library
 from talon.hw.native.lowering import KERNELS
 from talon.hw.native.ops import Reshaped
+from talon.hw.native.options import Options
+from talon.hw.native.sweep import Sweep
 from tests.hw.test_native import AFFINES, CONVOLUTIONS, OTHERS, POOLS, SETS, WAYS, agree, same, some, weights
 from tests.hw.test_native_sparse import sparse
 
@@ -170,6 +173,26 @@ def test_a_shape_is_changed_without_copying() -> None:
     )
     assert result.engine.nodes["node0"] == Reshaped.how
     assert "Flatten" in KERNELS
+
+
+@pytest.mark.parametrize("between", [ir.Dropout(30), ir.Flatten()], ids=repr)
+def test_what_is_handed_on_is_counted_by_who_hears_it(between: ir.Node) -> None:
+    """Neurons hear floats, also those that a node between has handed on: a chunk has room for no more of them."""
+
+    def swept(*nodes: ir.Node) -> Sweep:
+        chain = {f"node{number}": node for number, node in enumerate(nodes)}
+        sweep = Sweep(make_task(ir.Graph.chain(**chain, output=ir.Output(None)), some(3, 2, 30)), Options())
+        sweep.run()
+        return sweep
+
+    spikes, neuron = ir.IF(np.float32(0.3)), ir.LIF(2.0, 1.0, 0.0, 0.3)
+    handed = swept(ir.Input([30]), between, spikes, between, neuron)
+    assert handed.lengths == swept(ir.Input([30]), spikes, neuron).lengths
+    assert handed.entered(0, np.ones((1, 2, 30), np.float32)).dtype == np.float32
+    layer = ir.Affine(weights(3, 30))
+    heard = swept(ir.Input([30]), between, spikes, between, layer)
+    assert heard.lengths == swept(ir.Input([30]), spikes, layer).lengths
+    assert next(iter(heard.lengths.values())) > next(iter(handed.lengths.values()))
 
 
 @pytest.mark.parametrize("odd", [None, -0.0, 0.5, np.float32(1e-45), -1.0])

@@ -147,11 +147,15 @@ def join_up(ops: Sequence[Op], pairs: Mapping[int, tuple[int, Fused]], apart: Co
 
 
 def heard_as_bytes(wiring: Wiring, ops: Sequence[Op]) -> set[int]:
-    """The nodes of which all that hear them take spikes as bytes."""
+    """The nodes of which all that hear them take spikes as bytes, also those that hear what is handed on."""
     found = set(range(len(ops)))
-    for unit, op in zip(wiring.units, ops, strict=True):
-        for argument in unit.arguments:
-            if not op.takes_bytes or len(argument) > 1:
+    # From the last on, so that those who hear what is handed on are known; but for some in cycles, and those only make
+    # a chunk longer.
+    for number in reversed(wiring.order):
+        op = ops[number]
+        hears = op.takes_bytes and (number in found or not isinstance(op, (Alias, Reshaped)))
+        for argument in wiring.units[number].arguments:
+            if not hears or len(argument) > 1:
                 found -= {source.node for source in argument}
     return found
 
