@@ -95,6 +95,23 @@ def test_a_gain_passes_what_only_moves_values() -> None:
     agrees(ir.Graph(nodes, [(pair.split()[0], pair.split()[1]) for pair in pairs]))
 
 
+@pytest.mark.parametrize(
+    "node", [ir.MaxPool2d(2), ir.Flatten(), ir.ChannelSplit([3, 1]), conv(3, 4)], ids=lambda node: node.type_name
+)
+def test_spikes_meet_sums_before_a_node_that_gives_another_shape(node: ir.Node) -> None:
+    """The layer of weights 1 is for what the node takes."""
+    nodes = {"in": ir.Input([2, 6, 6]), "a": conv(), "spikes": ir.IF(0.3), "b": conv(4, 4), "node": node}
+    nodes |= {"lif": ir.IF(0.5), "out": ir.Output(None)}
+    ports = node.ports().outputs
+    behind = f"node:{ports[0]}" if len(ports) > 1 else "node"
+    pairs = [("in", "a"), ("a", "spikes"), ("spikes", "b"), ("b", "node"), ("spikes", "node"), (behind, "lif")]
+    graph = ir.Graph(nodes, [*pairs, ("lif", "out")])
+    quantised = agrees(graph)
+    assert "node_gain" in quantised.nodes
+    a, b = run(graph, SPIKES).outputs["out"], run(quantised, SPIKES, engine="integer").outputs["out"]
+    assert np.mean(a != b) < 0.05
+
+
 def test_a_batch_norm_goes_into_sparse_weights() -> None:
     sparse = ir.Affine(ir.CSR.from_dense(RNG.normal(size=(5, 6)).astype(np.float32)), np.ones(5))
     norm = ir.BatchNorm1d(5, RNG.uniform(1, 2, 5), RNG.normal(size=5), np.zeros(5), np.ones(5))

@@ -205,8 +205,9 @@ def carries_sums(work: Work, name: str, gone: frozenset[str] = frozenset()) -> b
 
 def relay(work: Work, name: str, taken: list[Edge]) -> str:
     """A layer of weights 1 on edges into a node; returns its name."""
-    graph = work.graph
-    shape = graph.shapes[f"{name}:out"]
+    graph, first = work.graph, taken[0]
+    # The node may give another shape than it takes.
+    shape = graph.shapes[f"{first.src_node}:{first.src_port or graph.nodes[first.src_node].ports().outputs[0]}"]
     if shape is None or len(shape) not in (1, 3) or any(carries_sums(work, edge.src_node) for edge in taken):
         raise TalonTargetError(
             "T506",
