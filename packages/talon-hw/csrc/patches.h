@@ -1,8 +1,9 @@
 /* Events scattered as patches: `rows` runs of weights, each to a line of sums. Lines of sums are begun, added to and
    handed on one after the other: a ring of `kernel[0]` of them stays in the first cache. */
 
-/* The events of a line of the map, from `events` on; of bytes all are 1, and `x` is not there. Sums are taken by as many as a place has, or by a part of them: then
-   what is taken was put down as a whole, and need not reach the cache first. Constants make each call a loop of its own. */
+/* The events of a line of the map, from `events` on; of bytes all are 1, and `x` is not there. Sums are taken by as many
+   as a place has, or by a part of them: then what is taken was put down as a whole, and need not reach the cache first.
+   Constants make each call a loop of its own. */
 static inline __attribute__((always_inline)) int64_t NAME(patch_events)(const talon_conv *c, const float *restrict x,
                                                                         const int64_t *restrict fan,
                                                                         const int32_t *restrict events, ptrdiff_t count,
