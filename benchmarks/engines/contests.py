@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 TALON, CONTRACTED, BY_HAND = "talon", "talon, contracted sums", "torch by hand"
+INTEGERS = "talon, integers"
 DENSE = "onnxruntime"
 LIBRARIES = ("snnTorch", "Norse", "sinabs", "SpikingJelly", "Brian 2")
 """Of spiking networks: the best of them is what talon is held against."""
@@ -20,6 +21,7 @@ class Product(NamedTuple):
 PRODUCTS = {
     TALON: Product("with_talon", ".venv"),
     CONTRACTED: Product("with_talon", ".envs/contracted"),
+    INTEGERS: Product("with_integers", ".venv"),
     BY_HAND: Product("with_torch", ".envs/frameworks"),
     "snnTorch": Product("with_snntorch", ".envs/frameworks"),
     "Norse": Product("with_norse", ".envs/frameworks"),
@@ -46,4 +48,6 @@ GOALS = {
     "W3": Goal(7, 0.3),
     "W4": Goal(2.5, 0.4),
 }
+INTEGERS_FASTER = {"W1 B64": 6.0}
+"""Times the best library, that talon's integers are to reach with one thread."""
 THREADS = (1, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from contests import BY_HAND, DENSE, TALON
+from contests import BY_HAND, DENSE, INTEGERS, TALON
 from limit import Limit
 from workers import Found
 
@@ -21,9 +21,10 @@ def ran(found: Rows, product: str) -> list[Found]:
 
 
 def void(one: Found, found: Rows) -> str:
-    """Why a row does not count: it did other work than torch by hand. Empty where it does."""
+    """Why a row does not count: it did other work than torch by hand. Empty where it does, and of integers, whose
+    spikes are others."""
     judges = ran(found, BY_HAND)
-    if one.product == DENSE or not judges:
+    if one.product in (DENSE, INTEGERS) or not judges:
         return ""
     other = {name: total for name, total in one.spikes.items() if total != judges[0].spikes.get(name)}
     if not other:

@@ -9,7 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from contests import CONTRACTED, DENSE, GOALS, LIBRARIES, TALON, THREADS
+from contests import CONTRACTED, DENSE, GOALS, INTEGERS, INTEGERS_FASTER, LIBRARIES, TALON, THREADS
 from figures import digits, fastest, met, ms, of_limit, rows, times_faster, void
 from limit import Limit
 
@@ -30,6 +30,7 @@ def peers(workloads: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from goals(workloads)
     yield from exactness(workloads)
+    yield from integers(workloads)
     yield "## Every candidate"
     yield ""
     yield "Median milliseconds of one run, and how many times longer than talon. One thread: CPU time; two threads:"
@@ -111,6 +112,32 @@ def exactness(workloads: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for name, (exact, contracted) in pairs.items():
         yield f"| {name} | {ms(exact)} | {ms(contracted)} | {exact / contracted - 1:+.0%} |"
+    yield ""
+
+
+def integers(workloads: Mapping[str, Any]) -> Iterator[str]:
+    """talon against itself in 8 bits, and against the best library."""
+    lines = []
+    for name, said in workloads.items():
+        found = rows(said, 1)
+        ours, whole, best = (fastest(found, some, 1) for some in ((TALON,), (INTEGERS,), LIBRARIES))
+        if ours is None or whole is None or best is None:
+            continue
+        faster, than = ours.median(1) / whole.median(1), best.median(1) / whole.median(1)
+        wanted = INTEGERS_FASTER.get(name)
+        cells = [ms(ours.median(1)), ms(whole.median(1)), f"{digits(faster)}x", met(faster >= 1), f"{digits(than)}x"]
+        cells += ["", ""] if wanted is None else [f"{wanted:g}x", met(than >= wanted)]
+        lines.append(f"| {name} | {' | '.join(cells)} | {ours.total:,} | {whole.total:,} |")
+    if not lines:
+        return
+    yield "## Integers beside floats"
+    yield ""
+    yield "The same network quantised to 8 bits for `generic-mesh`, calibrated with the inputs that it runs. It is to"
+    yield "be never slower than float32. Its spikes are its own."
+    yield ""
+    yield "| | float32 | integers | times | never slower | times the best library | wanted | | spikes | of integers |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    yield from lines
     yield ""
 
 

@@ -368,26 +368,30 @@ def test_neurons_that_there_are_not_are_refused() -> None:
 @pytest.mark.parametrize("reset", ["value", "subtract"])
 @pytest.mark.parametrize("rounding", ["rtz", "half_even"])
 @pytest.mark.parametrize("comparator", ["ge", "gt"])
-@pytest.mark.parametrize("many", [False, True])
-def test_neurons_of_one_pass(folder: Path, reset: str, rounding: str, comparator: str, many: bool) -> None:
-    """The rules that most networks have, behind sums of every type."""
-    own: Any = RNG.uniform(0.3, 1.0, 40) if many else 0.5
-    given: dict[str, Any] = {"reset": reset, "comparator": comparator, "v_reset": 0.1 if reset == "value" else 0.0}
-    target = chip(
-        folder, decay_rounding=rounding, comparator=comparator, accumulators_bits=32, membranes_bits=18, weights_bits=12
-    )
+@pytest.mark.parametrize("many", ["none", "thresholds", "all"])
+@pytest.mark.parametrize("membranes", [16, 18])
+def test_neurons_of_one_pass(
+    folder: Path, reset: str, rounding: str, comparator: str, many: str, membranes: int
+) -> None:
+    """The rules that most networks have, behind sums of every type; of 16 bits by hand where the processor has that."""
+    own: Any = RNG.uniform(0.3, 1.0, 40) if many != "none" else 0.5
+    tau: Any = RNG.uniform(3.0, 9.0, 40) if many == "all" else 5.0
+    low: Any = RNG.uniform(-0.2, 0.1, 40) if many == "all" else 0.1
+    given: dict[str, Any] = {"reset": reset, "comparator": comparator, "v_reset": low if reset == "value" else 0.0}
+    numbers: dict[str, Any] = {"accumulators_bits": 32, "membranes_bits": membranes, "weights_bits": 12}
+    target = chip(folder, decay_rounding=rounding, comparator=comparator, **numbers)
     x = spikes(9, 5, 3, 6, 5)
     flat = x.reshape(9, 5, -1)
     conv = ir.Conv2d(weights(40, 3, 3, 3), padding=1)
     for layer, bits, inputs in (
         (conv, 8, x),
         (ir.Affine(weights(40, 90)), 8, flat),
-        (ir.Affine(weights(40, 90)), 12, flat),
+        (ir.Affine(weights(40, 90)), membranes - 7, flat),
     ):
         graph = ir.Graph.chain(
             input=ir.Input(list(inputs.shape[2:])),
             layer=layer,
-            lif=ir.LIF(5.0, 3.0, 0.0, own, **given),
+            lif=ir.LIF(tau, 3.0, 0.0, own, **given),
             out=ir.Output(None),
         )
         quantised = hw.quantize(graph, target, calibration=inputs, bits=bits)

@@ -154,7 +154,7 @@ static int cells(buffers *held, PyObject *given, talon_cell *c) {
     const Py_ssize_t all = steps * batch * size;
     const Py_ssize_t own = period == 0 ? 1 : period < size ? period + TALON_STRIP : size;
     const Py_ssize_t word = c->wide ? sizeof(int64_t) : sizeof(int32_t);
-    const int bits = 8 * (int)word, delayed = c->rule & ~(TALON_GREATER | TALON_INPUT_FIRST | TALON_RISES);
+    const int bits = 8 * (int)word, delayed = c->rule & ~(TALON_GREATER | TALON_INPUT_FIRST | TALON_RISES | TALON_ALIKE);
     if (c->rule < 0 || delayed == (TALON_SUBTRACT | TALON_NO_RESET) || delayed > (TALON_LATE | TALON_SUBTRACT) ||
         c->decay < TALON_KEEP || c->decay > TALON_MULTIPLY || c->decay_bits < 0 || c->decay_bits >= bits ||
         !rounds(c->decay_rounding) || c->shift <= -bits || c->shift >= bits || !rounds(c->rounding) ||

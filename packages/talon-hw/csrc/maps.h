@@ -98,8 +98,22 @@ static inline __attribute__((always_inline)) void NAME(turn_eight)(ptrdiff_t a, 
     for (int k = 0; k < TALON_SQUARE; k++) memcpy(y + k * a, line + k, sizeof *line);
 }
 
+static inline __attribute__((always_inline)) void NAME(weave_bytes)(ptrdiff_t a, ptrdiff_t b, const uint8_t *restrict x,
+                                                                    uint8_t *restrict y) {
+    for (ptrdiff_t l = 0; l < b; l++)
+        for (ptrdiff_t k = 0; k < a; k++) y[l * a + k] = x[k * b + l];
+}
+
 /* The same of bytes, by squares of eight. */
 static void NAME(turn_bytes)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const uint8_t *restrict x, uint8_t *restrict y) {
+    if (a == 2 || a == 3 || a == 4) {
+        for (ptrdiff_t row = 0; row < rows; row++, x += a * b, y += a * b) {
+            if (a == 2) NAME(weave_bytes)(2, b, x, y);
+            if (a == 3) NAME(weave_bytes)(3, b, x, y);
+            if (a == 4) NAME(weave_bytes)(4, b, x, y);
+        }
+        return;
+    }
     for (ptrdiff_t row = 0; row < rows; row++, x += a * b, y += a * b)
         for (ptrdiff_t i = 0; i < a; i += TALON_SQUARE)
             for (ptrdiff_t j = 0; j < b; j += TALON_SQUARE) {

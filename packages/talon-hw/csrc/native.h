@@ -23,9 +23,10 @@ enum { TALON_TRAPPED = 4 };
 /* Reset, comparison and delay as bits of `rule`. */
 enum { TALON_SUBTRACT = 1, TALON_NO_RESET = 2, TALON_LATE = 4, TALON_GREATER = 8, TALON_LEAKS = 16 };
 
-/* Of integer neurons: the input comes before the decay; no threshold is negative; how a membrane decays (not at all, v - (v >> k), the same but at
+/* Of integer neurons: the input comes before the decay; no threshold is negative; all have one factor, of 0 to 2^12, and
+   one reset; how a membrane decays (not at all, v - (v >> k), the same but at
    least 1, v * factor >> bits); how a quotient is rounded; what a register does with a number that does not fit. */
-enum { TALON_INPUT_FIRST = 32, TALON_RISES = 64 };
+enum { TALON_INPUT_FIRST = 32, TALON_RISES = 64, TALON_ALIKE = 128 };
 enum { TALON_KEEP = 0, TALON_SHIFT = 1, TALON_SHIFT_1 = 2, TALON_MULTIPLY = 3 };
 enum { TALON_FLOOR = 0, TALON_RTZ = 1, TALON_HALF_EVEN = 2, TALON_HALF_UP = 3 };
 enum { TALON_SATURATE = 0, TALON_WRAP = 1, TALON_TRAP = 2 };
@@ -82,7 +83,7 @@ typedef struct {
 static inline int talon_in_one_pass(const talon_cell *c) {
     return !c->wide && c->decay == TALON_MULTIPLY && c->decay_bits == TALON_PASS_BITS && c->sums.bits >= 32 &&
            c->shift >= 0 && c->membranes.overflow == TALON_SATURATE &&
-           (c->rule & ~(TALON_GREATER | TALON_SUBTRACT)) == TALON_RISES &&
+           (c->rule & ~(TALON_GREATER | TALON_SUBTRACT | TALON_ALIKE)) == TALON_RISES &&
            (c->decay_rounding == TALON_RTZ || c->decay_rounding == TALON_HALF_EVEN);
 }
 

@@ -29,7 +29,7 @@ class CellOp(MembraneOp):
 
     def __init__(self, unit: Unit, shape: Shape, last: bool, piece: Cell, numeric: Arithmetic, word: Any) -> None:
         c, node, decay = library(), piece.node, piece.decay
-        self.piece, self.word = piece, word
+        self.piece, self.word, self.kept_as = piece, word, held(piece.most)
         super().__init__(unit, shape, last)
         self.period, self.parameters = self.spread([piece.factor, piece.threshold, piece.reset], shape)
         self.how = f"native integer neuron, {np.dtype(word)}"
@@ -37,6 +37,7 @@ class CellOp(MembraneOp):
         self.rule = {"value": 0, "subtract": c.SUBTRACT, "none": c.NO_RESET}[node.reset]
         self.rule |= c.LATE * late | c.GREATER * (node.comparator == "gt")
         self.rule |= c.INPUT_FIRST * (numeric.order[0] == "input") | c.RISES * bool((piece.threshold >= 0).all())
+        self.rule |= c.ALIKE * (piece.factor.min() == piece.factor.max() and piece.reset.min() == piece.reset.max())
         kept = Register(piece.input_bits, numeric.accumulators.overflow)
         self.numbers = (
             (c.KEEP, 0, c.FLOOR) if decay is None else told_decay(decay),
@@ -78,7 +79,8 @@ class CellOp(MembraneOp):
         return super().again()
 
     def told_state(self) -> dict[str, np.ndarray]:
-        return {"v": super().told_state()["v"].astype(held(self.piece.most), copy=False)}
+        found = super().told_state()
+        return found if self.word is self.kept_as else {"v": found["v"].astype(self.kept_as)}
 
     def shown(self, v: np.ndarray) -> np.ndarray:
         return np.asarray(v * self.piece.unit.astype(np.float64))

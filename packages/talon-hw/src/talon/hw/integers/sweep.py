@@ -95,9 +95,9 @@ class IntegerSweep(Sweep):
         return array.astype(np.float32) if self.plan.values[key].bound <= EXACT else array
 
     def argument(self, sources: list[Source], step: int, count: int, op: Op, place: int) -> np.ndarray:
-        host = isinstance(op, HostOp)
-        if not host and not isinstance(op, OracleOp):
+        if not isinstance(op, (HostOp, OracleOp)):
             return super().argument(sources, step, count, op, place)
+        host = isinstance(op, HostOp)
         keys = [(source.node, source.port) for source in sources]
         values = [
             self.whole_numbers(key, self.delivered(source, step, count, last=False, takes_bytes=False))
