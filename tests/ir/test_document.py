@@ -162,6 +162,45 @@ def test_fields_of_others_that_look_at_values_do_so_for_every_node() -> None:
     assert caught.value.diagnostic.node == "n1"
 
 
+def test_values_that_are_equal_but_not_the_same_are_kept_apart() -> None:
+    class Noted(ir.Primitive):
+        note = ir.declare.stored_value(doc="note")
+
+    notes = [True, 1, 1.0, "0x1.0000000000000p+0", (1,), (True,), (1.0,), [1], False, 0, 0.0, -0.0, None, float("nan")]
+    doc = document(ir.Graph({f"n{i}": Noted(note) for i, note in enumerate(2 * notes)}, []))
+    found = from_document(doc, lambda record: Noted if record.type == "Noted" else ir.Graph).nodes.values()
+    assert [repr(node.note) for node in found] == list(map(repr, 2 * notes))  # type: ignore[attr-defined]
+
+
+def test_numbers_that_files_hold_as_arrays_are_looked_at_for_every_node() -> None:
+    doc = document(ir.Graph({f"n{i}": ir.ReLU(3) for i in range(3)}, []))
+    for number, record in enumerate(doc.nodes[1:]):
+        record.attrs.clear()
+        record.arrays["features"] = ir.ArrayRef.of(np.array(number + 1))
+    found = graph_of(doc).nodes.values()
+    assert [(node.features, dict(node.dims)) for node in found] == [  # type: ignore[attr-defined]
+        (number, dict(ir.ReLU(number).dims)) for number in (1, 2, 3)
+    ]
+
+
+def test_what_a_reference_is_to_is_looked_at_for_every_node() -> None:
+    class Odd(ir.ArrayRef):
+        to: Any = None
+
+        @property
+        def kind(self) -> Any:
+            return self.to
+
+    doc = document(ir.Graph({f"n{i}": ir.LIF([1.0], 1, 0, 1) for i in range(3)}, []))
+    for record in doc.nodes[1:]:
+        record.arrays["tau"] = Odd(np.float64, (1,), lambda: np.ones(1))
+    assert graph_of(doc).nodes["n2"].tau == 1  # type: ignore[attr-defined]
+    doc.nodes[2].arrays["tau"].to = ir.CSR  # type: ignore[attr-defined]
+    with pytest.raises(ir.TalonTypeError, match="takes an array") as caught:
+        graph_of(doc)
+    assert (caught.value.code, caught.value.diagnostic.node) == ("T204", "n1")
+
+
 def spoil(doc: Document, what: str) -> Document:
     if what == "no graph":
         doc.nodes = doc.nodes[1:]

@@ -142,6 +142,21 @@ def test_one_damaged_array_among_many_is_named(which: int, bit: int, tmp_path: P
     assert (caught.value.code, caught.value.diagnostic.node) == ("T305", name)
 
 
+def test_one_byte_that_is_no_truth_value_among_many_is_found(tmp_path: Path) -> None:
+    """A stranger's file, whose crc32 is right."""
+    graph = ir.Graph({f"n{i}": ir.Affine.restore({"weight": np.eye(4, dtype=bool)}) for i in range(40)}, [])
+    ir.write(tmp_path / "many.t1c", graph)
+
+    def change(columns: forged.Columns) -> None:
+        columns["data.byte"][16 * 17] = 2
+        columns["array.crc32"][17] = zlib.crc32(columns["data.byte"][16 * 17 : 16 * 18])
+
+    (tmp_path / "many.t1c").write_bytes(forged.reindexed((tmp_path / "many.t1c").read_bytes(), change))
+    with pytest.raises(ir.TalonFormatError, match="bytes 0 and 1") as caught:
+        ir.read(tmp_path / "many.t1c", lazy=False)
+    assert (caught.value.code, caught.value.diagnostic.node) == ("T305", "n17")
+
+
 @pytest.mark.parametrize("size", [1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
 def test_a_checksum_made_while_reading_is_that_of_all_bytes(size: int, tmp_path: Path) -> None:
     data = np.random.default_rng(size).integers(0, 256, size, np.uint8)

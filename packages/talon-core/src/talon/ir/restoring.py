@@ -14,7 +14,7 @@ from talon.ir.fields import ArrayField, Field
 from talon.ir.grouped import BETWEEN, Parts, gathered, grouped
 from talon.ir.migration import current
 from talon.ir.node import Node
-from talon.ir.quantized import RECORD, Quantized, from_records
+from talon.ir.quantized import Quantized, from_records
 from talon.ir.values import as_scalar
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Restoring:
         """What alike records have in common, or None for one that is made by itself."""
         if cls not in self.mouldable:
             self.mouldable[cls] = mouldable(cls)
-        if not self.mouldable[cls] or record.schema != cls.schema or RECORD in record.attrs:
+        if not self.mouldable[cls] or record.schema != cls.schema:
             return None
         form: list[Any] = [cls]
         for name, value in record.attrs.items():
