@@ -173,14 +173,14 @@ def test_values_that_are_equal_but_not_the_same_are_kept_apart() -> None:
 
 
 def test_numbers_that_files_hold_as_arrays_are_looked_at_for_every_node() -> None:
-    doc = document(ir.Graph({f"n{i}": ir.ReLU(3) for i in range(3)}, []))
-    for number, record in enumerate(doc.nodes[1:]):
-        record.attrs.clear()
-        record.arrays["features"] = ir.ArrayRef.of(np.array(number + 1))
-    found = graph_of(doc).nodes.values()
-    assert [(node.features, dict(node.dims)) for node in found] == [  # type: ignore[attr-defined]
-        (number, dict(ir.ReLU(number).dims)) for number in (1, 2, 3)
-    ]
+    norms = {f"n{i}": ir.BatchNorm1d(3, *np.ones((4, 3))) for i in range(3)}
+    doc = document(ir.Graph(norms, []))
+    for record, number in zip(doc.nodes[1:], (3, 4, 3), strict=True):
+        del record.attrs["num_features"]
+        record.arrays["num_features"] = ir.ArrayRef.of(np.array(number))
+    with pytest.raises(ir.TalonValueError, match="does not fit") as caught:
+        from_document(doc, lambda record: ir.Graph if record.type == "Graph" else ir.BatchNorm1d)
+    assert (caught.value.code, caught.value.diagnostic.node) == ("T201", "n1")
 
 
 def test_what_a_reference_is_to_is_looked_at_for_every_node() -> None:
