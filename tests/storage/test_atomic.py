@@ -14,6 +14,7 @@ import pytest
 
 from talon import ir
 from talon.storage import atomic
+from talon.storage.backend import for_writing
 from tests.storage.writing import FORMATS
 
 OLD, NEW = (ir.Graph({"in": ir.Input([size])}, []) for size in (1, 2))
@@ -106,14 +107,33 @@ def test_every_step_may_fail(
 
 @pytest.mark.parametrize("error", ERRORS, ids=["full", "broken", "interrupt"])
 @pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
-def test_the_backend_may_fail(path: Path, error: BaseException, last: bool) -> None:
-    """While it writes, when it first tells of progress or when it tells of the last node."""
+def test_the_backend_may_fail(path: Path, error: BaseException, last: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it has written anything, or when all is written."""
+    backend = type(for_writing(path, None))
+    write = backend.write
+
+    def failing(self: Any, document: Any, temporary: Path, progress: Any) -> None:
+        if last:
+            write(self, document, temporary, progress)
+        raise error
+
+    monkeypatch.setattr(backend, "write", failing)
+    with pytest.raises(ir.TalonFileError if isinstance(error, OSError) else KeyboardInterrupt):
+        ir.write(path, NEW)
+    assert ir.read(path).same_as(OLD)
+    assert beside(path) == []
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
+@pytest.mark.parametrize("family", [OSError, KeyboardInterrupt])
+def test_what_is_told_may_fail(path: Path, family: type[BaseException], last: bool) -> None:
+    """When the first progress is told, or the last."""
 
     def progress(done: int, total: int) -> None:
         if not last or done == total:
-            raise error
+            raise family
 
-    with pytest.raises(ir.TalonFileError if isinstance(error, OSError) else KeyboardInterrupt):
+    with pytest.raises(family):
         ir.write(path, NEW, progress=progress)
     assert ir.read(path).same_as(OLD)
     assert beside(path) == []

@@ -144,7 +144,16 @@ def below(path: Path) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a temporary, whatever it is, as far as that is possible."""
+    """Remove a temporary, whatever it is, as far as that is possible. An interrupt comes through when it is gone: it may
+    be a folder of many files, of which nobody would know the rest to be stale."""
+    try:
+        removed(path)
+    except BaseException:
+        removed(path)
+        raise
+
+
+def removed(path: Path) -> None:
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

@@ -48,25 +48,13 @@ DATASETS = tuple(dict.fromkeys([*OURS_ALONE.values(), "exact"]))
 
 def write_tree(document: Document, path: Path, progress: Progress | None) -> dict[tuple[int, str], Placed]:
     """Write a new file at `path`; tells where the large arrays of records stand in it."""
-    others: list[Exception] = []
-
-    def told(done: int, total: int) -> None:
-        try:
-            if progress is not None:
-                progress(done, total)
-        except Exception as error:
-            others.append(error)
-            raise
-
     try:
-        placed = _Tree(path).write(document, told)
+        placed = _Tree(path).write(document, progress)
         give_back(path)
         return placed
     except TalonError:
         raise  # of an array that could not be loaded
     except (OSError, RuntimeError, ValueError) as error:
-        if error in others:
-            raise
         raise TalonFileError(
             "T301",
             "HDF5 could not write the file",
@@ -109,7 +97,7 @@ class _Tree:
         self.texts_of: dict[int, Any] = {}
         self.said: dict[str, tuple[Any, np.ndarray]] = {}
 
-    def write(self, document: Document, progress: Progress) -> dict[tuple[int, str], Placed]:
+    def write(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
         try:
             with ThreadPoolExecutor(1) as self.beside, Draining(self.file.id.get_vfd_handle()) as self.draining:
                 placed = self.records(document, progress)
@@ -123,7 +111,7 @@ class _Tree:
             self.file.close()
         return placed
 
-    def records(self, document: Document, progress: Progress) -> dict[tuple[int, str], Placed]:
+    def records(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
         placed: dict[tuple[int, str], Placed] = {}
         root = self.file.id
         self.text(root, "version", PUBLISHED)
@@ -149,7 +137,8 @@ class _Tree:
             if different:
                 exact[record.path] = different
             self.room.reserve()
-            progress(number + 1, len(document.nodes))
+            if progress is not None:
+                progress(number + 1, len(document.nodes))
         self.extras(self.group(root, "talon"), document, order, exact)
         return placed
 
