@@ -139,6 +139,58 @@ def test_what_is_told_may_fail(path: Path, family: type[BaseException], last: bo
     assert beside(path) == []
 
 
+class Interrupted:
+    """Functions of `os` of which one call, counted over all, is interrupted before or after it has done its work."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, number: int, after: bool) -> None:
+        self.left = number
+        for name in ("unlink", "rmdir"):
+            patch.setattr(os, name, self.counting(getattr(os, name), after))
+
+    def counting(self, function: Callable[..., Any], after: bool) -> Callable[..., Any]:
+        def counted(*arguments: Any, **named: Any) -> None:
+            self.left -= 1
+            if self.left or after:
+                function(*arguments, **named)
+            if not self.left:
+                raise KeyboardInterrupt
+
+        return counted
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_interrupt_while_the_old_folder_is_removed(tmp_path: Path, after: bool) -> None:
+    """It comes through when nothing of the old one is left; the new one is in its place, and can be replaced again."""
+    path = tmp_path / "net.zarr"
+    ir.write(path, OLD)
+    calls = sum(1 for _ in path.rglob("*")) + 1
+    for number in (1, 2, calls // 2, calls - 1, calls):
+        ir.write(path, OLD)
+        with pytest.MonkeyPatch.context() as patch:
+            interrupted = Interrupted(patch, number, after)
+            with pytest.raises(KeyboardInterrupt):
+                ir.write(path, NEW)
+        assert interrupted.left < 0 or number == calls
+        assert ir.read(path).same_as(NEW)
+        assert beside(path) == []
+
+
+def test_the_old_folder_is_removed_when_the_new_one_is_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is removed may be on the disk before it is known there that another folder has the name."""
+    path, done = tmp_path / "net.zarr", []
+    ir.write(path, OLD)
+    for name in ("exchange", "sync_folder", "remove"):
+        function = getattr(atomic, name)
+
+        def noted(*arguments: Any, name: str = name, function: Callable[..., Any] = function) -> None:
+            done.append(name)
+            function(*arguments)
+
+        monkeypatch.setattr(atomic, name, noted)
+    ir.write(path, NEW)
+    assert done == ["exchange", "sync_folder", "remove"]
+
+
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EACCES])
 def test_a_folder_that_cannot_be_synced(path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """Some file systems do not know what it means; some folders may be written but not read."""
