@@ -29,6 +29,7 @@ from talon.ir.values import same_value
 from talon.storage.backend import Progress
 from talon.storage.draining import Draining
 from talon.storage.hdf5.failing import Room, give_back, let_close, reason
+from talon.storage.hdf5.naming import refuse_names
 from talon.storage.hdf5.patterns import Patterns
 from talon.storage.hdf5.values import ABSENT, Absent, from_tree, tree_form
 from talon.storage.index.building import Placed
@@ -169,6 +170,7 @@ class _Tree:
     ) -> dict[str, Any]:
         """Write the fields, and note where large arrays stand; returns the attributes that the tree does not say
         exactly, in tagged form."""
+        refuse_names(record)
         self.text(group, "type", TYPE + record.type if RECORD in record.attrs else record.type)
         different: dict[str, Any] = {}
         groups: dict[str, Any] = {"": group}
