@@ -99,6 +99,19 @@ def with_columns(change: Callable[[Columns], object]) -> bytes:
     return with_footer(packed(found))
 
 
+def reindexed(content: bytes, change: Callable[[Columns], object]) -> bytes:
+    """Any file with an index, whose columns were changed and all sums put right."""
+    _, offset, length, _, _ = FOOTER.unpack(content[-FOOTER.size :])
+    index = content[offset : offset + length]
+    header = packing.header_of(index)
+    changed = {name: column.copy() for name, column in packing.unpack(index, header).items()}
+    change(changed)
+    index = packing.pack(header.format, header.writer, changed)
+    size = offset + len(index) + FOOTER.size
+    ends = FOOTER.pack(footer.MAGIC, offset, len(index), size, hashlib.sha256(index).digest())
+    return content[:offset] + index + ends
+
+
 def with_header(
     change: Callable[[dict[str, Any]], object] | None = None, text: bytes | None = None, length: int = 0
 ) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -115,18 +116,28 @@ WAYS: dict[str, Callable[[Path], object]] = {
     "integers": lambda path: ir.read(path).node("sub/fc").quant["weight"].integers,
     "copied": lambda path: copy.deepcopy(ir.read(path)),
     "pickled": lambda path: pickle.dumps(ir.read(path)),
+    "written to HDF5": lambda path: ir.write(path.with_name("other.t1c"), ir.read(path)),
+    "written to zarr": lambda path: ir.write(path.with_name("other.zarr"), ir.read(path)),
+    "written over itself": lambda path: ir.write(path, ir.read(path)),
+    "written in another graph": lambda path: ir.write(path, ir.read(path).rename({"input": "other"})),
+    "hashed": lambda path: ir.read(path).fingerprint(),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("suffix", [".t1c", ".zarr.zip"])
+@pytest.mark.parametrize("side", [5, 100, 300])
 def test_integers_beyond_their_bits_are_named_whatever_asks_for_them(
-    tmp_path: Path, way: str, sparse: bool, suffix: str
+    tmp_path: Path, way: str, sparse: bool, suffix: str, side: int
 ) -> None:
-    path = too_wide(tmp_path / f"net{suffix}", sparse)
+    """Of an array in the index, one that is read, and one that is mapped."""
+    path = too_wide(tmp_path / f"net{suffix}", sparse, side)
+    before = path.read_bytes()
     with pytest.raises(ir.TalonFormatError) as caught:
         WAYS[way](path)
+    assert os.listdir(tmp_path) == [path.name]
+    assert path.read_bytes() == before
     told = caught.value.diagnostic
     assert (told.code, told.node, told.file) == ("T303", "sub/fc", str(path))
     assert "'weight'" in told.message
@@ -141,12 +152,12 @@ def test_show_ends_as_for_other_damaged_files(tmp_path: Path, sparse: bool) -> N
     assert all(word in result.output for word in ("T303", str(path), "'weight'", "sub/fc"))
 
 
-def too_wide(path: Path, sparse: bool) -> Path:
+def too_wide(path: Path, sparse: bool, side: int = 300) -> Path:
     """A file with an integer of 8 bits where 4 are said."""
-    integers: Any = np.eye(300, dtype=np.int8)
+    integers: Any = np.eye(side, dtype=np.int8)
     weight = ir.Quantized(ir.CSR.from_dense(integers) if sparse else integers, 0.5, 4)
-    inner = ir.Graph.chain(input=ir.Input([300]), fc=ir.Affine(weight), output=ir.Output([300]))
-    graph = ir.Graph.chain(input=ir.Input([300]), sub=inner, output=ir.Output([300]))
+    inner = ir.Graph.chain(input=ir.Input([side]), fc=ir.Affine(weight), output=ir.Output([side]))
+    graph = ir.Graph.chain(input=ir.Input([side]), sub=inner, output=ir.Output([side]))
     document = to_document(graph, lambda cls: ("talon-core", "0.1.0"), "somebody")
     arrays = next(found for found in document.nodes if found.path == "sub/fc").arrays
     name = "weight/data" if sparse else "weight"

@@ -80,6 +80,127 @@ def test_nothing_is_loaded_on_the_way() -> None:
     assert isinstance(again.nodes["affine"].raw("weight"), ir.ArrayRef)
 
 
+def alone(doc: Document) -> list[ir.Node]:
+    """Every node made by itself."""
+    return [
+        graph_of(Document(doc.format, doc.writer, [doc.nodes[0], record], [])).nodes[record.path]
+        for record in doc.nodes[1:]
+    ]
+
+
+def test_nodes_alike_are_those_that_each_record_makes_by_itself() -> None:
+    """Records that differ in nothing but arrays are made from one node: what is equal but not the same is not alike."""
+    rng = np.random.default_rng(0)
+
+    def lif(*like: Any, **more: Any) -> ir.Node:
+        return ir.LIF(*(np.asarray(rng.random(shape) + 1, dtype) for shape, dtype in like), **more)
+
+    each: list[ir.Node] = []
+    for _ in range(3):
+        each += [lif(*[((), "f4")] * 4), lif(*[((), "f8")] * 4), lif(*[((3,), "f4")] * 4), lif(*[((2,), "f4")] * 4)]
+        each += [lif(*[((), "f4")] * 4, reset="subtract"), lif(((3,), "f4"), *[((), "f4")] * 3, metadata={"a": [1]})]
+        each += [ir.Upsample(scale_factor=factor) for factor in (2, 2.0, (2, 2), (2.0, 2.0), (2, 3))]
+        each += [
+            ir.ELU(3, 0.0),
+            ir.ELU(3, -0.0),
+            ir.Affine(rng.random((3, 4))),
+            ir.Affine(rng.random((4, 3)), np.ones(4)),
+        ]
+        each += [ir.Affine(rng.integers(-9, 9, (3, 4))), ir.Affine(rng.random((3, 4)), input_type=[4])]
+        each += [ir.Input([3, 1]), ir.Input([1, 3]), ir.Dropout(3, 0.5)]
+    graph = ir.Graph({f"n{i}": node for i, node in enumerate(each)}, [])
+    types = {type(node).__name__: type(node) for node in each} | {"Graph": ir.Graph}
+    TYPES.update(types)
+    doc = document(graph)
+    again = graph_of(doc)
+    assert again.same_as(graph)
+    for one, made in zip(alone(doc), again.nodes.values(), strict=True):
+        assert made.same_as(one)
+        assert made.given().keys() == one.given().keys()
+        assert made.dims == one.dims
+        assert (made.__dict__.keys(), repr(made)) == (one.__dict__.keys(), repr(one))
+
+
+def test_nodes_alike_share_nothing_that_can_be_changed() -> None:
+    lists = [ir.LIF(1, 1, 0, 1, metadata={"list": [1, 2]}) for _ in range(3)]
+    again = graph_of(document(ir.Graph({f"n{i}": node for i, node in enumerate(lists)}, [])))
+    first, second, _ = again.nodes.values()
+    first.metadata["list"].append(3)
+    assert second.metadata["list"] == [1, 2]
+    assert first.__dict__ is not second.__dict__
+
+
+def test_what_a_node_found_out_about_itself_is_not_taken_over() -> None:
+    """A node inside a graph is asked for its ports before those outside are made."""
+
+    class Keeps(ir.Affine):
+        def ports(self) -> Any:
+            self.__dict__.setdefault("_found", float(self.weight[0, 0]))
+            return super().ports()
+
+    nodes = {name: Keeps(np.full((2, 2), value)) for name, value in (("a", 1.0), ("b", 2.0))}
+    graph = ir.Graph({**nodes, "sub": ir.Graph({"c": Keeps(np.full((2, 2), 3.0))}, [])}, [])
+    again = from_document(document(graph), lambda record: Keeps if record.type == "Keeps" else ir.Graph)
+    assert [again.node(name).__dict__["_found"] for name in ("a", "b", "sub/c")] == [1.0, 2.0, 3.0]
+
+
+def test_fields_of_others_that_look_at_values_do_so_for_every_node() -> None:
+    class Positive(ir.fields.ArrayField):
+        def coerce(self, value: Any) -> Any:
+            value = super().coerce(value.load() if isinstance(value, ir.ArrayRef) else value)
+            if (value <= 0).any():
+                raise ir.TalonValueError("T202", "not positive")
+            return value
+
+    class Gain(ir.Primitive):
+        gain = Positive("n", doc="gain")
+
+    doc = document(ir.Graph({f"n{i}": Gain(np.ones(3)) for i in range(3)}, []))
+    doc.nodes[2].arrays["gain"] = ir.ArrayRef.of(-np.ones(3))
+    with pytest.raises(ir.TalonValueError, match="not positive") as caught:
+        from_document(doc, lambda record: Gain if record.type == "Gain" else ir.Graph)
+    assert caught.value.diagnostic.node == "n1"
+
+
+def test_values_that_are_equal_but_not_the_same_are_kept_apart() -> None:
+    class Noted(ir.Primitive):
+        note = ir.declare.stored_value(doc="note")
+
+    notes = [True, 1, 1.0, "0x1.0000000000000p+0", (1,), (True,), (1.0,), [1], False, 0, 0.0, -0.0, None, float("nan")]
+    doc = document(ir.Graph({f"n{i}": Noted(note) for i, note in enumerate(2 * notes)}, []))
+    found = from_document(doc, lambda record: Noted if record.type == "Noted" else ir.Graph).nodes.values()
+    assert [repr(node.note) for node in found] == list(map(repr, 2 * notes))  # type: ignore[attr-defined]
+
+
+def test_numbers_that_files_hold_as_arrays_are_looked_at_for_every_node() -> None:
+    norms = {f"n{i}": ir.BatchNorm1d(3, *np.ones((4, 3))) for i in range(3)}
+    doc = document(ir.Graph(norms, []))
+    for record, number in zip(doc.nodes[1:], (3, 4, 3), strict=True):
+        del record.attrs["num_features"]
+        record.arrays["num_features"] = ir.ArrayRef.of(np.array(number))
+    with pytest.raises(ir.TalonValueError, match="does not fit") as caught:
+        from_document(doc, lambda record: ir.Graph if record.type == "Graph" else ir.BatchNorm1d)
+    assert (caught.value.code, caught.value.diagnostic.node) == ("T201", "n1")
+
+
+def test_what_a_reference_is_to_is_looked_at_for_every_node() -> None:
+    class Odd(ir.ArrayRef):
+        to: Any = None
+
+        @property
+        def kind(self) -> Any:
+            return self.to
+
+    doc = document(ir.Graph({f"n{i}": ir.LIF([1.0], 1, 0, 1) for i in range(3)}, []))
+    for record in doc.nodes[1:]:
+        record.arrays["tau"] = Odd(np.float64, (1,), lambda: np.ones(1))
+    assert graph_of(doc).nodes["n2"].tau == 1  # type: ignore[attr-defined]
+    doc.nodes[2].arrays["tau"].to = ir.CSR  # type: ignore[attr-defined]
+    with pytest.raises(ir.TalonTypeError, match="takes an array") as caught:
+        graph_of(doc)
+    assert (caught.value.code, caught.value.diagnostic.node) == ("T204", "n1")
+
+
 def spoil(doc: Document, what: str) -> Document:
     if what == "no graph":
         doc.nodes = doc.nodes[1:]

@@ -14,6 +14,7 @@ import pytest
 
 from talon import ir
 from talon.storage import atomic
+from talon.storage.backend import for_writing
 from tests.storage.writing import FORMATS
 
 OLD, NEW = (ir.Graph({"in": ir.Input([size])}, []) for size in (1, 2))
@@ -106,17 +107,88 @@ def test_every_step_may_fail(
 
 @pytest.mark.parametrize("error", ERRORS, ids=["full", "broken", "interrupt"])
 @pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
-def test_the_backend_may_fail(path: Path, error: BaseException, last: bool) -> None:
-    """While it writes, when it first tells of progress or when it tells of the last node."""
+def test_the_backend_may_fail(path: Path, error: BaseException, last: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it has written anything, or when all is written."""
+    backend = type(for_writing(path, None))
+    write = backend.write
+
+    def failing(self: Any, document: Any, temporary: Path, progress: Any) -> None:
+        if last:
+            write(self, document, temporary, progress)
+        raise error
+
+    monkeypatch.setattr(backend, "write", failing)
+    with pytest.raises(ir.TalonFileError if isinstance(error, OSError) else KeyboardInterrupt):
+        ir.write(path, NEW)
+    assert ir.read(path).same_as(OLD)
+    assert beside(path) == []
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
+@pytest.mark.parametrize("family", [OSError, KeyboardInterrupt])
+def test_what_is_told_may_fail(path: Path, family: type[BaseException], last: bool) -> None:
+    """When the first progress is told, or the last."""
 
     def progress(done: int, total: int) -> None:
         if not last or done == total:
-            raise error
+            raise family
 
-    with pytest.raises(ir.TalonFileError if isinstance(error, OSError) else KeyboardInterrupt):
+    with pytest.raises(family):
         ir.write(path, NEW, progress=progress)
     assert ir.read(path).same_as(OLD)
     assert beside(path) == []
+
+
+class Interrupted:
+    """Functions of `os` of which one call, counted over all, is interrupted before or after it has done its work."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, number: int, after: bool) -> None:
+        self.left = number
+        for name in ("unlink", "rmdir"):
+            patch.setattr(os, name, self.counting(getattr(os, name), after))
+
+    def counting(self, function: Callable[..., Any], after: bool) -> Callable[..., Any]:
+        def counted(*arguments: Any, **named: Any) -> None:
+            self.left -= 1
+            if self.left or after:
+                function(*arguments, **named)
+            if not self.left:
+                raise KeyboardInterrupt
+
+        return counted
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_interrupt_while_the_old_folder_is_removed(tmp_path: Path, after: bool) -> None:
+    """It comes through when nothing of the old one is left; the new one is in its place, and can be replaced again."""
+    path = tmp_path / "net.zarr"
+    ir.write(path, OLD)
+    calls = sum(1 for _ in path.rglob("*")) + 1
+    for number in (1, 2, calls // 2, calls - 1, calls):
+        ir.write(path, OLD)
+        with pytest.MonkeyPatch.context() as patch:
+            interrupted = Interrupted(patch, number, after)
+            with pytest.raises(KeyboardInterrupt):
+                ir.write(path, NEW)
+        assert interrupted.left < 0 or number == calls
+        assert ir.read(path).same_as(NEW)
+        assert beside(path) == []
+
+
+def test_the_old_folder_is_removed_when_the_new_one_is_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is removed may be on the disk before it is known there that another folder has the name."""
+    path, done = tmp_path / "net.zarr", []
+    ir.write(path, OLD)
+    for name in ("exchange", "sync_folder", "remove"):
+        function = getattr(atomic, name)
+
+        def noted(*arguments: Any, name: str = name, function: Callable[..., Any] = function) -> None:
+            done.append(name)
+            function(*arguments)
+
+        monkeypatch.setattr(atomic, name, noted)
+    ir.write(path, NEW)
+    assert done == ["exchange", "sync_folder", "remove"]
 
 
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EACCES])

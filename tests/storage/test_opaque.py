@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 from talon import ir
 from talon.engine import run
 from talon.ir.declare import Array, array, choice, integer, mapping
+from talon.ir.document import NodeRecord
+from talon.ir.opaque import Opaque
 from talon.plugins import temporary
+from talon.storage import compared
 
 
 class Strange(ir.Primitive):
@@ -126,3 +131,58 @@ def test_the_rest_of_the_graph_is_checked_and_running_names_what_is_missing(path
     assert caught.value.code == "T408"
     assert "'Strange'" in str(caught.value)
     assert caught.value.diagnostic.node == "odd"
+
+
+NAMES = ("a/b/c", "a/b", "/a", "/graph/stolen", "a/", "a//b", "a/b/", "/", "./a", "a/.", "a/..", ".", "..", "", "type")
+NAMES += ("type/a", "nodes", "quant", "a:b", " ", "\u00e9")
+KEPT_BY_HDF5 = {
+    "attribute": {"..", "nodes", "quant", "a:b", " ", "\u00e9"},
+    "array": {"a/b", "a/..", "..", "nodes", "quant", "a:b", " ", "\u00e9"},
+}
+
+
+def strange(name: str, kind: str, count: int, size: int) -> ir.Graph:
+    """Nodes of a type that nobody knows, with a field of any name, and an honest node."""
+    values = {"attribute": {"attrs": {name: 1.5}}, "array": {"arrays": {name: ir.ArrayRef.of(np.arange(float(size)))}}}
+    record = NodeRecord("", "Nobodys", "nobody", "1", 1, **values[kind])  # type: ignore[arg-type]
+    nodes: dict[str, ir.Node] = {f"odd{i}": Opaque(record) for i in range(count)}
+    return ir.Graph({"input": ir.Input([3]), **nodes}, [("input", "odd0")])
+
+
+@pytest.mark.parametrize("kind", ["attribute", "array"])
+@pytest.mark.parametrize(("count", "size"), [(1, 3), (20, 3), (1, 200)], ids=["one", "many", "large"])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("suffix", [".t1c", ".zarr"])
+def test_a_field_of_any_name_comes_back_or_is_refused(
+    name: str, kind: str, count: int, size: int, suffix: str, tmp_path: Path
+) -> None:
+    """HDF5 takes names for paths: a field that has no place in the group of its node is told, and put nowhere else."""
+    path, graph = tmp_path / f"net{suffix}", strange(name, kind, count, size)
+    if suffix == ".t1c" and name not in KEPT_BY_HDF5[kind]:
+        with pytest.raises(ir.TalonFileError, match="HDF5 has no place") as caught:
+            ir.write(path, graph)
+        told = caught.value.diagnostic
+        assert (told.code, told.node, told.file, told.found) == ("T309", "odd0", str(path), repr(name))
+        assert os.listdir(tmp_path) == []
+        return
+    ir.write(path, graph)
+    assert ir.read(path, unknown="keep").same_as(graph)
+    assert ir.read(path, unknown="keep", lazy=False).same_as(graph)
+    if suffix == ".t1c":
+        assert compared(path).ok
+        with h5py.File(path, "r+"):
+            pass
+        assert ir.read(path, unknown="keep").same_as(graph)
+
+
+@pytest.mark.parametrize("suffix", [".t1c", ".zarr"])
+def test_a_field_that_is_a_value_and_a_group_of_arrays(suffix: str, tmp_path: Path) -> None:
+    arrays = {name: ir.ArrayRef.of(np.arange(3.0)) for name in ("a/b", "a")}
+    graph = ir.Graph({"odd": Opaque(NodeRecord("", "Nobodys", "nobody", "1", 1, {}, arrays))}, [])
+    if suffix == ".zarr":
+        ir.write(tmp_path / "net.zarr", graph)
+        assert ir.read(tmp_path / "net.zarr", unknown="keep").same_as(graph)
+    else:
+        with pytest.raises(ir.TalonFileError, match="a value, or a group of arrays") as caught:
+            ir.write(tmp_path / "net.t1c", graph)
+        assert (caught.value.code, caught.value.diagnostic.node) == ("T309", "odd")

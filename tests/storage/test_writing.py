@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -127,18 +128,43 @@ def test_hdf5_is_never_left_with_what_it_cannot_write(tmp_path: Path) -> None:
     assert ir.read(path).load()
 
 
-@pytest.mark.parametrize("suffix", [".t1c", ".zarr", ".zarr.zip"])
-@pytest.mark.parametrize("family", [ValueError, RuntimeError, KeyError])
-def test_what_progress_raises_comes_through(suffix: str, family: type[Exception], tmp_path: Path) -> None:
-    mine = family("mine")
+def foreign() -> Exception:
+    """An error of talon's that has nothing to do with the file."""
+    return ir.TalonValueError("T202", "mine")
+
+
+@pytest.mark.parametrize("suffix", [".t1c", ".zarr", ".zarr.zip", "store"])
+@pytest.mark.parametrize("family", [ValueError, RuntimeError, KeyError, OSError, BrokenPipeError, foreign])
+@pytest.mark.parametrize("what", ["write", "read", "read all"])
+def test_what_progress_raises_comes_through(
+    suffix: str, family: Callable[[], Exception], what: str, tmp_path: Path
+) -> None:
+    """Whatever it is, it is the caller's: also a pipe or a disk that fails when progress is shown or logged."""
+    mine, cause = family(), KeyError("why")
+    mine.__cause__ = cause
 
     def progress(done: int, total: int) -> None:
         raise mine
 
-    with pytest.raises(family) as caught:
-        ir.write(tmp_path / f"n{suffix}", GRAPH, progress=progress)
+    if suffix == "store":
+        from zarr.storage import MemoryStore
+
+        target: Any = MemoryStore()
+    else:
+        target = tmp_path / f"n{suffix}"
+    if what != "write":
+        ir.write(target, GRAPH)
+    calls: dict[str, Callable[[], object]] = {
+        "write": lambda: ir.write(target, GRAPH, progress=progress),
+        "read": lambda: ir.read(target, progress=progress),
+        "read all": lambda: ir.read(target, lazy=False, progress=progress),
+    }
+    with pytest.raises(type(mine)) as caught:
+        calls[what]()
     assert caught.value is mine
-    assert os.listdir(tmp_path) == []
+    assert (mine.__cause__, mine.__context__) == (cause, None)
+    assert not isinstance(mine, ir.TalonError) or mine.diagnostic.file is None
+    assert os.listdir(tmp_path) == ([] if what == "write" or suffix == "store" else [f"n{suffix}"])
 
 
 def test_a_backend_that_is_no_name(tmp_path: Path) -> None:

@@ -113,6 +113,32 @@ def test_a_wide_archive_is_read_by_all(tmp_path: Path, monkeypatch: pytest.Monke
 # What we see
 
 
+def test_each_array_of_the_pool_is_proved_when_it_is_read(tmp_path: Path) -> None:
+    """By its own crc32: damage of one is not told of the others, and all of its bytes count."""
+    rng = np.random.default_rng(1)
+    nodes = {f"n{i}": ir.PReLU.restore({"features": 1, "weight": rng.random(401 + i).astype("f4")}) for i in range(4)}
+    path = tmp_path / "g.zarr"
+    ir.write(path, ir.Graph(nodes, []))
+    chunk = path / "arrays" / "pool" / "c" / "0"
+    honest, start = chunk.read_bytes(), 0
+    for damaged, node in nodes.items():
+        size = node.weight.nbytes  # type: ignore[attr-defined]
+        for place in (start, start + size // 2, start + size - 1):
+            chunk.write_bytes(honest[:place] + bytes([honest[place] ^ 64]) + honest[place + 1 :])
+            graph = ir.read(path)
+            for name, other in graph.nodes.items():
+                if name == damaged:
+                    with pytest.raises(ir.TalonFormatError, match="crc32") as caught:
+                        other.weight  # type: ignore[attr-defined]  # noqa: B018
+                    assert (caught.value.code, caught.value.diagnostic.node) == ("T305", damaged)
+                else:
+                    assert other.same_as(nodes[name])
+            with pytest.raises(ir.TalonFormatError, match="crc32"):
+                ir.read(path, lazy=False)
+        start += -(-size // 8) * 8
+    assert start + 4 == len(honest)
+
+
 def test_everything_comes_back(everything: ir.Graph, tmp_path: Path) -> None:
     for suffix in SUFFIXES:
         path = tmp_path / f"all{suffix}"

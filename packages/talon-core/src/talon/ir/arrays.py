@@ -50,6 +50,16 @@ class ArrayRef:
         ref.dtype, ref.shape, ref._load = array.dtype, array.shape, There(array)
         return ref
 
+    @classmethod
+    def each(cls, arrays: list[np.ndarray]) -> list[ArrayRef]:
+        """References to arrays that are there, all of one dtype and shape."""
+        found: list[ArrayRef] = []
+        for array in arrays:
+            ref = cls.__new__(cls)
+            ref.dtype, ref.shape, ref._load = arrays[0].dtype, arrays[0].shape, There(array)
+            found.append(ref)
+        return found
+
     def load(self) -> np.ndarray:
         array = self._load()
         same = array.dtype is self.dtype or array.dtype.newbyteorder("=") == self.dtype.newbyteorder("=")

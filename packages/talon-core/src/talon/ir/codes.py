@@ -150,7 +150,7 @@ CODES: dict[str, Code] = {
     "T308": Code("unsupported destination", "The path or object cannot be written to.", "Follow the help line."),
     "T309": Code(
         "cannot be stored",
-        "The graph holds a name or value that no file can.",
+        "The graph holds a name or value that no file of this format can.",
         "Give the node another name; the message says what is wrong.",
     ),
     "T310": Code(

@@ -15,15 +15,13 @@ import numpy as np
 
 from talon.ir.arrays import ArrayRef
 from talon.ir.edges import make_edge
-from talon.ir.errors import TalonError, TalonFormatError, pip_line, suggest
-from talon.ir.fields import ArrayField
+from talon.ir.errors import TalonFormatError, pip_line
 from talon.ir.graph import Graph
-from talon.ir.grouped import Parts, gathered, grouped, stored_arrays
-from talon.ir.migration import current
+from talon.ir.grouped import stored_arrays
 from talon.ir.node import Node
 from talon.ir.opaque import Opaque
-from talon.ir.quantized import RECORD, Quantized, from_records, to_records
-from talon.ir.values import as_scalar
+from talon.ir.quantized import RECORD, Quantized, to_records
+from talon.ir.restoring import Restoring
 
 FORMAT = "1.0"
 """What is written. Any `1.x` is read: a newer minor version adds only what a reader may pass over."""
@@ -186,21 +184,18 @@ def from_document(document: Document, resolve: Callable[[NodeRecord], type[Node]
     members: dict[str, dict[str, Node]] = {}
     used: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     # Inner nodes stand behind the graph that holds them, so going backwards builds graphs from complete parts.
+    restoring = Restoring()
     for record, cls in reversed([(record, resolve(record)) for record in document.nodes]):
         if cls is None:
             used = used or ports_used(document.edges)
-            node: Node = Opaque(record, *used.get(record.path, ((), ())))
-            add(members, record, node)
+            add(members, record, Opaque(record, *used.get(record.path, ((), ()))))
             continue
-        values = field_values(record, cls)
+        parts: dict[str, Any] = {}
         if record.type == "Graph":
             inside = members.pop(record.path, {})
-            values["nodes"] = dict(reversed(inside.items()))
-            values["edges"] = [make_edge(e.src, e.dst, e.delay) for e in edges.pop(record.path, [])]
-        try:
-            node = cls.restore(values)
-        except TalonError as error:
-            raise error.at(node=record.path or None) from None
+            parts["nodes"] = dict(reversed(inside.items()))
+            parts["edges"] = [make_edge(e.src, e.dst, e.delay) for e in edges.pop(record.path, [])]
+        node = restoring.node(record, cls, parts)
         if not record.path:
             if not isinstance(node, Graph):
                 raise TalonFormatError("T303", "the outermost node is not a graph", found=record.type)
@@ -233,51 +228,3 @@ def refuse_strays(members: Mapping[str, Any], edges: Mapping[str, Any]) -> None:
     for path in [*members, *edges]:
         if path:
             raise TalonFormatError("T303", "the file has nodes or edges inside something that is no graph", node=path)
-
-
-def unsaid_parts(record: NodeRecord, key: str, parts: Mapping[str, Any]) -> TalonFormatError:
-    return TalonFormatError(
-        "T303",
-        f"the field {key!r} is in parts, and the file does not say that they are a value",
-        node=record.path or None,
-        expected="an array, or parts that /talon/arrays lists",
-        found=", ".join(sorted(map(repr, parts)))[:200] or "no parts",
-        help="get the file as talon wrote it; without /talon no field in parts can be read",
-    )
-
-
-def field_values(record: NodeRecord, cls: type[Node]) -> dict[str, Any]:
-    """The record's values by field name, of the schema of the class. A field that the class does not know is an error:
-    nothing is dropped."""
-    record = current(record, cls)
-    names = cls._tables.names
-    # Files have no None: a field that must be given and is not there was given as None.
-    values: dict[str, Any] = dict.fromkeys(cls._tables.nullable)
-    stored = gathered(record.arrays, record.attrs, record.path)
-    attrs, arrays = from_records(record.attrs, stored, record.path)
-    fields = cls.fields
-    for key, value in (*attrs.items(), *arrays.items()):
-        if key not in names:
-            raise TalonFormatError(
-                "T304",
-                f"{record.type} has no field {key!r}",
-                node=record.path,
-                expected=", ".join(names),
-                found=key,
-                help=suggest(key, names, pip_line(record.provider, upgrade=True)),
-            )
-        name = names[key]
-        declared = fields[name]
-        if isinstance(value, ArrayRef):
-            if not declared.is_array:
-                value = as_scalar(value.load())
-            elif not value.shape and not isinstance(value, Quantized):
-                value = value.load()  # there is nothing to be lazy about in a single number
-        elif isinstance(value, Parts):
-            value = grouped(declared.kinds if isinstance(declared, ArrayField) else (), value, (record.path, name))
-        elif declared.is_array and value is not None:
-            if isinstance(value, Mapping):
-                raise unsaid_parts(record, key, value)
-            value = np.asarray(value)
-        values[name] = value
-    return values

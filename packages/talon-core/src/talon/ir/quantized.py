@@ -11,7 +11,7 @@ import numpy as np
 from talon.ir.arrays import ArrayRef
 from talon.ir.csr import CSR
 from talon.ir.errors import TalonFormatError, TalonFrozenError, TalonTypeError, TalonValueError
-from talon.ir.grouped import Grouped, Parts, grouped, reference, stored_arrays
+from talon.ir.grouped import Grouped, GroupRef, Parts, grouped, reference, stored_arrays
 from talon.ir.values import brief, read_only, same_array
 
 RULES = ("pow2", "float")
@@ -80,7 +80,22 @@ class Quantized(ArrayRef):
     def integers(self) -> Any:
         """The integers, loaded and checked: an array, or an `ir.CSR`."""
         found = self.source.load()
-        items = found.parts()[found.values] if isinstance(found, Grouped) else found
+        self.fitting(found.parts()[found.values] if isinstance(found, Grouped) else found)
+        return found
+
+    @property
+    def unread(self) -> ArrayRef:
+        """A reference to the integers, checked when they are loaded; those that are here were checked already."""
+        source = self.source
+        if source.held:
+            return source
+        if isinstance(source, GroupRef):
+            values = source.parts[source.kind.values].then(self.fitting)
+            return GroupRef(source.kind, {**source.parts, source.kind.values: values}, source.where)
+        return source.then(self.fitting)
+
+    def fitting(self, items: np.ndarray) -> np.ndarray:
+        """The integers, when none needs more bits than there are."""
         most = self.most
         if items.size and (int(items.max()) > most or int(items.min()) < -most):
             worst = str(max(int(items.max()), int(items.min()), key=abs))
@@ -89,7 +104,7 @@ class Quantized(ArrayRef):
                 raise TalonValueError("T202", what, expected=expected, found=worst)
             node, field = self.where
             raise damaged(node, expected, worst, f"{field!r} is damaged: {what}").at(file=self.file)
-        return found
+        return items
 
     @property
     def most(self) -> int:
@@ -198,8 +213,9 @@ def scaled(scale: Any, shape: tuple[int, ...], rule: str) -> np.ndarray:
 
 
 def to_records(key: str, value: Quantized, arrays: dict[str, ArrayRef], attrs: dict[str, Any]) -> None:
-    """Put a quantised field among the arrays and attributes of a stored node."""
-    arrays |= stored_arrays(key, value.source)
+    """Put a quantised field among the arrays and attributes of a stored node. What was not read yet is checked when
+    somebody loads it."""
+    arrays |= stored_arrays(key, value.unread)
     arrays[scale_of(key)] = ArrayRef.of(value.scale)
     attrs.setdefault(RECORD, {})[key] = {"bits": value.bits, "rule": value.rule}
 

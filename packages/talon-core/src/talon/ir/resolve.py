@@ -57,9 +57,8 @@ def ports_of(name: str, node: Node) -> Ports:
 def resolved(nodes: Mapping[str, Node], ports: Sequence[Ports], edges: Sequence[Edge]) -> list[Link]:
     """Every edge by node and port numbers. Raises `TalonGraphError` on unknown names and ports and on duplicates."""
     index = {name: number for number, name in enumerate(nodes)}
-    seen: dict[tuple[int, int, int, int, int | None], Edge] = {}
+    seen: dict[Link, Edge] = {}
     implied: dict[int, int] = {}
-    links = []
     for edge in edges:
         src_name, _, src_port = edge.src.partition(":")
         dst_name, _, dst_port = edge.dst.partition(":")
@@ -87,18 +86,17 @@ def resolved(nodes: Mapping[str, Node], ports: Sequence[Ports], edges: Sequence[
         inputs, into = ports[dst].inputs, 0
         if dst_port or len(inputs) != 1:
             into = port_number(edge, dst_name, nodes, dst_port, tuple([port.name for port in inputs]), "in")
-        key = (src, out, dst, into, edge.delay)
-        if key in seen:
+        link = Link._make((src, out, dst, into, edge.delay))
+        if link in seen:
             raise TalonGraphError(
                 "T107",
                 f"edge {edge.src!r} -> {edge.dst!r} stands twice",
                 expected="each connection once",
-                found=f"{seen[key]!r} and {edge!r}",
+                found=f"{seen[link]!r} and {edge!r}",
                 help="to add a value twice, send one copy through ir.Skip('passthrough')",
             )
-        seen[key] = edge
-        links.append(Link(*key))
-    return links
+        seen[link] = edge
+    return list(seen)
 
 
 def port_number(

@@ -37,7 +37,7 @@ def replacing(
     the target whether it may be replaced; without it none may. Parent folders are made. A symbolic link is followed,
     so that what it points to is replaced. Raises `TalonFileError` (T301) where the folder cannot be written, (T308)
     where what is there cannot be replaced; on any error the target is left as it was, and an interrupt leaves no
-    temporary either.
+    temporary either, nor a part of the old folder.
     """
     path = Path(target)
     try:
@@ -60,13 +60,14 @@ def replacing(
             exchange(temporary, path)
         else:
             os.replace(temporary, path)
+        # Before the old one is removed: if the power fails, no part of it is to come back.
+        sync_folder(path)
     except TalonError:
         raise
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
         remove(temporary)
-    sync_folder(path)
 
 
 def refuse_others(path: Path, replaceable: Callable[[Path], bool] | None) -> None:
@@ -144,7 +145,16 @@ def below(path: Path) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a temporary, whatever it is, as far as that is possible."""
+    """Remove a temporary, whatever it is, as far as that is possible. An interrupt comes through when it is gone: of a
+    part of a folder nobody would know for an hour that it is stale."""
+    try:
+        removed(path)
+    except BaseException:
+        removed(path)
+        raise
+
+
+def removed(path: Path) -> None:
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

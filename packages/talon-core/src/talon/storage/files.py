@@ -27,6 +27,7 @@ from talon.plugins.manager import manager
 from talon.storage.backend import Accepts, Backend, Tells, accepting, for_reading, for_writing, in_place_of
 from talon.storage.collector import uncollected
 from talon.storage.summary import FileInfo, summarise
+from talon.storage.telling import Raised, told
 
 Progress = Callable[[int, int], None]
 
@@ -54,7 +55,8 @@ def write(
     `backend`: a name such as `"hdf5"`; by default the suffix decides (`.t1c .h5 .hdf5`, `.zarr .zarr.zip`),
     and without one it is HDF5; a suffix that no backend has is refused.
     Parent folders are made. A store object of zarr's in the place of the path is written into at once, not replaced.
-    `progress(done, total)` counts nodes. Raises `TalonFileError` (T301, T306, T308).
+    `progress(done, total)` counts nodes; what it raises comes through, and nothing is replaced then. Raises
+    `TalonFileError` (T301, T306, T308, T309).
     """
     if isinstance(path, Graph):
         swapped = f"write({type(path).__name__}, {type(graph).__name__})"
@@ -74,12 +76,16 @@ def write(
         document = to_document(graph, registry.provider, f"talon-core {__version__}")
     try:
         if taker is not None:
-            taker.write(document, target, progress)
-            return
-        with in_place_of(target, chosen) as temporary:
-            chosen.write(document, temporary, progress)
+            taker.write(document, target, told(progress))
+        else:
+            with in_place_of(target, chosen) as temporary:
+                chosen.write(document, temporary, told(progress))
+        return
     except TalonError as error:
         raise error.at(file=str(target)) from error.__cause__
+    except Raised as raised:
+        own = raised.error
+    raise own
 
 
 def read(
@@ -107,12 +113,15 @@ def read(
     if unknown not in ("error", "keep"):
         raise TalonTypeError("T206", "unknown is a word", expected="'error' or 'keep'", found=repr(unknown))
     try:
-        document = backend.read(source, lazy, progress)
+        document = backend.read(source, lazy, told(progress))
         resolve = once_each(class_of if unknown == "error" else class_or_none)
         with uncollected():
             return as_read(document, resolve) if document.legacy else from_document(document, resolve)
     except TalonError as error:
         raise error.at(file=str(source)) from error.__cause__
+    except Raised as raised:
+        own = raised.error
+    raise own
 
 
 def info(path: str | os.PathLike[str] | Store, *, trusted: bool = False) -> FileInfo:

@@ -21,12 +21,13 @@ import numpy as np
 
 from talon.ir.arrays import ArrayRef
 from talon.ir.csr import CSR
-from talon.ir.document import Document, NodeRecord, field_values, from_document, to_document
+from talon.ir.document import Document, NodeRecord, from_document, to_document
 from talon.ir.errors import TalonError
 from talon.ir.graph import Graph
 from talon.ir.node import HINTS, Node
 from talon.ir.primitives.linear import Affine
 from talon.ir.quantized import RULES, Quantized
+from talon.ir.restoring import field_values
 from talon.storage.files import class_or_none
 from talon.testing.everything import DTYPES
 from talon.testing.graphs import graphs

@@ -29,6 +29,7 @@ from talon.ir.values import same_value
 from talon.storage.backend import Progress
 from talon.storage.draining import Draining
 from talon.storage.hdf5.failing import Room, give_back, let_close, reason
+from talon.storage.hdf5.naming import refuse_names
 from talon.storage.hdf5.patterns import Patterns
 from talon.storage.hdf5.values import ABSENT, Absent, from_tree, tree_form
 from talon.storage.index.building import Placed
@@ -48,25 +49,13 @@ DATASETS = tuple(dict.fromkeys([*OURS_ALONE.values(), "exact"]))
 
 def write_tree(document: Document, path: Path, progress: Progress | None) -> dict[tuple[int, str], Placed]:
     """Write a new file at `path`; tells where the large arrays of records stand in it."""
-    others: list[Exception] = []
-
-    def told(done: int, total: int) -> None:
-        try:
-            if progress is not None:
-                progress(done, total)
-        except Exception as error:
-            others.append(error)
-            raise
-
     try:
-        placed = _Tree(path).write(document, told)
+        placed = _Tree(path).write(document, progress)
         give_back(path)
         return placed
     except TalonError:
         raise  # of an array that could not be loaded
     except (OSError, RuntimeError, ValueError) as error:
-        if error in others:
-            raise
         raise TalonFileError(
             "T301",
             "HDF5 could not write the file",
@@ -109,7 +98,7 @@ class _Tree:
         self.texts_of: dict[int, Any] = {}
         self.said: dict[str, tuple[Any, np.ndarray]] = {}
 
-    def write(self, document: Document, progress: Progress) -> dict[tuple[int, str], Placed]:
+    def write(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
         try:
             with ThreadPoolExecutor(1) as self.beside, Draining(self.file.id.get_vfd_handle()) as self.draining:
                 placed = self.records(document, progress)
@@ -123,7 +112,7 @@ class _Tree:
             self.file.close()
         return placed
 
-    def records(self, document: Document, progress: Progress) -> dict[tuple[int, str], Placed]:
+    def records(self, document: Document, progress: Progress | None) -> dict[tuple[int, str], Placed]:
         placed: dict[tuple[int, str], Placed] = {}
         root = self.file.id
         self.text(root, "version", PUBLISHED)
@@ -149,7 +138,8 @@ class _Tree:
             if different:
                 exact[record.path] = different
             self.room.reserve()
-            progress(number + 1, len(document.nodes))
+            if progress is not None:
+                progress(number + 1, len(document.nodes))
         self.extras(self.group(root, "talon"), document, order, exact)
         return placed
 
@@ -180,6 +170,7 @@ class _Tree:
     ) -> dict[str, Any]:
         """Write the fields, and note where large arrays stand; returns the attributes that the tree does not say
         exactly, in tagged form."""
+        refuse_names(record)
         self.text(group, "type", TYPE + record.type if RECORD in record.attrs else record.type)
         different: dict[str, Any] = {}
         groups: dict[str, Any] = {"": group}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from talon.ir.document import Document
-from talon.ir.errors import TalonFileError, TalonFormatError
+from talon.ir.errors import TalonError, TalonFileError, TalonFormatError
 from talon.storage.collector import uncollected
 from talon.storage.index import layout
 from talon.storage.index.checking import DAMAGED, checked
@@ -146,19 +146,28 @@ def columns_of(document: Document, placed: Mapping[tuple[int, str], Placed]) -> 
         with uncollected():
             builder.add(document, placed)
         columns = builder.columns()
+    except TalonError:
+        raise  # of an array that could not be loaded
+    except (LookupError, ValueError, OverflowError) as error:
+        raise unstorable(f"{type(error).__name__}: {error}") from error
+    try:
         checked(columns)
-    except (TalonFormatError, LookupError, ValueError, OverflowError) as error:
-        said = error.diagnostic if isinstance(error, TalonFormatError) else None
-        what = f"{type(error).__name__}: {error}" if said is None else said.message.removeprefix(DAMAGED)
-        raise TalonFileError(
-            "T309",
-            "the graph holds something that no file can",
-            node=said.node if said is not None else None,
-            expected=said.expected if said is not None else None,
-            found=f"{what}: {said.found}" if said is not None and said.found else what,
-            help="give it an ordinary name, or keep it elsewhere",
-        ) from error
+    except TalonFormatError as error:
+        said = error.diagnostic
+        what = said.message.removeprefix(DAMAGED)
+        raise unstorable(f"{what}: {said.found}" if said.found else what, said.node, said.expected) from error
     return columns
+
+
+def unstorable(found: str, node: str | None = None, expected: str | None = None) -> TalonFileError:
+    return TalonFileError(
+        "T309",
+        "the graph holds something that no file can",
+        node=node,
+        expected=expected,
+        found=found,
+        help="give it an ordinary name, or keep it elsewhere",
+    )
 
 
 def encodable(text: str) -> bool:

@@ -111,28 +111,28 @@ class Records:
     def shape(self, i: int) -> tuple[int, ...]:
         return tuple(self.lengths[self.axes[i] : self.axes[i + 1]])
 
-    def node(self, row: int, load: Callable[[int], np.ndarray] | None = None) -> NodeRecord:
-        """One record. `load` gives the values of a row of the table of arrays, if they are wanted now."""
-        path = self.tables.paths[row]
-        arrays: dict[str, ArrayRef] = {}
-        for i in range(self.arrays[row], self.arrays[row + 1]):
-            arrays[self.words[self.field[i]]] = self.stored(i) if load is None else ArrayRef.of(load(i))
+    def node(self, row: int, load: Callable[[int], ArrayRef] | None = None) -> NodeRecord:
+        """One record. `load` gives the reference for a row of the table of arrays, if it is another than `stored`."""
+        load = load or self.stored
+        words, field = self.words, self.field
+        arrays = {words[field[i]]: load(i) for i in range(self.arrays[row], self.arrays[row + 1])}
         kind, provider, version, schema = self.types[self.type[row]]
-        return NodeRecord(path, kind, provider, version, schema, self.attributes(row), arrays)
+        return NodeRecord(self.tables.paths[row], kind, provider, version, schema, self.attributes(row), arrays)
 
     def edges(self) -> list[EdgeRecord]:
         tables, names, words = self.tables, self.tables.texts.names, self.words
-        columns = [tables[f"edge.{name}"].tolist() for name in ("level", "src", "src_port", "dst", "dst_port", "delay")]
-        paths = {level: tables.path(level) for level in set(columns[0])}
-        return [
-            EdgeRecord(
-                paths[level],
-                f"{names[a]}:{words[p]}" if p else names[a],
-                f"{names[b]}:{words[q]}" if q else names[b],
-                None if delay < 0 else delay,
+
+        def ends(which: str) -> Iterator[str]:
+            rows, ports = tables[f"edge.{which}"].tolist(), tables[f"edge.{which}_port"].tolist()
+            return (
+                f"{names[row]}:{words[port]}" if port else names[row] for row, port in zip(rows, ports, strict=True)
             )
-            for level, a, p, b, q, delay in zip(*columns, strict=True)
-        ]
+
+        rows = tables["edge.level"].tolist()
+        paths = {level: tables.path(level) for level in set(rows)}
+        levels = (paths[level] for level in rows)
+        delays = (None if delay < 0 else delay for delay in tables["edge.delay"].tolist())
+        return list(map(EdgeRecord._make, zip(levels, ends("src"), ends("dst"), delays, strict=True)))
 
 
 def document(header: Header, tables: Tables, source: Source, lazy: bool, progress: Progress | None) -> Document:

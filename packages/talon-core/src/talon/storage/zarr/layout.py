@@ -6,6 +6,7 @@
     zarr.json         the root: format, writer, and the sha256 of all columns
 
 Smaller arrays stand in the column `data.byte`. Every array is one chunk: its bytes, little endian, and their crc32c.
+That of the pool is for other tools: an array in it is read without the others, and proved by its crc32 in the columns.
 """
 
 from __future__ import annotations
