@@ -78,4 +78,4 @@ def quantize(
         out.line(str(proof))
     sizes = [Path(path).stat().st_size for path in (file, output) if Path(path).is_file()]
     smaller = f", {sizes[1]:,} bytes of {sizes[0]:,}" if len(sizes) == 2 else ""
-    out.line(f"{output}: integers for {target.id}{smaller}; run it with 'talon run {output} --engine integer'")
+    out.line(f"{output}: integers for {target.id}{smaller}; run it with 'talon run {output}'")
