@@ -154,10 +154,12 @@ def padded(values: list[Wires]) -> list[Wires]:
     return [np.concatenate([v, np.full((most - len(v), *v.shape[1:]), -1, v.dtype)]) for v in values]
 
 
-def trace(graph: Graph, pooling: bool = False, host: frozenset[str] = frozenset()) -> Wiring:
-    """The wiring of a flat graph. `pooling`: whether the target's links pool; `host`: nodes that stay outside the chip.
+def wired(graph: Graph, pooling: bool = False, host: frozenset[str] = frozenset()) -> Wiring:
+    """The wiring of a flat graph before anything is traced. `pooling`: whether the target's links pool; `host`: nodes
+    that stay outside the chip.
 
-    Raises `TalonGraphError` where edges are missing or shapes do not meet (T1xx)."""
+    Raises `TalonGraphError` where edges are missing or shapes do not meet (T1xx), `TalonTargetError` (T504) for a ring
+    that holds nothing."""
     inferred = infer_shapes(graph)
     for problem in (*unfed(graph), *inferred.problems, *open_shapes(graph, inferred)):
         error = TalonGraphError(problem.code, problem.message)
@@ -165,6 +167,13 @@ def trace(graph: Graph, pooling: bool = False, host: frozenset[str] = frozenset(
         error.diagnostic = replace(problem, node=where)
         raise error
     wiring = Wiring(graph, inferred, pooling, host)
+    passive_order(wiring)
+    return wiring
+
+
+def trace(graph: Graph, pooling: bool = False, host: frozenset[str] = frozenset()) -> Wiring:
+    """The wiring of a flat graph with the wires of every value. Takes and raises what `wired` does."""
+    wiring = wired(graph, pooling, host)
     for number in passive_order(wiring):
         arguments = padded(wiring.arriving(number))
         node = wiring.nodes[number]
