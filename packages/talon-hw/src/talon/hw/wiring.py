@@ -136,16 +136,18 @@ def summed(values: list[Wires]) -> Wires:
     """The wires of a sum: all alternatives, and equal ones once, taken so many times."""
     if len(values) == 1:
         return values[0]
-    rows: dict[bytes, np.ndarray] = {}
-    for value in values:
-        for row in value:
-            key = np.where(row < 0, row, row & ((1 << TIMES) - 1)).tobytes()
-            if key in rows:
-                known = rows[key]
-                more = np.minimum(times_of(known) + times_of(row), MOST + 1) - times_of(known)
-                row = np.where(known < 0, known, known + (more << TIMES))
-            rows[key] = row
-    return np.stack(list(rows.values()))
+    rows = np.concatenate(values)
+    flat = rows.reshape(len(rows), -1)
+    keys = np.where(flat < 0, flat, flat & ((1 << TIMES) - 1))
+    _, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(rows):
+        return rows
+    times = np.zeros((len(first), flat.shape[1]), np.int64)
+    np.add.at(times, place.reshape(-1), times_of(flat))
+    first, times = np.sort(first), times[np.argsort(first)]
+    more = np.minimum(times, MOST + 1) - 1
+    found = np.where(flat[first] < 0, flat[first], keys[first] + (more << TIMES))
+    return found.reshape(-1, *rows.shape[1:])
 
 
 def padded(values: list[Wires]) -> list[Wires]:

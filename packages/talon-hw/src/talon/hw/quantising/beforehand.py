@@ -30,19 +30,14 @@ def refusals(graph: Graph, target: Target) -> Iterator[Finding]:
         yield finding(uncomputable.diagnostic)
     yield from (finding(error.diagnostic) for error in hints.placeless(graph))
     numeric = widths.arithmetic(target) if error is None and uncomputable is None else None
-    flat = graph.flatten()
-    work = Sketch(flat, target)
+    work = Sketch(graph.flatten(), target)
     rewritten(graph, work)
     folded(work, numeric)
     structure(work, numeric, None, work.log, work.refuse)
-    paths = flat.provenance
-    told = dict.fromkeys(finding(refused.diagnostic, paths) for refused in work.refused)
-    yield from told
+    yield from dict.fromkeys(finding(refused.diagnostic) for refused in work.refused)
 
 
-def finding(
-    said: Diagnostic, paths: dict[str, str] | None = None, severity: Literal["error", "warning"] = "error"
-) -> Finding:
-    """`paths`: where the nodes of a flat graph stand in the one that was given."""
-    node = said.node if paths is None or said.node is None else paths.get(said.node, said.node)
-    return Finding("T506", said.message, severity, node=node, expected=said.expected, found=said.found, help=said.help)
+def finding(said: Diagnostic, severity: Literal["error", "warning"] = "error") -> Finding:
+    return Finding(
+        "T506", said.message, severity, node=said.node, expected=said.expected, found=said.found, help=said.help
+    )

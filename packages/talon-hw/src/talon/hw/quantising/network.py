@@ -66,7 +66,7 @@ def quantize(
         work.ledger.clear()
         work = Work(flat, target)
     # What was inside others is called by its flat name from here on, in recordings too.
-    plain = Work(Graph(work.graph.nodes, work.graph.edges, **work.graph.given()), target)
+    plain = Work(Graph(work.graph.nodes, work.graph.edges, **work.graph.given()), target, flat.provenance)
     plain.ledger = work.ledger
     folded(plain, numeric)
     plain.running = "quantise"

@@ -76,7 +76,8 @@ def refused(
                 yield from tried(widths.own_bits, node, name)
             if numeric is not None:
                 yield from tried(widths.bias_bits, node, name, numeric)
-    rings = arriving.rings
+    # What only hands on goes unsaid: rewriting takes out what it can of it.
+    rings = [name for name in arriving.rings if not nodes[name].identity] or arriving.rings
     if rings:
         yield TalonTargetError(
             "T506",

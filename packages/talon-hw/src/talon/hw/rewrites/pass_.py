@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,9 @@ class Work:
     """A flat graph that passes rewrite one after the other for a target, and the ledger that they fill. `paths`: where
     its nodes stood in the graph that was flattened."""
 
-    def __init__(self, graph: Graph, target: Target, running: str = "") -> None:
-        self.draft, self.target, self.running = Draft(graph), target, running
-        self.paths = graph.provenance
+    def __init__(self, graph: Graph, target: Target, paths: Mapping[str, str] | None = None) -> None:
+        self.draft, self.target, self.running = Draft(graph), target, ""
+        self.paths = graph.provenance if paths is None else paths
         self.ledger: list[Rewrite] = []
 
     @property
@@ -39,8 +40,14 @@ class Work:
         self.ledger.append(Rewrite(self.running, node, field, told(before), told(after), why is None, why))
 
     def refuse(self, error: TalonTargetError) -> None:
-        """What a pass says where it cannot do what must be done."""
-        raise error
+        """What is said where something must be done and cannot be. Raises it, with the node's path."""
+        raise self.located(error)
+
+    def located(self, error: TalonTargetError) -> TalonTargetError:
+        """The error with the path of its node in the place of the flat name."""
+        said = error.diagnostic
+        error.diagnostic = replace(said, node=self.paths.get(said.node, said.node) if said.node else None)
+        return error
 
     def array(self, shape: Shape, make: Callable[[], np.ndarray]) -> Any:
         """A new array for a field."""
@@ -116,15 +123,15 @@ class Sketch(Work):
     """The same changes for their structure alone: no weight is read or made, nothing is told, and what is refused is
     gathered."""
 
-    def __init__(self, graph: Graph, target: Target, running: str = "") -> None:
-        super().__init__(graph, target, running)
+    def __init__(self, graph: Graph, target: Target, paths: Mapping[str, str] | None = None) -> None:
+        super().__init__(graph, target, paths)
         self.refused: list[TalonTargetError] = []
 
     def log(self, node: str, field: str, before: Any, after: Any, why: str | None = None) -> None:
         pass
 
     def refuse(self, error: TalonTargetError) -> None:
-        self.refused.append(error)
+        self.refused.append(self.located(error))
 
     def array(self, shape: Shape, make: Callable[[], np.ndarray]) -> Any:
         return ArrayRef(np.float32, shape, make)
