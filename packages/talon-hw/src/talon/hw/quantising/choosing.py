@@ -19,6 +19,7 @@ from talon.hw.quantising.parameters import PARAMETERS, parameter_bits
 from talon.hw.quantising.scales import CHOICES, of_the_rule
 from talon.hw.quantising.structure import Structure
 from talon.hw.rewrites.pass_ import Work
+from talon.ir.errors import TalonTargetError
 from talon.ir.primitives.neurons import spread
 
 
@@ -30,6 +31,22 @@ class Asked:
     method: str
     percentile: float
     input_bits: int | None
+
+
+def single(name: str, scale: np.ndarray) -> np.ndarray:
+    """A unit or scale in float32. Raises `TalonTargetError` (T506) where it is beyond that."""
+    with np.errstate(over="ignore", under="ignore"):
+        found = np.asarray(scale, np.float32)
+    if (np.isfinite(found) & (found >= np.finfo(np.float32).tiny)).all():
+        return found
+    raise TalonTargetError(
+        "T506",
+        "what 1 stands for is beyond float32",
+        node=name,
+        expected=f"{np.finfo(np.float32).tiny:.3g} to {np.finfo(np.float32).max:.3g}",
+        found=f"{np.min(scale):.3g} to {np.max(scale):.3g}",
+        help="put neurons between layers that read each other's sums, or bring the weights to another size",
+    )
 
 
 @dataclass
@@ -118,7 +135,7 @@ class Choice:
                 "by membranes, sums and biases",
                 "so that these and thresholds fit their registers weights use fewer of their bits",
             )
-        chosen = of_the_rule(np.where(unit > 0, unit, 1.0), self.rule).astype(np.float32)
+        chosen = single(group.members[0], of_the_rule(np.where(unit > 0, unit, 1.0), self.rule))
         self.known |= {self.flow.units.symbol(n).unit: u for n, u in zip(classes.tolist(), chosen, strict=True)}
         self.units.update({name: chosen[places[name]] for name in group.members})
 

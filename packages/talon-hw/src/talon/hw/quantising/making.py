@@ -15,7 +15,7 @@ from talon.hw.integers.record import Encoding, QuantRecord
 from talon.hw.quantising import hints, widths
 from talon.hw.quantising.arriving import Port
 from talon.hw.quantising.calibration import Calibration
-from talon.hw.quantising.choosing import Asked, Choice
+from talon.hw.quantising.choosing import Asked, Choice, single
 from talon.hw.quantising.doubts import narrow_weights, silent
 from talon.hw.quantising.encodings import encoding
 from talon.hw.quantising.flow import of_the_engine
@@ -24,7 +24,7 @@ from talon.hw.quantising.parameters import Field, layer_fields, neuron_fields
 from talon.hw.quantising.structure import Structure
 from talon.hw.quantising.units import compact
 from talon.hw.rewrites.pass_ import Work
-from talon.ir.errors import TalonRunError
+from talon.ir.errors import TalonRunError, TalonTargetError
 from talon.ir.graph import Graph
 
 
@@ -58,6 +58,7 @@ class Making:
             name: encoding(name, array, self.work.target, self.asked.input_bits)
             for name, array in calibration.inputs.items()
         }
+        refuse_infinite(calibration)
         flow, groups = self.structure.flow, self.structure.groups
         numbers = frozenset(name for name, found in inputs.items() if not found.binary)
         if numbers:
@@ -93,7 +94,8 @@ class Making:
         """Weight and bias of a layer."""
         choice, node = self.choice, self.work.node(name)
         wide = widths.bias_bits(node, name, self.numeric)
-        before = choice.unit_before(name)
+        before = single(name, choice.unit_before(name)).astype(np.float64)
+        single(name, np.array([choice.units[name].min() / before.max(), choice.units[name].max() / before.min()]))
         for made in layer_fields(node, choice.units[name], before, choice.bits[name], wide, choice.rule):
             self.take(name, made)
 
@@ -111,6 +113,7 @@ class Making:
                 "what a shift to the right drops is rounded",
             )
             unit = unit / np.float32(2.0**shift)
+        unit = single(name, unit)
         limit = widths.threshold_bits(self.work.target)
         for made in neuron_fields(self.work.node(name), unit, len(shape), self.numeric, limit, self.choice.rule):
             self.take(name, made)
@@ -126,6 +129,20 @@ class Making:
             "ledger": lines(self.work.ledger),
         }
         return QuantRecord(self.numeric, inputs, self.choice.units, self.structure.sums, self.shifts, origin)
+
+
+def refuse_infinite(calibration: Calibration) -> None:
+    """Raise `TalonTargetError` (T506) where the float network leaves float32 with the calibration."""
+    for key, size in calibration.largest.items():
+        if not np.isfinite(size).all():
+            raise TalonTargetError(
+                "T506",
+                "with this calibration the network leaves float32, so that no integer is large enough",
+                node=key.rpartition(".")[0],
+                expected="finite values",
+                found=f"{size[~np.isfinite(size)].flat[0]} in {key!r}",
+                help="give an input of the kind that the network is for, or look at its weights",
+            )
 
 
 def refuse_what_does_not_run(graph: Graph) -> None:
