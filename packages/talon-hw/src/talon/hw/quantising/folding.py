@@ -6,18 +6,16 @@ into the bias, and beta is the nearest that the target has.
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from talon.hw.integers.arithmetic import Arithmetic, factor_of, tau_of
 from talon.hw.integers.pieces import PIECES, Weights
+from talon.hw.quantising.sparse import DENSE
 from talon.hw.quantising.units import compact
 from talon.hw.rewrites.pass_ import Work
-from talon.ir.csr import CSR
 from talon.ir.edges import Edge
 from talon.ir.errors import TalonTargetError
 from talon.ir.primitives.convolution import SDConv
@@ -25,45 +23,6 @@ from talon.ir.primitives.linear import Affine
 from talon.ir.primitives.neurons import spread
 
 FOLDED = "weights are multiplied and rounded before they are summed"
-DENSE = 1 << 26
-"""Elements of a sparse weight that is made dense."""
-
-
-def dense(work: Work) -> None:
-    """Sparse weights as arrays, with integers for every element. Raises `TalonTargetError` (T506) for large ones."""
-    for name, node in work.nodes():
-        if "weight" in node.fields and is_sparse(node):
-            try:
-                refuse_large(node, name)
-            except TalonTargetError as error:
-                work.refuse(error)
-                continue
-            work.change(name, weight=work.array(node.shape_of("weight"), partial(as_array, node)))
-
-
-def as_array(node: Any) -> np.ndarray:
-    found: np.ndarray = node.weight.toarray()
-    return found
-
-
-def is_sparse(node: Any) -> bool:
-    """Whether the weight is sparse; it is not read."""
-    weight = node.raw("weight")
-    return isinstance(weight, CSR) or getattr(weight, "kind", None) is CSR
-
-
-def refuse_large(node: Any, path: str) -> None:
-    """Raise `TalonTargetError` (T506) for a sparse weight that is too large as an array."""
-    shape = node.shape_of("weight")
-    if is_sparse(node) and math.prod(shape) > DENSE:
-        raise TalonTargetError(
-            "T506",
-            "the sparse weight is too large to be quantised",
-            node=path,
-            expected=f"at most {DENSE:,} elements, zeros counted",
-            found=f"{shape[0]:,} x {shape[1]:,}",
-            help="split the layer",
-        )
 
 
 def gains(work: Work, numeric: Arithmetic) -> None:
@@ -218,7 +177,8 @@ def carrying_sums(work: Work) -> set[str]:
 def relay(work: Work, carrying: set[str], name: str, taken: list[Edge]) -> str | None:
     """A layer of weights 1 on edges into one port of a node; returns its name, None where that is refused."""
     shape = work.draft.shape(taken[0]) if taken else None
-    if shape is None or len(shape) not in (1, 3) or any(edge.src_node in carrying for edge in taken):
+    large = shape is not None and len(shape) == 1 and shape[0] ** 2 > DENSE
+    if shape is None or len(shape) not in (1, 3) or large or any(edge.src_node in carrying for edge in taken):
         work.refuse(
             TalonTargetError(
                 "T506",

@@ -60,6 +60,11 @@ class Work:
             self.log(name, key, getattr(node, key), value, why)
         self.draft.put(name, node.changed(**fields))
 
+    def become(self, name: str, key: str, value: Any, before: str, after: str) -> None:
+        """Give a field another form of the same value, told in these words."""
+        self.log(name, key, before, after)
+        self.draft.put(name, self.node(name).changed(**{key: value}))
+
     def scale(self, name: str, by: np.ndarray, add: np.ndarray | None, why: str | None) -> None:
         """Multiply the outputs of a layer with weights, by one factor for all or one per channel, and add to them."""
         node = self.node(name)
