@@ -131,7 +131,8 @@ def test_sums_of_every_width(folder: Path, bits: int, inputs: int, graded: bool,
     if graded:
         x = x * RNG.normal(0, 3, x.shape).astype(np.float32)
     target = chip(folder, weights_bits=bits, accumulators_bits=32, membranes_bits=24, payload_bits=16)
-    quantised = hw.quantize(graph, target, calibration=x, method="max", input_bits=16 if bits == 16 else 8)
+    wide = {"input_bits": 16 if bits == 16 else 8} if graded else {}
+    quantised = hw.quantize(graph, target, calibration=x, method="max", **wide)
     found = agree(quantised, x, record="*")
     assert how in found.engine.nodes["fc"]
     assert ("native" in found.engine.nodes["lif"]) == ("native" in found.engine.nodes["fc"])

@@ -61,6 +61,14 @@ class Making:
         refuse_infinite(calibration)
         flow, groups = self.structure.flow, self.structure.groups
         numbers = frozenset(name for name, found in inputs.items() if not found.binary)
+        if self.asked.input_bits is not None and not numbers:
+            raise TalonTargetError(
+                "T506",
+                "every Input gives 0 and 1 alone, which need no input_bits",
+                expected="a calibration with other numbers, or no input_bits",
+                found=f"input_bits={self.asked.input_bits!r}",
+                help="leave input_bits out, or give a calibration with the numbers that the Input will have",
+            )
         if numbers:
             flow, groups = self.structure.with_numbers(numbers, self.work.refuse)
         self.choice = Choice(self.work, self.numeric, self.asked, self.structure, flow, calibration, inputs)
