@@ -7,6 +7,7 @@ is read.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 from talon.hw.description import Target
@@ -38,6 +39,8 @@ def refusals(graph: Graph, target: Target) -> Iterator[Finding]:
 
 
 def finding(said: Diagnostic, severity: Literal["error", "warning"] = "error") -> Finding:
+    if isinstance(said, Finding):
+        return replace(said, severity=severity)
     return Finding(
         "T506", said.message, severity, node=said.node, expected=said.expected, found=said.found, help=said.help
     )

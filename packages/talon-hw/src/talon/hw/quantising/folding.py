@@ -15,6 +15,7 @@ from talon.hw.integers.arithmetic import Arithmetic, factor_of, tau_of
 from talon.hw.integers.pieces import PIECES, Weights
 from talon.hw.quantising.sparse import DENSE
 from talon.hw.quantising.units import compact
+from talon.hw.report import Finding, refusal
 from talon.hw.rewrites.pass_ import Work
 from talon.ir.edges import Edge
 from talon.ir.errors import TalonTargetError
@@ -174,11 +175,26 @@ def carrying_sums(work: Work) -> set[str]:
     return found
 
 
+def too_large(name: str, channels: int) -> TalonTargetError:
+    return refusal(
+        Finding(
+            "T506",
+            "the layer of weights 1 that the node would need before it is too large",
+            node=name,
+            expected=f"at most {DENSE:,} elements",
+            found=f"{channels:,} x {channels:,}",
+            help="put a layer with weights before it, or give it the shape of a map",
+            resource="elements",
+            have=DENSE,
+            need=channels**2,
+        )
+    )
+
+
 def relay(work: Work, carrying: set[str], name: str, taken: list[Edge]) -> str | None:
     """A layer of weights 1 on edges into one port of a node; returns its name, None where that is refused."""
     shape = work.draft.shape(taken[0]) if taken else None
-    large = shape is not None and len(shape) == 1 and shape[0] ** 2 > DENSE
-    if shape is None or len(shape) not in (1, 3) or large or any(edge.src_node in carrying for edge in taken):
+    if shape is None or len(shape) not in (1, 3) or any(edge.src_node in carrying for edge in taken):
         work.refuse(
             TalonTargetError(
                 "T506",
@@ -191,6 +207,9 @@ def relay(work: Work, carrying: set[str], name: str, taken: list[Edge]) -> str |
         )
         return None
     channels = shape[0]
+    if len(shape) == 1 and channels**2 > DENSE:
+        work.refuse(too_large(name, channels))
+        return None
     size = (channels, 1, 1, 1) if len(shape) == 3 else (channels, channels)
     if len(shape) == 3:
         layer: Any = SDConv(np.ones(size, np.float32))

@@ -10,6 +10,7 @@ import numpy as np
 
 from talon.engine.memory import available, sized
 from talon.engine.needs import NAMED, SMALL
+from talon.hw.report import Finding, refusal
 from talon.hw.rewrites.pass_ import Work
 from talon.ir.csr import CSR
 from talon.ir.errors import TalonRunError, TalonTargetError
@@ -59,13 +60,18 @@ def refuse_large(node: Any, path: str) -> None:
     """Raise `TalonTargetError` (T506) for a sparse weight that is too large as an array."""
     shape = node.shape_of("weight")
     if is_sparse(node) and math.prod(shape) > DENSE:
-        raise TalonTargetError(
-            "T506",
-            "the sparse weight is too large to be quantised",
-            node=path,
-            expected=f"at most {DENSE:,} elements, zeros counted",
-            found=f"{shape[0]:,} x {shape[1]:,}",
-            help="split the layer",
+        raise refusal(
+            Finding(
+                "T506",
+                "the sparse weight is too large to be quantised",
+                node=path,
+                expected=f"at most {DENSE:,} elements, zeros counted",
+                found=f"{shape[0]:,} x {shape[1]:,}",
+                help="split the layer",
+                resource="elements",
+                have=DENSE,
+                need=math.prod(shape),
+            )
         )
 
 
