@@ -63,9 +63,9 @@ def quantize(
     flat = graph.flatten()
     wired(flat, target.noc["pooling"] is True)  # what does not hold together is told before anything is changed
     work = Work(flat, target)
+    # The ends of what flattening opened go, whether or not there is anything to tell: they would stand in the way.
     if not rewritten(graph, work):
         work.ledger.clear()
-        work = Work(flat, target)
     # What was inside others is called by its flat name from here on, in recordings too.
     plain = Work(Graph(work.graph.nodes, work.graph.edges, **work.graph.given()), target, flat.provenance)
     plain.ledger = work.ledger
