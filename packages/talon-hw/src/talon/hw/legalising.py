@@ -42,8 +42,8 @@ def legalise(graph: Graph, target: Target | str | os.PathLike[str]) -> Legalised
     target = find_target(target)
     refuse_integers(graph)
     check(graph, target)  # what does not hold together is told before anything is changed
-    work = Work(graph.flatten(), target)
-    if not rewritten(graph, work):
+    work = rewritten(graph, Work, target)
+    if not work.ledger:
         return Legalised(graph, (), check(graph, target))
     return Legalised(work.graph, tuple(work.ledger), check(work.graph, target))
 

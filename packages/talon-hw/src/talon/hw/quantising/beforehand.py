@@ -31,8 +31,7 @@ def refusals(graph: Graph, target: Target) -> Iterator[Finding]:
         yield finding(uncomputable.diagnostic)
     yield from (finding(error.diagnostic) for error in hints.placeless(graph))
     numeric = widths.arithmetic(target) if error is None and uncomputable is None else None
-    work = Sketch(graph.flatten(), target)
-    rewritten(graph, work)
+    work = rewritten(graph, Sketch, target)
     folded(work, numeric)
     structure(work, numeric, None, work.log, work.refuse)
     yield from dict.fromkeys(finding(refused.diagnostic) for refused in work.refused)

@@ -60,14 +60,12 @@ def quantize(
     refuse_integers(graph)
     for error in hints.placeless(graph):
         raise error
-    flat = graph.flatten()
-    wired(flat, target.noc["pooling"] is True)  # what does not hold together is told before anything is changed
-    work = Work(flat, target)
-    # The ends of what flattening opened go, whether or not there is anything to tell: they would stand in the way.
-    if not rewritten(graph, work):
-        work.ledger.clear()
+    wired(
+        graph.flatten(), target.noc["pooling"] is True
+    )  # what does not hold together is told before anything is changed
+    work = rewritten(graph, Work, target)
     # What was inside others is called by its flat name from here on, in recordings too.
-    plain = Work(Graph(work.graph.nodes, work.graph.edges, **work.graph.given()), target, flat.provenance)
+    plain = Work(Graph(work.graph.nodes, work.graph.edges, **work.graph.given()), target, work.paths)
     plain.ledger = work.ledger
     refuse_without_memory(plain)
     folded(plain, numeric)

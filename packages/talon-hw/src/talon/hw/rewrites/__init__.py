@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from talon.hw.description import Target
 from talon.hw.ledger import Rewrite
 from talon.hw.rewrites.connections import identities, relays
 from talon.hw.rewrites.convolutions import dilations, groups
@@ -11,6 +14,8 @@ from talon.hw.rewrites.pass_ import Pass, Work
 from talon.hw.rewrites.pools import mean_pools
 from talon.ir.graph import Graph
 from talon.ir.primitive import Composite
+
+SomeWork = TypeVar("SomeWork", bound=Work)
 
 PASSES: dict[str, Pass] = {
     "identities": identities,
@@ -26,15 +31,17 @@ PASSES: dict[str, Pass] = {
 """In this order: what one leaves, the next may rely on."""
 
 
-def rewritten(graph: Graph, work: Work) -> bool:
-    """Have every pass mend what it can of a flattened graph, with the lines for what flattening opened; whether there
-    was anything."""
-    work.ledger += opened(graph)
-    flat = len(work.ledger)
+def rewritten(graph: Graph, work: type[SomeWork], target: Target) -> SomeWork:
+    """A graph flattened, with everything that passes can mend. Where there is nothing the ends of nested graphs stay,
+    too, and the ledger is empty; else it begins with the lines for what flattening opened."""
+    flat = graph.flatten()
+    found = work(flat, target)
+    found.ledger += opened(graph)
+    lines = len(found.ledger)
     for name, mend in PASSES.items():
-        work.running = name
-        mend(work)
-    return len(work.ledger) > flat
+        found.running = name
+        mend(found)
+    return found if len(found.ledger) > lines else work(flat, target)
 
 
 def opened(graph: Graph) -> list[Rewrite]:

@@ -125,15 +125,15 @@ class Work:
 
 
 class Sketch(Work):
-    """The same changes for their structure alone: no weight is read or made, nothing is told, and what is refused is
-    gathered."""
+    """The same changes for their structure alone: no weight is read or made, values go unsaid in the ledger, and what
+    is refused is gathered."""
 
     def __init__(self, graph: Graph, target: Target, paths: Mapping[str, str] | None = None) -> None:
         super().__init__(graph, target, paths)
         self.refused: list[TalonTargetError] = []
 
     def log(self, node: str, field: str, before: Any, after: Any, why: str | None = None) -> None:
-        pass
+        self.ledger.append(Rewrite(self.running, node, field, "", "", why is None, why))
 
     def refuse(self, error: TalonTargetError) -> None:
         self.refused.append(self.located(error))
@@ -142,10 +142,12 @@ class Sketch(Work):
         return ArrayRef(np.float32, shape, make)
 
     def change(self, name: str, why: str | None = None, **fields: Any) -> None:
+        for key in fields:
+            self.log(name, key, None, None, why)
         self.draft.put(name, self.node(name).changed(**fields))
 
     def scale(self, name: str, by: np.ndarray, add: np.ndarray | None, why: str | None) -> None:
-        pass
+        self.log(name, "weight", None, None, why)
 
 
 Pass = Callable[[Work], None]
