@@ -52,6 +52,10 @@ CASES: dict[str, tuple[ir.Graph, Any]] = {
     "windows of different sizes": (pooled(), "generic-mesh"),
     "a gain in every place": (net(ir.LIF(np.linspace(2, 9, 108).reshape(3, 6, 6), 1.0, 0.0, 0.5)), "generic-mesh"),
     "a large sparse weight": (sparse(), "generic-mesh"),
+    "a large gain": (
+        ir.Graph.chain(input=ir.Input([9000]), cell=ir.IF(1.0, r=2.0), out=ir.Output(None)),
+        "generic-mesh",
+    ),
 }
 
 
@@ -65,8 +69,20 @@ def test_check_says_what_quantising_will(name: str) -> None:
     assert said.code == "T506"
     report = hw.check(graph, target)
     assert not report.ok
-    told = [(d.message, d.node, d.expected, d.found, d.help) for d in report.errors if d.code == "T506"]
-    assert (said.message, said.node, said.expected, said.found, said.help) in told
+    assert said.as_dict() in [d.as_dict() if isinstance(said, hw.Finding) else plain(d) for d in report.errors]
+
+
+def plain(found: Any) -> dict[str, Any]:
+    """A finding without its numbers, as an error that has none."""
+    return {name: value for name, value in found.as_dict().items() if name not in ("resource", "have", "need", "mend")}
+
+
+def test_what_has_numbers_says_them() -> None:
+    cases = (("wide weights", 8, 20), ("wide bias", 24, 25), ("a large sparse weight", 1 << 26, 8200**2))
+    for name, have, need in (*cases, ("a large gain", 1 << 26, 9000**2)):
+        graph, target = CASES[name]
+        found = [d for d in hw.check(graph, target).errors if d.code == "T506" and isinstance(d, hw.Finding)]
+        assert [(d.have, d.need, bool(d.resource)) for d in found] == [(have, need, True)]
 
 
 def test_arithmetic_that_is_left_open_is_a_warning() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from talon import hw, ir
 from talon.engine import run
+from talon.engine.memory import Memory
 from talon.hw.integers.arithmetic import Decay, Register, decayed, overflowed
 from tests.hw.records import record_of, with_record
 
@@ -179,7 +180,23 @@ def test_sparse_weights_become_dense_with_a_line_in_the_ledger() -> None:
     ]
     dense, sparse = (hw.quantize(graph, calibration=x) for graph in graphs)
     assert sparse.nodes["fc"].same_as(dense.nodes["fc"])
-    assert any("CSR" in line["before"] for line in hw.quantization_ledger(sparse))
+    (line,) = [line for line in hw.quantization_ledger(sparse) if "CSR" in line["before"]]
+    assert line["before"] == f"CSR(6 x 9), {np.count_nonzero(weight)} of 54 elements"
+    assert line["after"] == "array of 54 bytes at up to 8 bits, else 108 bytes: zeros are stored and multiplied, too"
+
+
+def test_sparse_weights_without_room_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2,000 x 2,000 elements of which few are there: 180 MB at the peak."""
+    there, size = np.arange(2001, dtype=np.int64), 2000
+    weight = ir.CSR(there, np.arange(size, dtype=np.int64), np.ones(size, np.float32), (size, size))
+    graph = ir.Graph.chain(input=ir.Input([size]), fc=ir.Affine(weight), cell=ir.IF(1.0), out=ir.Output(None))
+    monkeypatch.setattr("talon.hw.quantising.sparse.available", lambda: Memory(100_000_000, "free memory"))
+    monkeypatch.setattr(ir.CSR, "toarray", lambda self: pytest.fail("an array was made"))
+    with pytest.raises(ir.TalonRunError) as caught:
+        hw.quantize(graph, calibration=np.ones((1, 1, size), np.float32))
+    said = caught.value.diagnostic
+    assert (said.code, said.node, said.expected) == ("T409", "fc", "at most 100 MB (free memory)")
+    assert said.found == "about 180 MB: 'fc' 4,000,000 elements, zeros counted"
 
 
 def test_what_it_refuses() -> None:
@@ -293,7 +310,7 @@ def test_the_command(tmp_path: Path) -> None:
     asked = ["hw", "quantize", "net.t1c", "--calibration", "x.npy", "--bits", "4", "-o", "q.t1c"]
     done = CliRunner().invoke(cli, asked)
     assert done.exit_code == 0, done.output
-    for text in ("cannot overflow", "quantise: fc.weight", "l3", "--engine integer"):
+    for text in ("cannot overflow", "quantise: fc.weight", "l3", "with 'talon run"):
         assert text in done.output
     assert ir.read(tmp_path / "q.t1c").nodes["fc"].quant["weight"].bits == 4
     again = CliRunner().invoke(cli, asked)

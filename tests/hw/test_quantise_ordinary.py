@@ -150,6 +150,27 @@ def test_what_is_no_width(asked: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    "asked", [{"percentile": 99.0}, {"method": "max", "percentile": 50}, {"input_bits": 4}], ids=str
+)
+def test_what_would_do_nothing_is_refused(asked: dict[str, Any]) -> None:
+    """A percentile with another method, and a width of numbers where all Inputs are spikes."""
+    graph = ir.Graph.chain(ir.Input([2, 6, 6]), conv(), ir.IF(1.0), ir.Output(None))
+    with pytest.raises(ir.TalonTargetError) as caught:
+        hw.quantize(graph, calibration=SPIKES, **asked)
+    assert caught.value.code == "T506"
+    assert "leave" in str(caught.value.help)
+    assert hw.quantize(graph, calibration=SPIKES, method="percentile", percentile=99.0).quantization_config
+
+
+def test_the_oracle_has_no_chunk() -> None:
+    graph = ir.Graph.chain(input=ir.Input([2, 6, 6]), conv=conv(), lif=ir.IF(1.0), out=ir.Output(None))
+    quantised = hw.quantize(graph, calibration=SPIKES)
+    with pytest.raises(ir.TalonRunError, match="has no chunk") as caught:
+        run(quantised, SPIKES, engine_options={"kernels": "oracle", "chunk": 2})
+    assert caught.value.code == "T405"
+
+
+@pytest.mark.parametrize(
     ("key", "changes"),
     [
         ("numeric.weights.signed", {"weights__signed": False}),

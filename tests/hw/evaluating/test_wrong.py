@@ -123,6 +123,8 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
         ({"seeds": 3}, "seeds are several"),
         ({"seeds": (0,), "build": 5}, "build is of another kind"),
         ({"progress": 3}, "progress is of another kind"),
+        ({"seeds": (0,), "bits": (None,)}, "floats are put on no cores"),
+        ({"build": print, "bits": (None,)}, "floats are put on no cores"),
     ],
 )
 def test_sweeps_of_one_where_several_are(given: dict[str, Any], words: str) -> None:

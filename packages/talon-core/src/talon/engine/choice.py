@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from talon.engine.arguments import named
+from talon.engine.quantised import in_integers
 from talon.ir.errors import TalonRunError, suggest
 from talon.plugins.lazy import load
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from talon.engine.result import Result
     from talon.engine.task import Task
     from talon.ir.graph import Graph
+
+
+IN_FLOATS = "no engine of integers is installed (talon-hw has one), so they run as the floats they stand for"
 
 
 class Refusal(str):
@@ -94,10 +98,15 @@ class Testing(Protocol):
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """An engine as `talon_engines` returns it: `target` is `"module:Class"`; `"auto"` asks high priorities first."""
+    """An engine as `talon_engines` returns it: `target` is `"module:Class"`; `"auto"` asks high priorities first.
+
+    `integers`: whether it runs graphs in integers (`hw.quantize` makes them) and no others. `"auto"` asks such engines
+    first of a graph in integers, and does not load them for any other.
+    """
 
     target: str
     priority: int
+    integers: bool = False
 
     def load(self) -> Engine:
         engine: Engine = load(self.target)()
@@ -113,8 +122,21 @@ def specs() -> dict[str, EngineSpec]:
 
 
 def list_engines() -> list[str]:
-    """Names of the installed engines, in the order in which `"auto"` asks them."""
+    """Names of the installed engines, in the order in which `"auto"` asks them; those of integers are asked of graphs
+    in integers alone."""
     return list(specs())
+
+
+def candidates(known: Mapping[str, EngineSpec], graph: Graph) -> dict[str, EngineSpec]:
+    """The engines that `"auto"` asks of a graph, in that order."""
+    special = {name: spec for name, spec in known.items() if of_integers(spec)}
+    others = {name: spec for name, spec in known.items() if name not in special}
+    return special | others if in_integers(graph) else others
+
+
+def of_integers(spec: Any) -> bool:
+    """Whether an engine is one of integers; what a plugin gives in the place of an `EngineSpec` may not say."""
+    return getattr(spec, "integers", False) is True
 
 
 def choose(name: str, graph: Graph, dtype: str) -> tuple[str, Engine, str]:
@@ -143,7 +165,10 @@ def choose(name: str, graph: Graph, dtype: str) -> tuple[str, Engine, str]:
             )
         return name, engine, "asked for by name"
     passed: list[str] = []
-    for candidate, spec in known.items():
+    asked = candidates(known, graph)
+    if in_integers(graph) and not any(map(of_integers, asked.values())):
+        passed.append(IN_FLOATS)
+    for candidate, spec in asked.items():
         try:
             engine = spec.load()
             reason = engine.refuses(graph, dtype)

@@ -38,7 +38,7 @@ def check(graph: Graph, target: Target | str | os.PathLike[str]) -> FitReport:
     target = find_target(target)
     if not graph.quantization_config:
         placed = place(graph, target)
-        return report_of(placed, refused=tuple(refusals(graph, placed.wiring, target)))
+        return report_of(placed, refused=tuple(refusals(graph, target)))
     return report_of(*in_integers(graph, target)[1:])
 
 

@@ -10,11 +10,10 @@ from talon.hw.description import Target
 from talon.hw.fit import check
 from talon.hw.ledger import Rewrite
 from talon.hw.report import FitReport
-from talon.hw.rewrites import PASSES
+from talon.hw.rewrites import rewritten
 from talon.hw.rewrites.pass_ import Work
 from talon.ir.errors import TalonTargetError
 from talon.ir.graph import Graph
-from talon.ir.primitive import Composite
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,8 @@ def legalise(graph: Graph, target: Target | str | os.PathLike[str]) -> Legalised
     target = find_target(target)
     refuse_integers(graph)
     check(graph, target)  # what does not hold together is told before anything is changed
-    work = Work(graph.flatten(), target, opened(graph))
-    flat = len(work.ledger)
-    for name, mend in PASSES.items():
-        work.running = name
-        mend(work)
-    if len(work.ledger) == flat:
+    work = rewritten(graph, Work, target)
+    if not work.ledger:
         return Legalised(graph, (), check(graph, target))
     return Legalised(work.graph, tuple(work.ledger), check(work.graph, target))
 
@@ -65,12 +60,3 @@ def refuse_integers(graph: Graph) -> None:
                 found=f"integers in {', '.join(fields)}",
                 help="take the float network: hw.quantize rewrites what the target cannot take before it quantises",
             )
-
-
-def opened(graph: Graph) -> list[Rewrite]:
-    """The lines for what flattening opens."""
-    return [
-        Rewrite("flatten", name, "node", node.type_name, "the nodes inside", True)
-        for name, node in graph.nodes.items()
-        if isinstance(node, (Graph, Composite))
-    ]

@@ -1,4 +1,4 @@
-"""talon-hw as a plugin: its commands form the group `talon hw`; the native engine comes before the reference."""
+"""talon-hw as a plugin: its commands form the group `talon hw`; its engines come before the reference."""
 
 from __future__ import annotations
 
@@ -20,6 +20,5 @@ def talon_engines() -> dict[str, Any]:
 
     return {
         "native": EngineSpec("talon.hw.native.engine:NativeEngine", priority=10),
-        # Behind the reference: a quantised graph runs in float unless its integers are asked for.
-        "integer": EngineSpec("talon.hw.integers.engine:IntegerEngine", priority=-10),
+        "integer": EngineSpec("talon.hw.integers.engine:IntegerEngine", priority=10, integers=True),
     }

@@ -57,6 +57,13 @@ class Finding(Diagnostic):
         return Diagnostic.as_dict(self) | own
 
 
+def refusal(found: Finding) -> TalonTargetError:
+    """A finding as an error, for who cannot go on with it."""
+    error = TalonTargetError(found.code, found.message)
+    error.diagnostic = found
+    return error
+
+
 @dataclass(frozen=True, slots=True)
 class LayerUse:
     """One layer: the nodes that are placed together, its tiles, and how many cores have one (0: it does not fit).

@@ -32,6 +32,6 @@ def units_of(wiring: Wiring, layers: Sequence[Layer]) -> Units:
     for layer in layers:
         for feeder in layer.feeders:
             readers = feeder.need.fan_out()
-            for row in unit_of(feeder.wires):
-                np.add.at(fan_out, row[row >= 0], np.broadcast_to(readers, row.shape)[row >= 0])
+            wires = unit_of(feeder.wires)
+            np.add.at(fan_out, wires[wires >= 0], np.broadcast_to(readers, wires.shape)[wires >= 0])
     return Units(leaving, ~held[wiring.owner], fan_out)

@@ -136,16 +136,18 @@ def summed(values: list[Wires]) -> Wires:
     """The wires of a sum: all alternatives, and equal ones once, taken so many times."""
     if len(values) == 1:
         return values[0]
-    rows: dict[bytes, np.ndarray] = {}
-    for value in values:
-        for row in value:
-            key = np.where(row < 0, row, row & ((1 << TIMES) - 1)).tobytes()
-            if key in rows:
-                known = rows[key]
-                more = np.minimum(times_of(known) + times_of(row), MOST + 1) - times_of(known)
-                row = np.where(known < 0, known, known + (more << TIMES))
-            rows[key] = row
-    return np.stack(list(rows.values()))
+    rows = np.concatenate(values)
+    flat = rows.reshape(len(rows), -1)
+    keys = np.where(flat < 0, flat, flat & ((1 << TIMES) - 1))
+    _, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(rows):
+        return rows
+    times = np.zeros((len(first), flat.shape[1]), np.int64)
+    np.add.at(times, place.reshape(-1), times_of(flat))
+    first, times = np.sort(first), times[np.argsort(first)]
+    more = np.minimum(times, MOST + 1) - 1
+    found = np.where(flat[first] < 0, flat[first], keys[first] + (more << TIMES))
+    return found.reshape(-1, *rows.shape[1:])
 
 
 def padded(values: list[Wires]) -> list[Wires]:
@@ -154,10 +156,12 @@ def padded(values: list[Wires]) -> list[Wires]:
     return [np.concatenate([v, np.full((most - len(v), *v.shape[1:]), -1, v.dtype)]) for v in values]
 
 
-def trace(graph: Graph, pooling: bool = False, host: frozenset[str] = frozenset()) -> Wiring:
-    """The wiring of a flat graph. `pooling`: whether the target's links pool; `host`: nodes that stay outside the chip.
+def wired(graph: Graph, pooling: bool = False, host: frozenset[str] = frozenset()) -> Wiring:
+    """The wiring of a flat graph before anything is traced. `pooling`: whether the target's links pool; `host`: nodes
+    that stay outside the chip.
 
-    Raises `TalonGraphError` where edges are missing or shapes do not meet (T1xx)."""
+    Raises `TalonGraphError` where edges are missing or shapes do not meet (T1xx), `TalonTargetError` (T504) for a ring
+    that holds nothing."""
     inferred = infer_shapes(graph)
     for problem in (*unfed(graph), *inferred.problems, *open_shapes(graph, inferred)):
         error = TalonGraphError(problem.code, problem.message)
@@ -165,6 +169,13 @@ def trace(graph: Graph, pooling: bool = False, host: frozenset[str] = frozenset(
         error.diagnostic = replace(problem, node=where)
         raise error
     wiring = Wiring(graph, inferred, pooling, host)
+    passive_order(wiring)
+    return wiring
+
+
+def trace(graph: Graph, pooling: bool = False, host: frozenset[str] = frozenset()) -> Wiring:
+    """The wiring of a flat graph with the wires of every value. Takes and raises what `wired` does."""
+    wiring = wired(graph, pooling, host)
     for number in passive_order(wiring):
         arguments = padded(wiring.arriving(number))
         node = wiring.nodes[number]

@@ -11,6 +11,7 @@ from talon.engine.comparing.graphs import GraphSide
 from talon.engine.comparing.outcome import Comparison
 from talon.engine.comparing.pairs import Pairs
 from talon.engine.comparing.sides import OtherSide, Runs, Side
+from talon.engine.quantised import in_integers
 from talon.engine.streaming import CHUNK_BYTES
 from talon.ir.errors import TalonError, TalonRunError, TalonTypeError, TalonValueError
 from talon.ir.graph import Graph
@@ -69,7 +70,6 @@ def compare(
     if labels is not None:
         called = two("labels", labels)
     values = loaded(a), loaded(b)
-    names = quantised.engines(values, engines)
     sides = [
         side(
             value,
@@ -77,7 +77,7 @@ def compare(
             label,
             inputs,
             repeat,
-            engine=names[place],
+            engine=engines[place],
             called=quantised.called(values, place),
             dtype=dtypes[place],
             threads=threads,
@@ -85,7 +85,7 @@ def compare(
         )
         for place, (value, label) in enumerate(zip(values, called, strict=True))
     ]
-    rescaled = quantised.in_integers(values[0]) != quantised.in_integers(values[1])
+    rescaled = in_integers(values[0]) != in_integers(values[1])
     pairs = Pairs(sides[0], sides[1], what=what, tolerance=tolerance, rescaled=rescaled)
     steps = max(one.steps() for one in sides)
     if chunk is None:

@@ -20,7 +20,7 @@ from talon.ir.errors import TalonRunError
 from talon.ir.graph import Graph
 from talon.ir.node import Node
 
-FORMAT = 2
+FORMAT = 3
 """Of what a cache holds: a new one for everything that changes what is computed or kept."""
 
 

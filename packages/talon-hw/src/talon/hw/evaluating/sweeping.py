@@ -147,6 +147,13 @@ def sweep(
             found=repr(build),
             help="leave it out for hw.deploy",
         )
+    if (seeds is not None or build is not None) and all(width is None for width in bits):
+        raise wrong(
+            "seeds and build are for widths, and there is none",
+            expected="a number among bits: floats are put on no cores",
+            found=f"bits={bits!r}",
+            help="give bits=(8,), or leave seeds and build out",
+        )
     with crew(executor, workers) as found, showing(progress) as show:
 
         def run(subject: Graph | Runnable, engine: str) -> Evaluation:

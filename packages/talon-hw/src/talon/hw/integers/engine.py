@@ -44,6 +44,14 @@ class Options:
     def of(cls, given: Mapping[str, Any]) -> Options:
         found = cls(**given)
         check_kernels(found.kernels, KERNELS, "leave it out for the fastest")
+        if found.kernels == ORACLE and found.chunk is not None:
+            raise TalonRunError(
+                "T405",
+                "the oracle goes step by step, and has no chunk",
+                expected="chunk with kernels of the C library",
+                found=f"kernels={ORACLE!r}, chunk={found.chunk!r}",
+                help="leave one of the two out",
+            )
         found.native()
         return found
 

@@ -243,7 +243,7 @@ def skip(site: Site) -> Piece:
 
 
 def upsample(site: Site) -> Piece:
-    return Moved(site) if site.node.mode == "nearest" else OnHost(site)
+    return OnHost(site) if on_host(site.node) else Moved(site)
 
 
 PIECES: dict[str, Callable[[Site], Piece]] = {
@@ -256,3 +256,8 @@ PIECES: dict[str, Callable[[Site], Piece]] = {
     **dict.fromkeys(("Output", "HybridRegion", "Dropout"), Passed),
 }
 """What integers make of a primitive, by its name; all others run on the host."""
+
+
+def on_host(node: Any) -> bool:
+    """Whether no core computes a node, whatever enters it."""
+    return node.type_name not in PIECES or (node.type_name == "Upsample" and node.mode != "nearest")

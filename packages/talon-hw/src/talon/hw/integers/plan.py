@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from talon.engine.wiring import Wiring
 from talon.hw.integers.pieces import PIECES, Cell, OnHost, Piece, Site, Value
 from talon.hw.integers.record import Encoding, QuantRecord
 from talon.ir.errors import TalonRunError
+from talon.ir.node import Node
 
 
 @dataclass(frozen=True)
@@ -66,31 +68,52 @@ def read(task: Task, wiring: Wiring, record: QuantRecord) -> Plan:
         if unit.node.spiking:
             values[number, 0] = Value(np.ones((), np.float32), 1, summed=False)
     proofs: list[Proof] = []
-    waiting = [number for number in order if number not in encodings]
-    while waiting:
-        ready = [n for n in waiting if all((s.node, s.port) in values for a in wiring.units[n].arguments for s in a)]
-        if not ready:
-            path = wiring.units[waiting[0]].path
-            raise TalonRunError(
-                "T508",
-                "a cycle without a neuron has no width that holds its sums",
-                node=path,
-                help="put a neuron into the cycle",
-            )
-        for number in ready:
-            unit, name = wiring.units[number], wiring.names[number]
-            node = task.graph.nodes[name]
-            entering = [joined(unit.path, [values[s.node, s.port] for s in argument]) for argument in unit.arguments]
-            site = Site(unit.path, node, task.in_shapes[name], unit.shapes[0], entering, record)
-            kind = PIECES.get(node.type_name, OnHost)
-            piece = found[number] = OnHost(site) if any(after_host(v) for v in entering) else kind(site)
-            for port in range(len(unit.shapes)):
-                values[number, port] = HOST if piece.host else piece.outs[port]
-            if isinstance(piece, Cell):
-                proofs.append(proof(unit.path, entering[0].bound, piece.input_bits, record))
-        waiting = [n for n in waiting if n not in found]
+    for number in by_rounds(wiring, [number for number in order if number not in encodings], values):
+        unit, name = wiring.units[number], wiring.names[number]
+        node = task.graph.nodes[name]
+        entering = [joined(unit.path, [values[s.node, s.port] for s in argument]) for argument in unit.arguments]
+        site = Site(unit.path, node, task.in_shapes[name], unit.shapes[0], entering, record)
+        kind = PIECES.get(node.type_name, OnHost)
+        piece = found[number] = OnHost(site) if any(after_host(v) for v in entering) else kind(site)
+        for port in range(len(unit.shapes)):
+            values[number, port] = HOST if piece.host else piece.outs[port]
+        if isinstance(piece, Cell):
+            proofs.append(proof(unit.path, entering[0].bound, piece.input_bits, record))
     refuse_after_host(wiring, found)
     return Plan(record, [found.get(n, ENTRY) for n in range(len(wiring.units))], encodings, values, proofs)
+
+
+def by_rounds(wiring: Wiring, order: Sequence[int], known: Container[tuple[int, int]]) -> list[int]:
+    """The nodes in rounds, each with all that follows from the rounds before it, in the order of a step. Raises
+    `TalonRunError` (T508) for what never follows."""
+    rounds = dict.fromkeys(order, 0)
+    readers: dict[int, list[int]] = {}
+    open_: dict[int, int] = {}
+    for number in order:
+        unknown = [s.node for a in wiring.units[number].arguments for s in a if (s.node, s.port) not in known]
+        open_[number] = len(unknown)
+        for source in unknown:
+            readers.setdefault(source, []).append(number)
+    ready = deque(number for number in order if not open_[number])
+    placed = []
+    while ready:
+        number = ready.popleft()
+        placed.append(number)
+        for reader in readers.get(number, ()):
+            open_[reader] -= 1
+            rounds[reader] = max(rounds[reader], rounds[number] + 1)
+            if not open_[reader]:
+                ready.append(reader)
+    if len(placed) < len(order):
+        done = set(placed)
+        raise TalonRunError(
+            "T508",
+            "a cycle without a neuron has no width that holds its sums",
+            node=wiring.units[next(number for number in order if number not in done)].path,
+            help="put a neuron into the cycle",
+        )
+    place = {number: n for n, number in enumerate(order)}
+    return sorted(placed, key=lambda number: (rounds[number], place[number]))
 
 
 HOST = Value(np.zeros((), np.float32), 0, summed=False)
@@ -130,14 +153,24 @@ def refuse_after_host(wiring: Wiring, pieces: dict[int, Piece]) -> None:
     """Neurons and weights must not wait for the host: only what comes last may run there."""
     for number, piece in pieces.items():
         unit = wiring.units[number]
-        if piece.host and (unit.node.spiking or "weight" in unit.node.fields):
+        if piece.host and waits(unit.node):
             before = [pieces.get(s.node) for a in unit.arguments for s in a]
             if any(p is not None and p.host for p in before) or unit.node.type_name in PIECES:
-                raise TalonRunError(
-                    "T508",
-                    f"{unit.node.type_name} stands behind nodes that only the host computes",
-                    node=unit.path,
-                    expected="weights and neurons before everything that is left to the host",
-                    found=", ".join(wiring.units[s.node].node.type_name for a in unit.arguments for s in a),
-                    help="'talon hw check' names what the target does not run",
-                )
+                sources = [wiring.units[s.node].node for a in unit.arguments for s in a]
+                raise waiting_for_host(unit.path, unit.node, sources)
+
+
+def waits(node: Node) -> bool:
+    """Whether a node must not wait for the host."""
+    return bool(getattr(node, "spiking", False)) or "weight" in node.fields
+
+
+def waiting_for_host(path: str, node: Node, sources: Sequence[Node]) -> TalonRunError:
+    return TalonRunError(
+        "T508",
+        f"{node.type_name} stands behind nodes that only the host computes",
+        node=path,
+        expected="weights and neurons before everything that is left to the host",
+        found=", ".join(source.type_name for source in sources),
+        help="'talon hw check' names what the target does not run",
+    )

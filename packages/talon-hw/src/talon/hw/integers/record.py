@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from talon.engine.comparing.quantised import in_integers
+from talon.engine.quantised import in_integers
 from talon.hw.integers.arithmetic import MOST_BITS, Arithmetic
 from talon.hw.integers.packed import DAMAGED, packed, unpacked
 from talon.ir.errors import TalonFormatError, TalonRunError

@@ -37,17 +37,24 @@ def asks(node: Any, path: str, most: int) -> Iterator[Ask]:
             yield Ask(path, hint, bits)
 
 
-def of_neurons(arriving: Arriving, most: int, log: Log) -> dict[str, int]:
+def of_neurons(arriving: Arriving, most: int, log: Log, refuse: Callable[[TalonTargetError], None]) -> dict[str, int]:
     """Neuron -> the width of what it adds up, the narrowest that is asked for by itself or by a layer whose sums reach
-    it. Raises `TalonTargetError` (T506) for a hint of a layer whose sums something else reads, too."""
+    it. Refuses (T506) a hint of a layer whose sums something else reads, too."""
     nodes = arriving.graph.nodes
-    asked = {name: list(asks(node, name, most)) for name, node in nodes.items()}
+    asked: dict[str, list[Ask]] = {}
+    for name, node in nodes.items():
+        try:
+            asked[name] = list(asks(node, name, most))
+        except TalonTargetError as error:
+            asked[name] = []
+            refuse(error)
     for name, node in nodes.items():
         if FIELD in node.fields and (said := getattr(node, FIELD)) > most:
             log(name, FIELD, said, f"{most} bits", "accumulators of the target are no wider")
+    asking = arriving.bits({name for name, own in asked.items() if own})
     found: dict[str, int] = {}
     for name in nodes:
-        layers = read_by(arriving, name)
+        layers = arriving.read_by(name, asking)
         if arriving.kind(name) is Cell:
             own = [ask for reached in (*layers, name) for ask in asked[reached]]
             if own:
@@ -57,33 +64,29 @@ def of_neurons(arriving: Arriving, most: int, log: Log) -> dict[str, int]:
                 log(name, FIELD, before, f"{found[name]} bits", "of several widths the narrowest holds")
         elif ends_there(arriving, name):
             for ask in (ask for layer in layers for ask in asked[layer] if ask.bits < most):
-                refuse_or_tell(ask, name, nodes[ask.node], most, log)
+                tell(ask, name, nodes[ask.node], most, log, refuse)
     return found
-
-
-def read_by(arriving: Arriving, name: str) -> list[str]:
-    """The layers whose sums reach a node."""
-    sources = [source for argument in arriving.arguments[name] for source in argument]
-    return list(dict.fromkeys(layer for source in sources for layer in arriving.sums(source.node)))
 
 
 def ends_there(arriving: Arriving, name: str) -> bool:
     """Whether a node takes what it reads for itself, and does not only hand it on."""
     kind = arriving.kind(name)
-    return kind is None or kind is Weights or not any(edge.src_node == name for edge in arriving.graph.edges)
+    return kind is None or kind is Weights or not arriving.readers[name]
 
 
-def refuse_or_tell(ask: Ask, reader: str, node: Any, most: int, log: Log) -> None:
+def tell(ask: Ask, reader: str, node: Any, most: int, log: Log, refuse: Callable[[TalonTargetError], None]) -> None:
     """A hint is there because somebody put it there; `accumulator_bits` of a layer always is, with a default."""
     why = f"{reader!r} reads its sums, and only neurons keep sums to a width of their own"
     if ask.field == FIELD:
         log(ask.node, FIELD, ask.bits, f"{most} bits for {reader!r}", why)
         return
-    raise TalonTargetError(
-        "T506",
-        f"the hint {ask.field} cannot be heeded: {why}",
-        node=ask.node,
-        expected="a neuron behind the layer, and nothing else",
-        found=f"{ask.field}={getattr(node, ask.field)!r}",
-        help=f"take it away: node.changed({ask.field}=None), or put a neuron behind it",
+    refuse(
+        TalonTargetError(
+            "T506",
+            f"the hint {ask.field} cannot be heeded: {why}",
+            node=ask.node,
+            expected="a neuron behind the layer, and nothing else",
+            found=f"{ask.field}={getattr(node, ask.field)!r}",
+            help=f"take it away: node.changed({ask.field}=None), or put a neuron behind it",
+        )
     )

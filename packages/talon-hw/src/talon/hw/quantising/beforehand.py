@@ -1,67 +1,45 @@
 """What `quantize` refuses of a graph whatever its calibration, told beforehand, as `check` does.
 
-The rules stand where quantising has them; here they are asked, and what they raise is collected.
+The rules stand in `structure`; they are asked of a sketch of the graph that quantising would make, in which no weight
+is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
 
 from talon.hw.description import Target
-from talon.hw.integers.arithmetic import Arithmetic
-from talon.hw.integers.pieces import PIECES, Cell, Summed, Weights, divisor
-from talon.hw.quantising import accumulators, folding, hints, widths
+from talon.hw.quantising import hints, widths
+from talon.hw.quantising.structure import folded, structure
 from talon.hw.report import Finding
-from talon.hw.wiring import Wiring
-from talon.ir.errors import Diagnostic, TalonError
+from talon.hw.rewrites import rewritten
+from talon.hw.rewrites.pass_ import Sketch
+from talon.ir.errors import Diagnostic
 from talon.ir.graph import Graph
 
 
-def refusals(graph: Graph, wiring: Wiring, target: Target) -> Iterator[Finding]:
+def refusals(graph: Graph, target: Target) -> Iterator[Finding]:
     """Findings (T506): what the target's arithmetic leaves open, as a warning, since the part itself may compute the
     graph; what no integers follow; and for every node what it asks for and cannot have."""
     error = widths.undescribed(target)
     if error is not None:
-        yield finding(error.diagnostic, "warning")
+        yield finding(error.diagnostic, severity="warning")
     uncomputable = widths.uncomputable(target)
     if uncomputable is not None:
         yield finding(uncomputable.diagnostic)
     yield from (finding(error.diagnostic) for error in hints.placeless(graph))
     numeric = widths.arithmetic(target) if error is None and uncomputable is None else None
-    for number, node in enumerate(wiring.nodes):
-        if number not in wiring.hosted and not node.identity:
-            yield from of_node(wiring, number, target, numeric)
+    work = rewritten(graph, Sketch, target)
+    folded(work, numeric)
+    structure(work, numeric, None, work.log, work.refuse)
+    yield from dict.fromkeys(finding(refused.diagnostic) for refused in work.refused)
 
 
-def of_node(wiring: Wiring, number: int, target: Target, numeric: Arithmetic | None) -> Iterator[Finding]:
-    """What is refused of one node."""
-    node, path, kind = wiring.nodes[number], wiring.path(number), PIECES.get(wiring.nodes[number].type_name)
-    if kind is Weights:
-        yield from tried(folding.refuse_large, node, path)
-        yield from tried(widths.require_spike_mode, node, path, target)
-        if target.width("weights") is not None:
-            yield from tried(widths.weight_bits, node, path, None, target)
-    if kind is Summed:
-        yield from tried(divisor, node, wiring.inputs[number][0], path)
-    if numeric is None or kind not in (Weights, Cell):
-        return
-    if kind is Weights:
-        yield from tried(widths.bias_bits, node, path, numeric)
-    else:
-        yield from tried(folding.refuse_places, node, len(wiring.outputs[number][0]), path, numeric)
-    yield from tried(list, accumulators.asks(node, path, numeric.accumulators.bits))
-
-
-def tried(rule: Callable[..., Any], *given: Any) -> Iterator[Finding]:
-    """What a rule raises, as a finding."""
-    try:
-        rule(*given)
-    except TalonError as error:
-        yield finding(error.diagnostic)
-
-
-def finding(said: Diagnostic, severity: Any = "error") -> Finding:
+def finding(said: Diagnostic, severity: Literal["error", "warning"] = "error") -> Finding:
+    if isinstance(said, Finding):
+        return replace(said, severity=severity)
     return Finding(
         "T506", said.message, severity, node=said.node, expected=said.expected, found=said.found, help=said.help
     )

@@ -20,7 +20,9 @@ from talon.ir.errors import TalonFileError
 @click.option("--steps", type=click.IntRange(min=1), help="Hold an input without time axis for this many steps.")
 @click.option("--bits", type=int, help="Width of weights; by default the target's.")
 @click.option("--method", default="mse", show_default=True, help="How scales are chosen: mse, max or percentile.")
-@click.option("--percentile", type=float, default=99.9, show_default=True, help="For --method percentile.")
+@click.option(
+    "--percentile", type=float, help="For --method percentile: how many weights are not cut; 99.9 by default."
+)
 @click.option("--input-bits", type=int, help="Width of Inputs that are not 0 and 1; by default the target's payload.")
 @click.option("-o", "--output", type=PATH, required=True, help="Where the quantised network goes. FILE stays as it is.")
 @click.option("--force", is_flag=True, help="Replace the new file if it exists.")
@@ -33,7 +35,7 @@ def quantize(
     steps: int | None,
     bits: int | None,
     method: str,
-    percentile: float,
+    percentile: float | None,
     input_bits: int | None,
     output: str,
     force: bool,
@@ -78,4 +80,4 @@ def quantize(
         out.line(str(proof))
     sizes = [Path(path).stat().st_size for path in (file, output) if Path(path).is_file()]
     smaller = f", {sizes[1]:,} bytes of {sizes[0]:,}" if len(sizes) == 2 else ""
-    out.line(f"{output}: integers for {target.id}{smaller}; run it with 'talon run {output} --engine integer'")
+    out.line(f"{output}: integers for {target.id}{smaller}; run it with 'talon run {output}'")

@@ -6,64 +6,41 @@ into the bias, and beta is the nearest that the target has.
 
 from __future__ import annotations
 
-import math
+from collections import deque
 from typing import Any
 
 import numpy as np
 
 from talon.hw.integers.arithmetic import Arithmetic, factor_of, tau_of
 from talon.hw.integers.pieces import PIECES, Weights
-from talon.hw.quantising.arriving import compact
-from talon.hw.rewrites.pass_ import Work, scaled
-from talon.ir.csr import CSR
+from talon.hw.quantising.sparse import DENSE
+from talon.hw.quantising.units import compact
+from talon.hw.report import Finding, refusal
+from talon.hw.rewrites.pass_ import Work
 from talon.ir.edges import Edge
-from talon.ir.edits import free
 from talon.ir.errors import TalonTargetError
-from talon.ir.graph import Graph
 from talon.ir.primitives.convolution import SDConv
 from talon.ir.primitives.linear import Affine
 from talon.ir.primitives.neurons import spread
 
 FOLDED = "weights are multiplied and rounded before they are summed"
-DENSE = 1 << 26
-"""Elements of a sparse weight that is made dense."""
-
-
-def dense(work: Work) -> None:
-    """Sparse weights as arrays, with integers for every element. Raises `TalonTargetError` (T506) for large ones."""
-    for name, node in work.nodes():
-        weight = getattr(node, "weight", None)
-        if isinstance(weight, CSR):
-            refuse_large(node, name)
-            work.change(name, weight=weight.toarray())
-
-
-def refuse_large(node: Any, path: str) -> None:
-    """Raise `TalonTargetError` (T506) for a sparse weight that is too large as an array."""
-    # The shape is known without reading it.
-    weight = node.raw("weight")
-    shape, sparse = weight.shape, isinstance(weight, CSR) or getattr(weight, "kind", None) is CSR
-    if sparse and math.prod(shape) > DENSE:
-        raise TalonTargetError(
-            "T506",
-            "the sparse weight is too large to be quantised",
-            node=path,
-            expected=f"at most {DENSE:,} elements, zeros counted",
-            found=f"{shape[0]:,} x {shape[1]:,}",
-            help="split the layer",
-        )
 
 
 def gains(work: Work, numeric: Arithmetic) -> None:
     """Give every neuron an input gain of 1 and no leak of its own. Raises `TalonTargetError` (T506) where it cannot."""
+    carrying = carrying_sums(work)
     for name, node in work.nodes():
         if "v_threshold" not in node.fields or not node.spiking:
             continue
-        rank = len(work.graph.shapes[f"{name}:out"] or ())
-        refuse_places(node, rank, name, numeric)
+        rank = len(work.shape(name) or ())
+        try:
+            refuse_places(node, rank, name, numeric)
+        except TalonTargetError as error:
+            work.refuse(error)
+            continue
         gain, leak, fields = wanted(node, rank, name, numeric)
         if folds(gain, leak):
-            into_weights(work, name, gain, leak)
+            into_weights(work, carrying, name, gain, leak)
         changed = {key: value for key, value in fields.items() if not np.array_equal(getattr(node, key), value)}
         if changed:
             why = "the membrane decays by another factor" if "tau" in changed else None
@@ -110,34 +87,30 @@ def wanted(node: Any, rank: int, path: str, numeric: Arithmetic) -> tuple[np.nda
     return compact(lost * spread(node.r, rank)), compact(lost * spread(node.v_leak, rank)), fields
 
 
-def into_weights(work: Work, name: str, gain: np.ndarray, leak: np.ndarray) -> None:
+def into_weights(work: Work, carrying: set[str], name: str, gain: np.ndarray, leak: np.ndarray) -> None:
     """Multiply the layers that feed a neuron; the first one takes what is added."""
-    before = feeding(work, name, gain, leak)
+    before = feeding(work, carrying, name, gain, leak)
     if before is None:
-        before = [relay(work, name, work.into(name))]
+        new = relay(work, carrying, name, work.into(name))
+        before = [] if new is None else [new]
     for place, source in enumerate(before):
-        node: Any = work.graph.nodes[source]
-        fields = scaled(node, gain)
-        if place == 0 and (leak != 0).any():
-            fields["bias"] = (fields.get("bias", 0.0) + np.broadcast_to(leak, (node.dims["out"],))).astype(np.float32)
-        work.change(source, FOLDED, **fields)
+        work.scale(source, gain, leak if place == 0 and (leak != 0).any() else None, FOLDED)
 
 
-def feeding(work: Work, name: str, gain: np.ndarray, leak: np.ndarray) -> list[str] | None:
+def feeding(work: Work, carrying: set[str], name: str, gain: np.ndarray, leak: np.ndarray) -> list[str] | None:
     """The layers whose sums a neuron reads, directly or through pools, and nothing else reads; None where others feed
     it. A layer that others read too is taken twice."""
     found: list[str] = []
-    waiting = [name]
+    waiting = deque([name])
     while waiting:
-        reader = waiting.pop(0)
-        for edge in work.into(reader):
-            source, node = edge.src_node, work.graph.nodes[edge.src_node]
-            several = len(work.out_of(source)) > 1
+        reader = waiting.popleft()
+        for source in dict.fromkeys(edge.src_node for edge in work.into(reader)):
+            node = work.node(source)
+            several = any(edge.dst_node != reader for edge in work.out_of(source))
             if PIECES.get(node.type_name) is Weights:
-                if gain.size > 1 or leak.size > 1:
-                    if not work.channels_first(source):
-                        return None
-                found.append(own_copy(work, source, reader) if several else source)
+                if (gain.size > 1 or leak.size > 1) and not work.channels_first(source):
+                    return None
+                found.append(own_copy(work, carrying, source, reader) if several else source)
             elif passes(node, gain, leak) and not several:
                 waiting.append(source)
             else:
@@ -157,79 +130,95 @@ def passes(node: Any, gain: np.ndarray, leak: np.ndarray) -> bool:
     return node.type_name == "Skip" and bool(node.identity)
 
 
-def own_copy(work: Work, source: str, reader: str) -> str:
+def own_copy(work: Work, carrying: set[str], source: str, reader: str) -> str:
     """A layer once more, for one of its readers."""
-    graph = work.graph
-    new = free(f"{source}_{reader}", graph.nodes)
-    edges = [
-        item
-        for e in graph.edges
-        for item in (
-            [e, Edge(e.src, new, delay=e.delay)]
-            if e.dst_node == source
-            else [Edge(new, e.dst, delay=e.delay)]
-            if e.src_node == source and e.dst_node == reader
-            else [e]
-        )
-    ]
-    nodes = {
-        key: value
-        for item in graph.nodes.items()
-        for key, value in (item, *([(new, item[1])] if item[0] == source else []))
-    }
+    new = work.draft.add(f"{source}_{reader}", work.node(source), work.shape(source), source)
+    for edge in work.into(source):
+        work.draft.swap(edge, [edge, Edge(edge.src, new, delay=edge.delay)])
+    for edge in work.out_of(source):
+        if edge.dst_node == reader:
+            work.draft.swap(edge, [Edge(new, edge.dst, delay=edge.delay)])
     work.log(source, "node", "read by several nodes", f"{new!r} for {reader!r} alone")
-    work.graph = Graph(nodes, edges, **graph.given())
+    carrying.add(new)
     return new
 
 
 def meetings(work: Work) -> None:
     """Where spikes or numbers of an Input are added to the sums of layers, give them a layer of weights 1, so that all
     that is added can have one unit."""
+    carrying = carrying_sums(work)
     for name, node in work.nodes():
-        edges = work.into(name)
-        if len(edges) < 2 or node.ports().inputs[0].ordered:
-            continue
-        bare = [edge for edge in edges if not carries_sums(work, edge.src_node)]
-        if bare and len(bare) < len(edges):
-            relay(work, name, bare)
+        for edges in arguments(work, name, node):
+            bare = [edge for edge in edges if edge.src_node not in carrying]
+            if bare and len(bare) < len(edges):
+                relay(work, carrying, name, bare)
 
 
-def carries_sums(work: Work, name: str, gone: frozenset[str] = frozenset()) -> bool:
-    node: Any = work.graph.nodes[name]
-    if PIECES.get(node.type_name) is Weights:
-        return True
-    if node.spiking or name in gone:
-        return False
-    return any(carries_sums(work, edge.src_node, gone | {name}) for edge in work.into(name))
+def arguments(work: Work, name: str, node: Any) -> list[list[Edge]]:
+    """The edges of every port that adds several."""
+    ports = node.ports().inputs
+    found: dict[str, list[Edge]] = {}
+    for edge in work.into(name):
+        found.setdefault(edge.dst_port or ports[0].name, []).append(edge)
+    return [found[port.name] for port in ports if not port.ordered and len(found.get(port.name, ())) > 1]
 
 
-def relay(work: Work, name: str, taken: list[Edge]) -> str:
-    """A layer of weights 1 on edges into a node; returns its name."""
-    graph, first = work.graph, taken[0]
-    # The node may give another shape than it takes.
-    shape = graph.shapes[f"{first.src_node}:{first.src_port or graph.nodes[first.src_node].ports().outputs[0]}"]
-    if shape is None or len(shape) not in (1, 3) or any(carries_sums(work, edge.src_node) for edge in taken):
-        raise TalonTargetError(
+def carrying_sums(work: Work) -> set[str]:
+    """The nodes that give sums of layers, their own or others'."""
+    found = {name for name, node in work.nodes() if PIECES.get(node.type_name) is Weights}
+    waiting = list(found)
+    while waiting:
+        for edge in work.out_of(waiting.pop()):
+            if edge.dst_node not in found and not work.node(edge.dst_node).spiking:
+                found.add(edge.dst_node)
+                waiting.append(edge.dst_node)
+    return found
+
+
+def too_large(name: str, channels: int) -> TalonTargetError:
+    return refusal(
+        Finding(
             "T506",
-            "nothing before the node can take its gain, or bring what is added to one unit",
+            "the layer of weights 1 that the node would need before it is too large",
             node=name,
-            expected="layers with weights that feed it alone",
-            found=f"other nodes, and samples of shape {shape}",
-            help="put a layer before it",
+            expected=f"at most {DENSE:,} elements",
+            found=f"{channels:,} x {channels:,}",
+            help="put a layer with weights before it, or give it the shape of a map",
+            resource="elements",
+            have=DENSE,
+            need=channels**2,
         )
-    channels = shape[0]
-    layer: Any = (
-        SDConv(np.ones((channels, 1, 1, 1), np.float32))
-        if len(shape) == 3
-        else Affine(np.eye(channels, dtype=np.float32))
     )
-    new = free(f"{name}_gain", graph.nodes)
-    edges = [Edge(e.src, new, delay=e.delay) if e in taken else e for e in graph.edges]
-    nodes = {
-        key: value
-        for item in graph.nodes.items()
-        for key, value in (*([(new, layer)] if item[0] == name else []), item)
-    }
+
+
+def relay(work: Work, carrying: set[str], name: str, taken: list[Edge]) -> str | None:
+    """A layer of weights 1 on edges into one port of a node; returns its name, None where that is refused."""
+    shape = work.draft.shape(taken[0]) if taken else None
+    if shape is None or len(shape) not in (1, 3) or any(edge.src_node in carrying for edge in taken):
+        work.refuse(
+            TalonTargetError(
+                "T506",
+                "nothing before the node can take its gain, or bring what is added to one unit",
+                node=name,
+                expected="layers with weights that feed it alone",
+                found=f"other nodes, and samples of shape {shape}",
+                help="put a layer before it",
+            )
+        )
+        return None
+    channels = shape[0]
+    if len(shape) == 1 and channels**2 > DENSE:
+        work.refuse(too_large(name, channels))
+        return None
+    size = (channels, 1, 1, 1) if len(shape) == 3 else (channels, channels)
+    if len(shape) == 3:
+        layer: Any = SDConv(np.ones(size, np.float32))
+    else:
+        layer = Affine(work.array(size, lambda: np.eye(channels, dtype=np.float32)))
+    new = work.draft.add(f"{name}_gain", layer, shape, name, before=True)
+    for edge in taken:
+        work.draft.swap(edge, [Edge(edge.src, new, delay=edge.delay)])
+    work.draft.append(Edge(new, taken[0].dst))
     work.log(name, "node", "no layer of its own", f"{layer.type_name} {new!r} before it")
-    work.graph = Graph(nodes, [*edges, Edge(new, name)], **graph.given())
+    carrying.add(new)
     return new

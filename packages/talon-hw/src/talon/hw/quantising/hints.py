@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from talon.hw.integers.pieces import PIECES, Cell, Weights
+from talon.hw.report import Finding, refusal
 from talon.ir.errors import TalonTargetError
 from talon.ir.graph import Graph
 
@@ -49,13 +50,18 @@ def within(node: Any, path: str, hint: str, most: int, what: str) -> int | None:
     """The same, from 2 bits to what there are. Raises `TalonTargetError` (T506) for other widths."""
     bits = asked(node, path, hint)
     if bits is not None and not FEWEST <= bits <= most:
-        raise TalonTargetError(
-            "T506",
-            f"the hint {hint} asks for {bits} bits, which {what} cannot have",
-            node=path,
-            expected=f"{FEWEST} to {most} bits",
-            found=repr(getattr(node, hint)),
-            help=f"change the hint, or take it away: node.changed({hint}=None); or take another target",
+        raise refusal(
+            Finding(
+                "T506",
+                f"the hint {hint} asks for {bits} bits, which {what} cannot have",
+                node=path,
+                expected=f"{FEWEST} to {most} bits",
+                found=repr(getattr(node, hint)),
+                help=f"change the hint, or take it away: node.changed({hint}=None); or take another target",
+                resource=hint,
+                have=most,
+                need=bits,
+            )
         )
     return bits
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 METHODS = ("max", "percentile", "mse")
+PERCENTILE = 99.9
+"""Of the weights of a channel, how many are not cut where nobody says."""
 FRACTIONS = {"float": np.linspace(0.3, 1.0, 29), "pow2": np.array([0.25, 0.5, 1.0])}
 """Of the scale that cuts no weight: what `mse` tries, by the rule of the scales."""
 

@@ -9,6 +9,7 @@ from talon.hw.description import Target
 from talon.hw.integers.arithmetic import DECAYS, MOST_BITS, ORDERS, Arithmetic, Decay, Register
 from talon.hw.quantising import hints
 from talon.hw.quantising.parameters import stored
+from talon.hw.report import Finding, refusal
 from talon.ir.errors import TalonTargetError
 
 FEWEST, MOST = 2, 16
@@ -160,13 +161,18 @@ def weight_bits(node: Any, path: str, asked: int | None, target: Target) -> int:
     least = target.numeric["weights"]["fewest_bits"].value or FEWEST
     most = min(MOST, has)
     if not max(FEWEST, least) <= bits <= most:
-        raise TalonTargetError(
-            "T506",
-            f"weights of {bits} bits cannot be quantised for {target.id}",
-            node=path,
-            expected=f"{max(FEWEST, least)} to {most} bits",
-            found=f"{bits} bits" + (" (the node's own)" if said else ""),
-            help="change weight_bits or the hint of the node, ask for other bits, or take another target",
+        raise refusal(
+            Finding(
+                "T506",
+                f"weights of {bits} bits cannot be quantised for {target.id}",
+                node=path,
+                expected=f"{max(FEWEST, least)} to {most} bits",
+                found=f"{bits} bits" + (" (the node's own)" if said else ""),
+                help="change weight_bits or the hint of the node, ask for other bits, or take another target",
+                resource="weight bits",
+                have=most,
+                need=int(bits),
+            )
         )
     return int(bits)
 

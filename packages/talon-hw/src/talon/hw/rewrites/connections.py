@@ -6,26 +6,25 @@ from typing import Any
 
 from talon.hw.rewrites.pass_ import Work
 from talon.ir.edges import Edge
-from talon.ir.edits import at, free
-from talon.ir.graph import Graph
+from talon.ir.edits import at
 from talon.ir.primitives.neurons import IF
 
 
 def identities(work: Work) -> None:
     """Take out nodes that pass one input on, such as Dropout; no core computes them."""
-    paths = work.graph.provenance
+    paths = work.paths
     for name, node in work.nodes():
         boundary = node.type_name in ("Input", "Output")
         if node.identity and not boundary and len(work.into(name)) == 1 and not doubles(work, name):
             if not ("/" in paths[name] and node.type_name == "Skip"):  # the ends of what flattening opened go unsaid
                 work.log(name, "node", node.type_name, "removed")
-            work.graph = work.graph.remove(name, bridge=True)
+            work.draft.bridge(name)
 
 
 def doubles(work: Work, name: str) -> bool:
     """Whether an edge in the place of the node would be there twice, or lead from the node to itself."""
     (into,) = work.into(name)
-    there = {(e.src, e.dst, e.delay or 0) for e in work.graph.edges}
+    there = {(e.src, e.dst, e.delay or 0) for e in work.out_of(into.src_node)}
     new = [(into.src, e.dst, (into.delay or 0) + (e.delay or 0)) for e in work.out_of(name)]
     return into.src_node == name or any(edge in there for edge in new)
 
@@ -41,20 +40,18 @@ def relays(work: Work) -> None:
     if reset is None or (reset == "subtract" and work.target.numeric["comparator"] == "gt"):
         return
     comparator: Any = work.target.numeric["comparator"] or "ge"
-    for late in [edge for edge in work.graph.edges if (edge.delay or 0) > limit]:
-        if not getattr(work.graph.nodes[late.src_node], "spiking", False):
+    last = next(reversed(list(work.draft.names())))
+    for late in work.draft.late(limit):
+        if not getattr(work.node(late.src_node), "spiking", False):
             continue
-        nodes, chain, src, rest = dict(work.graph.nodes), [], late.src, late.delay or 0
+        chain, src, rest = [], late.src, late.delay or 0
         while rest > limit:
-            name = free(f"{late.src_node}_relay", nodes)
-            nodes[name] = IF(1.0 if comparator == "ge" else 0.5, comparator=comparator, reset=reset)
+            relay = IF(1.0 if comparator == "ge" else 0.5, comparator=comparator, reset=reset)
+            name = last = work.draft.add(f"{late.src_node}_relay", relay, work.draft.shape(late), last)
             chain.append(Edge(src, name, delay=limit))
             src, rest = name, rest - limit
         chain.append(Edge(src, at(late.dst_node, late.dst_port), delay=rest))
-        edges: list[Edge] = []
-        for edge in work.graph.edges:
-            edges += chain if edge is late else [edge]
         work.log(
             late.dst_node, "delay", f"{late.delay} from {late.src_node}", f"through {len(chain) - 1} relay neurons"
         )
-        work.graph = Graph(nodes, edges, **work.graph.given())
+        work.draft.swap(late, chain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,19 @@ def groups(work: Work) -> None:
             continue
         if work.runs(node.type_name) and work.takes(node, "groups"):
             continue
-        weight = spread(node)
+        weight = work.array(spread_shape(node), partial(spread, node))
         if work.runs(node.type_name) and node.type_name != "SDConv":
             work.change(name, weight=weight, groups=1)
         elif node.spatial == 2 and work.runs("Conv2d"):
             keep = ("bias", "stride", "padding", "dilation", "metadata")
             work.put(name, Conv2d(weight=weight, **{key: getattr(node, key) for key in keep}))
+
+
+def spread_shape(node: Any) -> tuple[int, ...]:
+    """Of the kernels over all input channels."""
+    shape = list(node.shape_of("weight"))
+    shape[-node.spatial - 1] = node.channels
+    return tuple(shape)
 
 
 def spread(node: Any) -> np.ndarray:
@@ -45,10 +53,16 @@ def dilations(work: Work) -> None:
     for name, node in work.nodes():
         if "dilation" not in node.fields or "weight" not in node.fields or work.takes(node, "dilation"):
             continue
-        old, spatial = node.weight, node.spatial
+        shape, spatial = node.shape_of("weight"), node.spatial
         sides = [d * (k - 1) + 1 for k, d in zip(node.kernel, node.dilations, strict=True)]
-        new = np.zeros((*old.shape[: old.ndim - spatial], *sides), old.dtype)
-        gaps: tuple[Any, ...] = (..., *(slice(None, None, step) for step in node.dilations))
-        new[gaps] = old
+        full = (*shape[: len(shape) - spatial], *sides)
         one = 1 if spatial == 1 else (1, 1)
-        work.change(name, weight=new, dilation=one)
+        work.change(name, weight=work.array(full, partial(gapped, node, full)), dilation=one)
+
+
+def gapped(node: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """The kernels with zeros between their places."""
+    new = np.zeros(shape, node.weight.dtype)
+    gaps: tuple[Any, ...] = (..., *(slice(None, None, step) for step in node.dilations))
+    new[gaps] = node.weight
+    return new

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from talon.hw.arithmetic import nearest_shift
-from talon.hw.rewrites.pass_ import Work, powers_of_two, scaled
+from talon.hw.rewrites.pass_ import Work, powers_of_two
 
 
 def gains(work: Work) -> None:
@@ -18,7 +18,7 @@ def gains(work: Work) -> None:
             continue
         why = None if powers_of_two(node.r) else "weights are multiplied and rounded before they are summed"
         for source in before:
-            work.change(source, why, **scaled(work.graph.nodes[source], node.r))
+            work.scale(source, node.r, None, why)
         work.change(name, why, r=np.ones_like(node.r))
 
 

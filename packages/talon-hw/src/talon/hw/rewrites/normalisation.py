@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from talon.hw.rewrites.pass_ import Work, scaled
+from talon.hw.rewrites.pass_ import Work
 from talon.ir.primitives.convolution import SDConv
 from talon.ir.primitives.linear import Affine
 
@@ -36,23 +36,23 @@ def factors(node: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def fold(work: Work, name: str, before: list[str]) -> None:
     """Multiply the weights of the layers that meet in the batch norm; the first one takes what it adds."""
-    scale, shift = factors(work.graph.nodes[name])
+    scale, shift = factors(work.node(name))
     for place, source in enumerate(before):
-        node = work.graph.nodes[source]
-        fields = scaled(node, scale)
-        if place == 0:
-            fields["bias"] = (fields.get("bias", 0.0) + shift).astype(fields["weight"].dtype)
-        work.change(source, ROUNDED, **fields)
-    work.log(name, "node", work.graph.nodes[name].type_name, f"folded into {', '.join(before)}", ROUNDED)
-    work.graph = work.graph.remove(name, bridge=True)
+        work.scale(source, scale, shift if place == 0 else None, ROUNDED)
+    work.log(name, "node", work.node(name).type_name, f"folded into {', '.join(before)}", ROUNDED)
+    work.draft.bridge(name)
 
 
 def instead(work: Work, name: str) -> None:
     """A layer of one weight per channel in the place of a batch norm that nothing before it can take."""
-    node: Any = work.graph.nodes[name]
+    node: Any = work.node(name)
     scale, shift = (part.astype(np.float32) for part in factors(node))
-    shape = work.graph.shapes[f"{name}:out"]
+    shape = work.shape(name)
     if shape is not None and len(shape) == 3 and work.runs("SDConv"):
         work.put(name, SDConv(scale.reshape(-1, 1, 1, 1), shift, metadata=node.metadata), ROUNDED)
     elif shape is not None and len(shape) == 1 and work.runs("Affine"):
-        work.put(name, Affine(np.diag(scale), shift, metadata=node.metadata), ROUNDED)
+        work.put(
+            name,
+            Affine(work.array((shape[0], shape[0]), lambda: np.diag(scale)), shift, metadata=node.metadata),
+            ROUNDED,
+        )

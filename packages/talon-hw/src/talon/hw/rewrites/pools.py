@@ -21,7 +21,7 @@ def mean_pools(work: Work) -> None:
         if work.runs("AvgPool2d") and all(work.takes(node, field) for field in ("kernel_size", "stride", "padding")):
             continue
         (edge,) = work.into(name)[:1] or (None,)
-        shape = None if edge is None else work.graph.shapes[f"{name}:out"]
+        shape = None if edge is None else work.shape(name)
         if edge is None or shape is None or not uniform(node, source_shape(work, name)):
             continue
         layer = depthwise(work, node, shape[0])
@@ -33,9 +33,7 @@ def mean_pools(work: Work) -> None:
 
 def source_shape(work: Work, name: str) -> Shape:
     """The shape of what a node reads."""
-    edge = work.into(name)[0]
-    port = edge.src_port or work.graph.nodes[edge.src_node].ports().outputs[0]
-    shape = work.graph.shapes[f"{edge.src_node}:{port}"]
+    shape = work.draft.shape(work.into(name)[0])
     assert shape is not None
     return shape
 

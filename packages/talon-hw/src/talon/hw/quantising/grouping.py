@@ -1,0 +1,106 @@
+"""Scale groups: layers that share units, the neurons that read them, and in what order they get their units."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from talon.hw.quantising.flow import Flow
+from talon.ir.errors import TalonTargetError
+
+
+@dataclass
+class ScaleGroup:
+    """Layers that share units because their sums meet, and the neurons that read them."""
+
+    members: list[str]
+    readers: list[str] = field(default_factory=list)
+
+
+def groups(flow: Flow) -> list[ScaleGroup]:
+    """The groups of a graph, each behind those whose sums its layers read. What reads sums that its own are added to is
+    refused (T506): neither can have its unit first."""
+    owner: dict[str, int] = {}
+    group_of: dict[int, int] = {}
+    found: list[ScaleGroup] = []
+    for members in connected(flow):
+        for name in members:
+            owner[name] = len(found)
+            group_of.update(dict.fromkeys(units_in(flow, flow.classes[name]), len(found)))
+        found.append(ScaleGroup(members))
+    for name, symbols in flow.entering.items():
+        if name not in flow.classes:
+            for number in sorted({group_of[unit] for unit in units_in(flow, symbols) if unit in group_of}):
+                found[number].readers.append(name)
+    needed: list[dict[int, str]] = [{} for _ in found]
+    for name, number in owner.items():
+        for unit in units_in(flow, flow.entering.get(name, np.empty(0, np.int64))):
+            if unit in group_of:
+                needed[number].setdefault(group_of[unit], name)
+    order = levels([set(each) for each in needed])
+    for number, group in enumerate(found):
+        if number not in order:
+            flow.refuse(among_itself(group, needed[number].get(number, group.members[0])))
+    return [found[number] for number in sorted(order, key=lambda number: (order[number], number))]
+
+
+def units_in(flow: Flow, symbols: np.ndarray) -> set[int]:
+    return {flow.units.symbol(number).unit for number in np.unique(symbols).tolist() if number >= 0}
+
+
+def connected(flow: Flow) -> list[list[str]]:
+    """The layers in groups that share a unit, both in graph order."""
+    above = {name: name for name in flow.classes}
+
+    def root(name: str) -> str:
+        while above[name] != name:
+            above[name] = above[above[name]]
+            name = above[name]
+        return name
+
+    first: dict[int, str] = {}
+    place = {name: number for number, name in enumerate(flow.classes)}
+    for name, symbols in flow.classes.items():
+        for unit in units_in(flow, symbols):
+            one, other = sorted((root(name), root(first.setdefault(unit, name))), key=place.__getitem__)
+            above[other] = one
+    found: dict[str, list[str]] = {}
+    for name in flow.classes:
+        found.setdefault(root(name), []).append(name)
+    return list(found.values())
+
+
+def levels(needed: Sequence[set[int]]) -> dict[int, int]:
+    """How far behind others each is; without those on a ring, and behind one."""
+    readers: dict[int, list[int]] = {}
+    for number, others in enumerate(needed):
+        for other in others:
+            readers.setdefault(other, []).append(number)
+    waiting = [len(others) for others in needed]
+    level = {number: 0 for number, count in enumerate(waiting) if not count}
+    ready = deque(level)
+    behind = [0] * len(needed)
+    while ready:
+        number = ready.popleft()
+        for reader in readers.get(number, ()):
+            waiting[reader] -= 1
+            behind[reader] = max(behind[reader], level[number] + 1)
+            if not waiting[reader]:
+                level[reader] = behind[reader]
+                ready.append(reader)
+    return level
+
+
+def among_itself(group: ScaleGroup, name: str) -> TalonTargetError:
+    members = ", ".join(map(repr, group.members[:5])) + (", ..." if len(group.members) > 5 else "")
+    return TalonTargetError(
+        "T506",
+        "the layer reads sums that its own are added to, so that neither can get its unit first",
+        node=name,
+        expected="neurons between layers whose sums meet",
+        found=f"one unit for {members}",
+        help="put neurons before the layer",
+    )
