@@ -422,3 +422,21 @@ def test_what_a_negative_threshold_leaves_may_not_fit(folder: Path, kind: str) -
     found = agree(quantised, inputs, record="*")
     largest = max(int(np.abs(values["v"]).max()) for values in found.state.nodes.values())
     assert largest == 2**11 - 1
+
+
+@pytest.mark.parametrize("comparator", ["ge", "gt"])
+def test_membranes_that_saturate_at_sixteen_at_once(folder: Path, comparator: str) -> None:
+    """More comes than the calibration had: every membrane is at the end of its register when a spike takes from it."""
+    target = chip(folder, accumulators_bits=32, membranes_bits=12, weights_bits=6, comparator=comparator)
+    few = spikes(6, 3, 60, rate=0.03)
+    graph = ir.Graph.chain(
+        input=ir.Input([60]),
+        fc=ir.Affine(np.abs(weights(50, 60)) + 0.5),
+        lif=ir.LIF(5.0, 5.0, 0.0, 0.9, reset="subtract", comparator=comparator),
+        out=ir.Output(None),
+    )
+    quantised = hw.quantize(graph, target, calibration=few, bits=6)
+    assert record_of(quantised)["shifts"].get("lif", 0) >= 0
+    found = agree(quantised, np.ones_like(few), record="lif.spikes")
+    thresholds = quantised.nodes["lif"].quant["v_threshold"].integers
+    assert (found.state.nodes["lif"]["v"] == 2**11 - 1 - thresholds).all()
