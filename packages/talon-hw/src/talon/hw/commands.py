@@ -109,19 +109,24 @@ def check(out: Output, file: str, name: str, fix: bool, output: str | None, forc
 
 def fixed(out: Output, found: Legalised, file: str, output: str, force: bool) -> Exit:
     """Write the new network, with what was rewritten and what could not be."""
+    from talon.hw.wishes import PASS
     from talon.storage import write
 
-    written = found.report.ok or bool(found.ledger)
+    rewritten = [rewrite for rewrite in found.ledger if rewrite.done_by != PASS]
+    written = found.report.ok or bool(rewritten)
     if written:
         write(output, found.graph, overwrite=force)
     report = found.report
     ledger = [rewrite.as_dict() for rewrite in found.ledger]
     out.data = report.as_dict() | {"ledger": ledger, "exact": found.exact, "written": output if written else None}
     show_report(out, report)
-    for rewrite in found.ledger:
+    for rewrite in rewritten:
         out.line(f"rewritten  {rewrite}")
-    if not found.ledger:
+    if not rewritten:
         out.line("rewritten  nothing")
+    for rewrite in found.ledger:
+        if rewrite.done_by == PASS:
+            out.line(f"hint       {rewrite.node}.{rewrite.field}={rewrite.before}: {rewrite.after}")
     if not written:
         out.line(f"{file}: {report.verdict()}; nothing could be mended, and nothing is written")
     else:

@@ -12,6 +12,7 @@ from talon.hw.ledger import Rewrite
 from talon.hw.report import FitReport
 from talon.hw.rewrites import PASSES
 from talon.hw.rewrites.pass_ import Work
+from talon.hw.wishes import lost, meaningless
 from talon.ir.errors import TalonTargetError
 from talon.ir.graph import Graph
 from talon.ir.primitive import Composite
@@ -35,7 +36,7 @@ def legalise(graph: Graph, target: Target | str | os.PathLike[str]) -> Legalised
     """Rewrite what `target` cannot take as far as that is possible; where nothing needs it the graph is given back.
 
     Composites and nested graphs are opened. What is left in `report.errors` has no rewrite here: it needs another
-    network, or another target.
+    network, or another target. Hints that nothing heeds have a line in the ledger too, of the pass "hints".
 
     Raises what `check` raises, and `TalonTargetError` (T506) for a graph that is
     quantised already: rewrites are of floats.
@@ -48,9 +49,11 @@ def legalise(graph: Graph, target: Target | str | os.PathLike[str]) -> Legalised
     for name, mend in PASSES.items():
         work.running = name
         mend(work)
+    named = [hint.rewrite() for hint in meaningless(graph)]
     if len(work.ledger) == flat:
-        return Legalised(graph, (), check(graph, target))
-    return Legalised(work.graph, tuple(work.ledger), check(work.graph, target))
+        return Legalised(graph, tuple(named), check(graph, target))
+    named += [hint.rewrite() for hint in lost(graph.flatten(), work.graph)]
+    return Legalised(work.graph, (*work.ledger, *named), check(work.graph, target))
 
 
 def refuse_integers(graph: Graph) -> None:

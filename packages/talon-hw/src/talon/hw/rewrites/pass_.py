@@ -38,9 +38,10 @@ class Work:
         self.graph = self.graph.replace(name, node.changed(**fields))
 
     def put(self, name: str, node: Node, why: str | None = None) -> None:
-        """Another node in the place of one, with its type in the ledger."""
-        self.log(name, "type", self.graph.nodes[name].type_name, node.type_name, why)
-        self.graph = self.graph.replace(name, node)
+        """Another node in the place of one, with its type in the ledger; it has the same hints."""
+        old = self.graph.nodes[name]
+        self.log(name, "type", old.type_name, node.type_name, why)
+        self.graph = self.graph.replace(name, node.changed(**old.hints))
 
     def nodes(self) -> list[tuple[str, Any]]:
         """The nodes as they are now, by name; the graph may change while they are gone through."""
