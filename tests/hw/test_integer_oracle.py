@@ -294,3 +294,31 @@ def test_spikes_that_are_added_to_sums_get_a_layer() -> None:
     a, b = run(graph, x).outputs["out"], run(quantised, x, engine="integer").outputs["out"]
     assert np.mean(a != b) < 0.01
     assert any("add_gain" in line["after"] for line in hw.quantization_ledger(quantised))
+
+
+def test_a_layer_that_others_are_added_to_may_have_another_size() -> None:
+    """Spikes are added to the sums that a layer reads, or to what a split takes apart: the layer of ones that they get
+    has the size of what is read, not of what is given."""
+    nodes: dict[str, ir.Node] = {
+        "in": ir.Input([6]),
+        "a": ir.Affine(normal(4, 6)),
+        "b": ir.Affine(normal(6, 4)),
+        "n": ir.IF(1.0),
+        "wide": ir.Affine(normal(9, 6)),
+        "split": ir.ChannelSplit([2, 4]),
+        "m": ir.IF(1.0),
+        "out": ir.Output([9]),
+        "few": ir.Output([2]),
+        "rest": ir.Output([4]),
+    }
+    edges = ["in a", "a n", "n b", "in wide", "b wide", "wide m", "m out", "b split", "in split"]
+    pairs: list[Any] = [(pair.split()[0], pair.split()[1]) for pair in edges]
+    graph = ir.Graph(nodes, [*pairs, ("split:0", "few"), ("split:1", "rest")])
+    x = spikes(10, 2, 6)
+    quantised = hw.quantize(graph, chip(weights__bits=16, membranes__bits=24), calibration=x)
+    agree(quantised, {"in": x})
+    gains = [name for name in quantised.nodes if name.endswith("_gain")]
+    assert gains
+    assert {node.shape_of("weight") for name, node in quantised.nodes.items() if name in gains} == {(6, 6)}
+    for key, array in run(graph, x).outputs.items():
+        assert np.allclose(array, run(quantised, x, engine="integer").outputs[key], atol=0.01)

@@ -19,6 +19,7 @@ from talon.ir.csr import CSR
 from talon.ir.edges import Edge
 from talon.ir.edits import free
 from talon.ir.errors import TalonTargetError
+from talon.ir.fields import Shape
 from talon.ir.graph import Graph
 from talon.ir.primitives.convolution import SDConv
 from talon.ir.primitives.linear import Affine
@@ -203,10 +204,17 @@ def carries_sums(work: Work, name: str, gone: frozenset[str] = frozenset()) -> b
     return any(carries_sums(work, edge.src_node, gone | {name}) for edge in work.into(name))
 
 
+def arriving(work: Work, edge: Edge) -> Shape | None:
+    """The shape of a sample that an edge brings."""
+    link = work.graph.links[list(work.graph.edges).index(edge)]
+    port = work.graph.nodes[edge.src_node].ports().outputs[link.src_port]
+    return work.graph.shapes[f"{edge.src_node}:{port}"]
+
+
 def relay(work: Work, name: str, taken: list[Edge]) -> str:
     """A layer of weights 1 on edges into a node; returns its name."""
     graph = work.graph
-    shape = graph.shapes[f"{name}:out"]
+    shape = arriving(work, taken[0])
     if shape is None or len(shape) not in (1, 3) or any(carries_sums(work, edge.src_node) for edge in taken):
         raise TalonTargetError(
             "T506",
