@@ -91,10 +91,11 @@ def test_an_identity_that_makes_two_edges_one_stays() -> None:
 
 
 def test_an_identity_that_is_read_twice_or_stands_beside_a_port_stays() -> None:
-    """Edges that say a delay of 0 and none are two; the port of a split may be said or follow from the order."""
+    """Edges that say a delay of 0 and none are two until one is added; the port of a split may be said or follow from
+    the order."""
     twice = ir.Graph(
         {"in": ir.Input([3]), "drop": ir.Dropout(3), "n": ir.IF(1.5), "out": ir.Output([3])},
-        [("in", "drop"), ("drop", "n"), ir.Edge("drop", "n", delay=0), ("n", "out")],
+        [ir.Edge("in", "drop", delay=0), ("drop", "n"), ir.Edge("drop", "n", delay=0), ("n", "out")],
     )
     beside = ir.Graph(
         {"in": ir.Input([4]), "split": ir.ChannelSplit([2, 2]), "drop": ir.Dropout(2), "n": ir.IF(1.5),

@@ -6,7 +6,7 @@ from typing import Any
 
 from talon.hw.rewrites.pass_ import Work
 from talon.ir.edges import Edge
-from talon.ir.edits import at, explicit, free
+from talon.ir.edits import at, explicit, free, total
 from talon.ir.graph import Graph
 from talon.ir.primitives.neurons import IF
 
@@ -26,9 +26,9 @@ def doubles(work: Work, name: str) -> bool:
     """Whether an edge in the place of the node would be there twice, or lead from the node to itself."""
     edges = explicit(work.graph)
     (into,) = (e for e in edges if e.dst_node == name)
-    there = [(e.src, e.dst, e.delay or 0) for e in edges]
-    new = [(into.src, e.dst, (into.delay or 0) + (e.delay or 0)) for e in edges if e.src_node == name]
-    return into.src_node == name or len({*there, *new}) < len(set(there)) + len(new)
+    there = [(e.src, e.dst, e.delay) for e in edges]
+    new = [(into.src, e.dst, total(into.delay, e.delay)) for e in edges if e.src_node == name]
+    return into.src_node == name or len({*there, *new}) < len(there) + len(new)
 
 
 def relays(work: Work) -> None:
