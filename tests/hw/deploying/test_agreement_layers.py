@@ -138,6 +138,19 @@ def test_pools_of_sums(pool: ir.Node) -> None:
     split(graph, spikes(6, 2, 2, 8, 8), changes={"payload__bits": 24})
 
 
+def test_a_window_that_the_map_ends_within_reads_what_is_there() -> None:
+    """Eight of nine rows: the sums of the layer behind are no larger than that."""
+    graph = ir.Graph.chain(
+        ir.Input([2, 8, 8]),
+        ir.IF(0.8),
+        ir.AvgPool2d((9, 2), ceil_mode=True),
+        ir.Conv2d(normal(4, 2, 1, 1)),
+        ir.LIF(2.0, 2.0, 0.0, 0.5),
+        ir.Output(None),
+    )
+    split(graph, spikes(6, 2, 2, 8, 8), changes={"payload__bits": 24})
+
+
 def test_pools_of_inputs_and_of_spikes_by_the_links_themselves() -> None:
     graph = ir.Graph.chain(
         ir.Input([2, 8, 8]),

@@ -93,8 +93,11 @@ def result(source: Source, tile: Tile, part: Part, largest: float, numeric: Arit
     if largest >= MOST:
         raise damaged(f"what arrives at {source.node!r} does not fit 63 bits")
     if part.weight is None:
-        taps = [window.taps for window in source.windows[1:]] if source.operation == "sum" else []
-        return largest * float(np.prod(taps, dtype=np.float64))
+        if source.operation != "sum":
+            return largest
+        # What a window reads beyond the map is nothing.
+        tables = [window.table(*ends) for window, ends in zip(source.windows[1:], tile.box[1:], strict=True)]
+        return largest * float(np.prod([(table >= 0).sum(axis=1).max() for table in tables], dtype=np.float64))
     if source.clipped:
         largest = min(largest, -numeric.accumulators.low)
     weight = np.abs(part.weight.astype(np.float64))
