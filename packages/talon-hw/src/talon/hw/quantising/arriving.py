@@ -12,6 +12,7 @@ import numpy as np
 from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.pieces import PIECES, Cell, Piece, Site, Summed, Value, Weights
 from talon.hw.integers.record import Encoding, QuantRecord
+from talon.hw.quantising.rings import endless
 from talon.hw.wiring import trace, unit_of
 from talon.ir.errors import TalonRunError, TalonTargetError
 from talon.ir.fields import Shape
@@ -36,13 +37,18 @@ class ScaleGroup:
 
 @dataclass
 class Arriving:
-    """Of a flat graph. `units`: of the sums of a layer, as far as they are known."""
+    """Of a flat graph. `units`: of the sums of a layer, as far as they are known. Raises `TalonTargetError` (T506) for a
+    cycle without a neuron."""
 
     graph: Graph
     numeric: Arithmetic
     inputs: Mapping[str, Encoding]
     units: dict[str, np.ndarray]
     known: dict[str, list[Value]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for error in endless(self.graph):
+            raise error
 
     @cached_property
     def arguments(self) -> dict[str, list[list[Port]]]:

@@ -12,6 +12,7 @@ from talon.hw.description import Target
 from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.pieces import PIECES, Cell, Summed, Weights, divisor
 from talon.hw.quantising import accumulators, folding, hints, widths
+from talon.hw.quantising.rings import endless
 from talon.hw.report import Finding
 from talon.hw.wiring import Wiring
 from talon.ir.errors import Diagnostic, TalonError
@@ -28,6 +29,7 @@ def refusals(graph: Graph, wiring: Wiring, target: Target) -> Iterator[Finding]:
     if uncomputable is not None:
         yield finding(uncomputable.diagnostic)
     yield from (finding(error.diagnostic) for error in hints.placeless(graph))
+    yield from (finding(error.diagnostic) for error in endless(wiring.graph))
     numeric = widths.arithmetic(target) if error is None and uncomputable is None else None
     for number, node in enumerate(wiring.nodes):
         if number not in wiring.hosted and not node.identity:
