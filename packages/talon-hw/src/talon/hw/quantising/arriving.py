@@ -37,8 +37,8 @@ class ScaleGroup:
 
 @dataclass
 class Arriving:
-    """Of a flat graph. `units`: of the sums of a layer, as far as they are known. Raises `TalonTargetError` (T506) for a
-    cycle without a neuron."""
+    """Of a flat graph. `units`: of the sums of a layer, as far as they are known. Raises `TalonTargetError` (T506) for
+    a cycle without a neuron."""
 
     graph: Graph
     numeric: Arithmetic

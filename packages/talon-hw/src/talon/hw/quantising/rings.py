@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from talon.hw.integers.pieces import PIECES
+from talon.hw.integers.pieces import PIECES, Cell
 from talon.ir.errors import TalonTargetError
 from talon.ir.graph import Graph
 
 
 def endless(graph: Graph) -> Iterator[TalonTargetError]:
     """An error (T506) for the first cycle of a flat graph in which integers would go around, and no neuron stands."""
-    passing = {name for name, node in graph.nodes.items() if node.type_name in PIECES and not node.spiking}
+    passing = {name for name, node in graph.nodes.items() if PIECES.get(node.type_name) not in (None, Cell)}
     before: dict[str, list[str]] = {}
     for edge in graph.edges:
         if edge.src_node in passing and edge.dst_node in passing:
