@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
+from talon.hw.arguments import expect_graph
 from talon.hw.catalogue import target as find_target
 from talon.hw.contents import contents, words
 from talon.hw.description import Core, Target, summed, times
@@ -37,6 +38,7 @@ def check(graph: Graph, target: Target | str | os.PathLike[str]) -> FitReport:
     core. Raises `TalonGraphError` when shapes do not meet or stay open, `TalonTargetError` for a cycle that holds
     nothing (T504), and what `talon.hw.target` raises.
     """
+    expect_graph(graph, "check")
     target = find_target(target)
     if not graph.quantization_config:
         placed = place(graph, target)

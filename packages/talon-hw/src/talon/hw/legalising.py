@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from talon.hw.arguments import expect_graph
 from talon.hw.catalogue import target as find_target
 from talon.hw.description import Target
 from talon.hw.fit import check
@@ -41,6 +42,7 @@ def legalise(graph: Graph, target: Target | str | os.PathLike[str]) -> Legalised
     Raises what `check` raises, and `TalonTargetError` (T506) for a graph that is
     quantised already: rewrites are of floats.
     """
+    expect_graph(graph, "legalise")
     target = find_target(target)
     refuse_integers(graph)
     check(graph, target)  # what does not hold together is told before anything is changed
