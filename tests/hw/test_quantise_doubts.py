@@ -102,3 +102,14 @@ def test_the_command_tells_it_on_stderr(tmp_path: Any) -> None:
     done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "no neuron of 'lif1', 'lif2' fires" in done.stderr
     assert "fires" not in done.stdout
+
+
+def test_bits_of_an_input_of_spikes_are_told() -> None:
+    graph = ir.Graph.chain(input=ir.Input([6]), fc=ir.Affine(np.eye(6)), cell=ir.IF(0.5), out=ir.Output([6]))
+    x = np.ones((4, 1, 6), np.float32)
+    with pytest.warns(hw.QuantisingWarning, match="input_bits=3 has no effect on Input 'input'"):
+        hw.quantize(graph, calibration=x, input_bits=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hw.quantize(graph, calibration=x)
+        hw.quantize(graph, calibration=x * 0.5, input_bits=3)

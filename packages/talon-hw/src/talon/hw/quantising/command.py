@@ -20,7 +20,7 @@ from talon.ir.errors import TalonFileError
 @click.option("--steps", type=click.IntRange(min=1), help="Hold an input without time axis for this many steps.")
 @click.option("--bits", type=int, help="Width of weights; by default the target's.")
 @click.option("--method", default="mse", show_default=True, help="How scales are chosen: mse, max or percentile.")
-@click.option("--percentile", type=float, default=99.9, show_default=True, help="For --method percentile.")
+@click.option("--percentile", type=float, help="For --method percentile; by default 99.9.")
 @click.option("--input-bits", type=int, help="Width of Inputs that are not 0 and 1; by default the target's payload.")
 @click.option("-o", "--output", type=PATH, required=True, help="Where the quantised network goes. FILE stays as it is.")
 @click.option("--force", is_flag=True, help="Replace the new file if it exists.")
@@ -33,7 +33,7 @@ def quantize(
     steps: int | None,
     bits: int | None,
     method: str,
-    percentile: float,
+    percentile: float | None,
     input_bits: int | None,
     output: str,
     force: bool,
@@ -48,6 +48,8 @@ def quantize(
     from talon import hw
     from talon.storage import read, write
 
+    if percentile is not None and method != "percentile":
+        raise click.UsageError(f"--percentile is for --method percentile, not for {method!r}")
     refuse_same(output, file, source)
     if Path(output).exists() and not force:
         raise TalonFileError("T306", "the new file exists already", file=output, help="pass --force to replace it")
@@ -61,7 +63,7 @@ def quantize(
         repeat=steps,
         bits=bits,
         method=method,
-        percentile=percentile,
+        percentile=99.9 if percentile is None else percentile,
         input_bits=input_bits,
     )
     report = hw.quantization_report(graph, quantised, arrays, repeat=steps)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from talon.hw.description import Target
 from talon.hw.integers.record import Encoding
+from talon.hw.quantising.doubts import QuantisingWarning
 from talon.ir.errors import TalonTargetError
 
 
 def encoding(name: str, array: np.ndarray, target: Target, asked: int | None) -> Encoding:
     """0 and 1 as they are; other numbers by what spikes carry on the target. Raises `TalonTargetError` (T506) where
-    they carry nothing."""
+    they carry nothing; warns where 0 and 1 leave bits that were asked for unused."""
     if ((array == 0) | (array == 1)).all():
+        if asked is not None:
+            what = f"input_bits={asked} has no effect on Input {name!r}: all that the calibration gives is 0 and 1"
+            warnings.warn(what, QuantisingWarning, stacklevel=4)
         return Encoding(1.0, 0, 1)
     carried = target.numeric["payload"]["bits"].value
     bits = asked or carried
