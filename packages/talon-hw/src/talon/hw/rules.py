@@ -65,7 +65,7 @@ class Text(Rule):
         if not isinstance(value, str) or not value.strip():
             raise place.error("is not a text", "a string that is not empty", value)
         if self.name and not value.isprintable():
-            raise place.error("cannot be printed", "letters, digits, signs and spaces", value)
+            raise place.error("cannot be printed", "letters, digits, signs and spaces", repr(value))
         return value
 
 
