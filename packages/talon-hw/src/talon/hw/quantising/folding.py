@@ -7,6 +7,7 @@ into the bias, and beta is the nearest that the target has.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from talon.ir.edits import free
 from talon.ir.errors import TalonTargetError
 from talon.ir.fields import Shape
 from talon.ir.graph import Graph
-from talon.ir.primitives.convolution import SDConv
+from talon.ir.primitives.convolution import Conv1d, SDConv
 from talon.ir.primitives.linear import Affine
 from talon.ir.primitives.neurons import spread
 
@@ -204,6 +205,14 @@ def carries_sums(work: Work, name: str, gone: frozenset[str] = frozenset()) -> b
     return any(carries_sums(work, edge.src_node, gone | {name}) for edge in work.into(name))
 
 
+ONES: Mapping[int, Callable[[int], Any]] = {
+    1: lambda count: Affine(np.eye(count, dtype=np.float32)),
+    2: lambda channels: Conv1d(np.ones((channels, 1, 1), np.float32), groups=channels),
+    3: lambda channels: SDConv(np.ones((channels, 1, 1, 1), np.float32)),
+}
+"""A layer of weights 1 for samples of so many axes."""
+
+
 def arriving(work: Work, edge: Edge) -> Shape | None:
     """The shape of a sample that an edge brings."""
     link = work.graph.links[list(work.graph.edges).index(edge)]
@@ -215,7 +224,7 @@ def relay(work: Work, name: str, taken: list[Edge]) -> str:
     """A layer of weights 1 on edges into a node; returns its name."""
     graph = work.graph
     shape = arriving(work, taken[0])
-    if shape is None or len(shape) not in (1, 3) or any(carries_sums(work, edge.src_node) for edge in taken):
+    if shape is None or len(shape) not in ONES or any(carries_sums(work, edge.src_node) for edge in taken):
         raise TalonTargetError(
             "T506",
             "nothing before the node can take its gain, or bring what is added to one unit",
@@ -224,12 +233,7 @@ def relay(work: Work, name: str, taken: list[Edge]) -> str:
             found=f"other nodes, and samples of shape {shape}",
             help="put a layer before it",
         )
-    channels = shape[0]
-    layer: Any = (
-        SDConv(np.ones((channels, 1, 1, 1), np.float32))
-        if len(shape) == 3
-        else Affine(np.eye(channels, dtype=np.float32))
-    )
+    layer = ONES[len(shape)](shape[0])
     new = free(f"{name}_gain", graph.nodes)
     edges = [Edge(e.src, new, delay=e.delay) if e in taken else e for e in graph.edges]
     nodes = {
