@@ -255,3 +255,12 @@ def test_a_percentile_is_for_its_method(files: SimpleNamespace, tmp_path: Path) 
     assert found.exit_code == 2
     assert "--percentile is for --method percentile" in found.output
     assert talon_hw(*given, "--method", "percentile").exit_code == 0
+
+
+def test_a_file_that_is_there_is_named_with_the_option_that_replaces_it(files: SimpleNamespace, tmp_path: Path) -> None:
+    ir.write(tmp_path / "new.t1c", ir.read(files.large))
+    given = ["check", files.small, "--fix", "-o", tmp_path / "new.t1c"]
+    found = talon_hw(*given)
+    assert found.exit_code == 2
+    assert "pass --force to replace it" in found.output
+    assert talon_hw(*given, "--force").exit_code == 0

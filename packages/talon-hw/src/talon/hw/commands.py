@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ from talon.hw.fit_shown import show_report
 from talon.hw.names import TARGET, refuse_same, target_names
 from talon.hw.quantising.command import quantize
 from talon.hw.reporting.command import report as report_command
+from talon.ir.errors import TalonFileError
 
 if TYPE_CHECKING:
     from talon.hw.legalising import Legalised
@@ -96,6 +98,8 @@ def check(out: Output, file: str, name: str, fix: bool, output: str | None, forc
         raise click.UsageError("--fix and -o go together: --fix -o NEW writes the rewritten network to NEW")
     if output is not None:
         refuse_same(output, file)
+        if os.path.lexists(output) and not force:
+            raise TalonFileError("T306", "the new file exists already", file=output, help="pass --force to replace it")
     target = hw.target(name)
     graph = read(file, trusted=trusted)
     if output is not None:

@@ -20,7 +20,7 @@ def endless(graph: Graph) -> Iterator[TalonTargetError]:
     try:
         TopologicalSorter(before).prepare()
     except CycleError as error:
-        ring = [graph.provenance.get(name, name) for name in error.args[1]]
+        ring = [str(graph.provenance.get(name, name)) for name in error.args[1]]
         yield TalonTargetError(
             "T506",
             "a cycle without a neuron has no width that holds its sums",
