@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,14 @@ def sparse() -> ir.Graph:
     return ir.Graph.chain(input=ir.Input([shape[1]]), fc=ir.Affine(empty), cell=ir.IF(1.0), out=ir.Output(None))
 
 
+def ring(*around: ir.Node) -> ir.Graph:
+    """Nodes that feed one another, and a neuron behind them."""
+    names = [f"n{number}" for number in range(len(around))]
+    edges: list[Any] = [("input", "n0"), *pairwise(names), ir.Edge(names[-1], "n0", delay=1), (names[-1], "cell")]
+    nodes = {"input": ir.Input([2, 6, 6]), **dict(zip(names, around, strict=True)), "cell": ir.IF(1.0)}
+    return ir.Graph({**nodes, "out": ir.Output(None)}, [*edges, ("cell", "out")], allow_cycles=True)
+
+
 CASES: dict[str, tuple[ir.Graph, Any]] = {
     "unsigned weights": (net(), chip(weights__signed=False)),
     "weights rounded down": (net(), chip(weights__rounding="floor")),
@@ -51,6 +60,11 @@ CASES: dict[str, tuple[ir.Graph, Any]] = {
     "wide accumulators of a neuron": (net(ir.IF(1.0, accum_t="int30")), "generic-mesh"),
     "windows of different sizes": (pooled(), "generic-mesh"),
     "a gain in every place": (net(ir.LIF(np.linspace(2, 9, 108).reshape(3, 6, 6), 1.0, 0.0, 0.5)), "generic-mesh"),
+    "a pool that hears itself": (ring(ir.MaxPool2d(1, input_type=[2, 6, 6])), "generic-mesh"),
+    "layers that hear one another": (
+        ring(ir.SDConv(np.ones((2, 1, 1, 1)), input_type=[2, 6, 6]), ir.AvgPool2d(1)),
+        chip(payload__bits=40),
+    ),
     "a large sparse weight": (sparse(), "generic-mesh"),
     "a large gain": (
         ir.Graph.chain(input=ir.Input([9000]), cell=ir.IF(1.0, r=2.0), out=ir.Output(None)),

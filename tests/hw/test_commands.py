@@ -246,3 +246,21 @@ def test_a_small_network_is_smaller_in_integers(tmp_path: Path) -> None:
         sizes.append(out.stat().st_size)
     assert sizes[0] > sizes[1]
     assert sizes[0] > sizes[2]
+
+
+def test_a_percentile_is_for_its_method(files: SimpleNamespace, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((4, 1, 8), np.float32))
+    given = ["quantize", files.small, "--calibration", tmp_path / "x.npy", "-o", tmp_path / "q.t1c", "--percentile", 50]
+    found = talon_hw(*given)
+    assert found.exit_code == 2
+    assert "the method 'mse' has no percentile" in found.output
+    assert talon_hw(*given, "--method", "percentile").exit_code == 0
+
+
+def test_a_file_that_is_there_is_named_with_the_option_that_replaces_it(files: SimpleNamespace, tmp_path: Path) -> None:
+    ir.write(tmp_path / "new.t1c", ir.read(files.large))
+    given = ["check", files.small, "--fix", "-o", tmp_path / "new.t1c"]
+    found = talon_hw(*given)
+    assert found.exit_code == 2
+    assert "pass --force to replace it" in found.output
+    assert talon_hw(*given, "--force").exit_code == 0

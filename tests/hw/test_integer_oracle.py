@@ -294,3 +294,53 @@ def test_spikes_that_are_added_to_sums_get_a_layer() -> None:
     a, b = run(graph, x).outputs["out"], run(quantised, x, engine="integer").outputs["out"]
     assert np.mean(a != b) < 0.01
     assert any("add_gain" in line["after"] for line in hw.quantization_ledger(quantised))
+
+
+def test_a_layer_that_others_are_added_to_may_have_another_size() -> None:
+    """Spikes are added to the sums that a layer reads, or to what a split takes apart: the layer of ones that they get
+    has the size of what is read, not of what is given."""
+    nodes: dict[str, ir.Node] = {
+        "in": ir.Input([6]),
+        "a": ir.Affine(normal(4, 6)),
+        "b": ir.Affine(normal(6, 4)),
+        "n": ir.IF(1.0),
+        "wide": ir.Affine(normal(9, 6)),
+        "split": ir.ChannelSplit([2, 4]),
+        "m": ir.IF(1.0),
+        "out": ir.Output([9]),
+        "few": ir.Output([2]),
+        "rest": ir.Output([4]),
+    }
+    edges = ["in a", "a n", "n b", "in wide", "b wide", "wide m", "m out", "b split", "in split"]
+    pairs: list[Any] = [(pair.split()[0], pair.split()[1]) for pair in edges]
+    graph = ir.Graph(nodes, [*pairs, ("split:0", "few"), ("split:1", "rest")])
+    x = spikes(10, 2, 6)
+    quantised = hw.quantize(graph, chip(weights__bits=16, membranes__bits=24), calibration=x)
+    agree(quantised, {"in": x})
+    gains = [name for name in quantised.nodes if name.endswith("_gain")]
+    assert gains
+    assert {node.shape_of("weight") for name, node in quantised.nodes.items() if name in gains} == {(6, 6)}
+    for key, array in run(graph, x).outputs.items():
+        assert np.mean(np.abs(array - run(quantised, x, engine="integer").outputs[key]) > 0.01) < 0.05
+
+
+def test_spikes_that_are_added_to_sums_over_one_axis_get_a_layer() -> None:
+    nodes = {
+        "in": ir.Input([2, 9]),
+        "c1": ir.Conv1d(normal(4, 2, 3), padding=1),
+        "n1": ir.IF(1.0),
+        "c2": ir.Conv1d(normal(4, 4, 3), padding=1),
+        "add": ir.Skip("residual"),
+        "n2": ir.LIF(3.0, np.array([2.0, 3.0, 4.0, 2.5]), 0.1, 1.0),
+        "n3": ir.LIF(2.0, 3.0, 0.0, 1.0),
+        "out": ir.Output([4, 9]),
+    }
+    pairs = ["in c1", "c1 n1", "n1 c2", "c2 add", "n1 add", "add n2", "n2 n3", "n3 out"]
+    graph = ir.Graph(nodes, [(pair.split()[0], pair.split()[1]) for pair in pairs])
+    x = spikes(10, 2, 2, 9)
+    quantised = hw.quantize(graph, chip(weights__bits=16, membranes__bits=24), calibration=x)
+    agree(quantised, {"in": x})
+    assert [node.type_name for name, node in quantised.nodes.items() if "_gain" in name] == ["Conv1d", "Conv1d"]
+    a, b = run(graph, x).outputs["out"], run(quantised, x, engine="integer").outputs["out"]
+    assert a.any()
+    assert np.mean(a != b) < 0.03

@@ -209,3 +209,48 @@ def test_a_damaged_record_is_refused() -> None:
     with pytest.raises(ir.TalonRunError, match="what its sums stand for") as missing:
         run(without, np.ones((1, 1, 4), np.float32), engine="integer")
     assert missing.value.diagnostic.node == "l0"
+
+
+EDITS: dict[str, Any] = {
+    "a neuron renamed": lambda q: q.rename({"lif": "other"}),
+    "weights in another scale": lambda q: rescaled(q, "fc", "weight"),
+    "a bias in another scale": lambda q: rescaled(q, "fc", "bias"),
+    "a threshold in another scale": lambda q: rescaled(q, "lif", "v_threshold"),
+    "a reset in another scale": lambda q: rescaled(q, "lif", "v_reset"),
+    "a gain": lambda q: q.replace("lif", q.nodes["lif"].changed(r=9.0)),
+    "a gain of a neuron without decay": lambda q: q.replace("if", q.nodes["if"].changed(r=2.0)),
+    "a leak": lambda q: q.replace("lif", q.nodes["lif"].changed(v_leak=0.5)),
+    "another decay": lambda q: q.replace("lif", q.nodes["lif"].changed(tau=9.0)),
+}
+
+
+def rescaled(graph: ir.Graph, name: str, field: str) -> ir.Graph:
+    node: Any = graph.nodes[name]
+    q = node.quant[field]
+    return graph.replace(name, node.changed(**{field: ir.Quantized(q.integers, q.scale * 2, q.bits, q.rule)}))
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_is_changed_after_quantising_is_refused(edit: str) -> None:
+    """Integers would compute as if nothing had been changed, or in other units."""
+    rng = np.random.default_rng(5)
+    graph = ir.Graph.chain(
+        input=ir.Input([6]),
+        fc=ir.Affine(rng.normal(size=(5, 6)), rng.normal(size=5)),
+        lif=ir.LIF(4.0, 4.0, 0.1, 0.7, v_reset=-0.2),
+        fc2=ir.Affine(rng.normal(size=(4, 5))),
+        **{"if": ir.IF(1.0)},
+        out=ir.Output([4]),
+    )
+    x = (rng.random((9, 2, 6)) < 0.5).astype(np.float32)
+    quantised = hw.quantize(graph, calibration=x)
+    run(quantised, x, engine="integer")
+    with pytest.raises(ir.TalonRunError) as caught:
+        run(EDITS[edit](quantised), x, engine="integer")
+    assert caught.value.code == "T508"
+    assert caught.value.diagnostic.node in ("lif", "other", "fc", "if")
+    # Metadata, hints and what passes values on may change.
+    other = quantised.replace("lif", quantised.nodes["lif"].changed(core_id=3)).insert_after("lif", "d", ir.Dropout(5))
+    assert np.array_equal(
+        run(other, x, engine="integer").outputs["out"], run(quantised, x, engine="integer").outputs["out"]
+    )

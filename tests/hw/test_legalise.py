@@ -90,6 +90,25 @@ def test_an_identity_that_makes_two_edges_one_stays() -> None:
     assert found.report.ok
 
 
+def test_an_identity_that_is_read_twice_or_stands_beside_a_port_stays() -> None:
+    """Edges that say a delay of 0 and none are two until one is added; the port of a split may be said or follow from
+    the order."""
+    twice = ir.Graph(
+        {"in": ir.Input([3]), "drop": ir.Dropout(3), "n": ir.IF(1.5), "out": ir.Output([3])},
+        [ir.Edge("in", "drop", delay=0), ("drop", "n"), ir.Edge("drop", "n", delay=0), ("n", "out")],
+    )
+    beside = ir.Graph(
+        {"in": ir.Input([4]), "split": ir.ChannelSplit([2, 2]), "drop": ir.Dropout(2), "n": ir.IF(1.5),
+         "o": ir.Output([2]), "p": ir.Output([2])},
+        [("in", "split"), ("split", "drop"), ("split:1", "p"), ("split:0", "n"), ("drop", "n"), ("n", "o")],
+    )  # fmt: skip
+    for graph, shape in ((twice, (3,)), (beside, (4,))):
+        found, x = hw.legalise(graph, "generic-mesh"), spikes(*shape)
+        assert found.graph is graph
+        quantised = hw.quantize(graph, "generic-mesh", calibration=x)
+        assert "drop" in quantised.nodes
+
+
 def test_delays_of_an_identity_are_added() -> None:
     nodes = {"in": ir.Input([3]), "drop": ir.Dropout(3), "n": ir.IF(1.0), "out": ir.Output([3])}
     edges = [ir.Edge("in", "drop", delay=1), ir.Edge("drop", "n", delay=2), ("n", "out")]

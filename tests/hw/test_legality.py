@@ -193,3 +193,9 @@ def test_everything_is_told_at_once(make: Make) -> None:
     report = hw.check(ir.Graph.chain(ir.Input([2, 8, 8]), **nodes, out=ir.Output([4])), "speck2e")
     found = {(d.node, d.resource) for d in report.errors if isinstance(d, hw.Finding)}
     assert {("c", "groups"), ("n", "primitives"), ("p", "kernel_size"), ("s", "primitives")} <= found
+
+
+@pytest.mark.parametrize("ask", [hw.check, hw.legalise])
+def test_what_is_no_graph_is_refused(ask: Any) -> None:
+    with pytest.raises(ir.TalonTypeError, match="takes a graph"):
+        ask(3, "generic-mesh")

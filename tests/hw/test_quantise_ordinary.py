@@ -198,3 +198,22 @@ def test_thresholds_have_their_own_width() -> None:
     limit = quantised.nodes["n"].quant["v_threshold"]  # type: ignore[union-attr]
     assert limit.bits == 6
     assert int(limit.integers.max()) <= 31
+
+
+@pytest.mark.parametrize(
+    ("size", "values", "word"), [(3e38, 1.0, "leaves"), (1.0, 3e38, "leaves"), (1e-42, 1.0, "beyond")]
+)
+def test_numbers_that_float32_cannot_scale(size: float, values: float, word: str) -> None:
+    """Sums that are infinite, and weights so small that what 1 stands for would be 0."""
+    layer = ir.Affine(np.full((3, 8), size, np.float32))
+    graph = ir.Graph.chain(
+        input=ir.Input([8]), fc=layer, cell=ir.LIF(3.0, 3.0, 0.0, np.float32(size)), out=ir.Output([3])
+    )
+    x = np.full((4, 1, 8), values, np.float32)
+    with (
+        np.errstate(over="ignore", invalid="ignore"),
+        pytest.raises(ir.TalonTargetError, match=f"{word} float32") as caught,
+    ):
+        hw.quantize(graph, "generic-mesh", calibration=x)
+    assert caught.value.code == "T506"
+    assert caught.value.diagnostic.node in ("fc", "cell")

@@ -108,6 +108,10 @@ overhead = "unknown"
 """
 BANK = 'padding = "none"\nbank = { value = 64, unit = "word", kind = "assumed", cite = "talon" }'
 WRONG = {
+    "an id that draws on the terminal": (
+        (('id = "generic-mesh"', 'id = "\\u001b[31mmesh"'),),
+        ("target.id cannot be printed", "'\\x1b[31mmesh'", ""),
+    ),
     "unknown key": (
         (("neurons = {", "neuron = {"),),
         ("core[0].neuron is an unknown key", "neuron", "did you mean 'neurons'?"),

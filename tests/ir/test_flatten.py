@@ -158,3 +158,16 @@ def test_endless_composites_are_refused() -> None:
     with pytest.raises(ir.TalonGraphError) as caught:
         ir.Graph.chain(ir.Input([3]), Endless()).flatten()
     assert caught.value.code == "T116"
+
+
+def test_the_core_of_a_composite_or_a_graph_is_that_of_all_inside() -> None:
+    inner = ir.Graph.chain(i=ir.Input([3]), a=ir.ReLU(3), b=ir.ReLU(3, core_id=5), d=ir.Dropout(3), o=ir.Output([3]))
+    graph = ir.Graph.chain(x=ir.Input([3]), g=inner.changed(core_id=7), c=ir.ReLU(3), y=ir.Output([3]))
+    cores = {name: node.core_id for name, node in graph.flatten().nodes.items()}
+    assert cores == {"x": None, "g.i": None, "g.a": 7, "g.b": 5, "g.d": None, "g.o": None, "c": None, "y": None}
+    around = ir.Graph.chain(x=ir.Input([3]), h=graph, y=ir.Output([3])).changed(core_id=1).flatten()
+    assert {name: node.core_id for name, node in around.nodes.items() if node.core_id is not None} == {
+        "h.g.a": 7,
+        "h.g.b": 5,
+        "h.c": 1,
+    }

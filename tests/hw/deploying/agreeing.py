@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,8 +53,16 @@ def agree(
             same_run(target.id, found, one)
         reconciled(found)
         within_limits(build, target)
+        assert taken_back(build) == build.graph
         done.append((build, found))
     return done
+
+
+def taken_back(build: hw.Build) -> str:
+    """The graph of the build as it comes from its file, which checks every number."""
+    with tempfile.TemporaryDirectory() as folder:
+        build.save(f"{folder}/net.talonhw")
+        return hw.load(f"{folder}/net.talonhw").graph
 
 
 def targets_for(quantised: ir.Graph, parts: Sequence[int] = PARTS, **changes: Any) -> list[hw.Target]:

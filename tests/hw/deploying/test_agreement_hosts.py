@@ -56,6 +56,10 @@ TAILS: dict[str, tuple[dict[str, Any], list[Any]]] = {
         {"relu": ir.ReLU(8), "mean": ir.StepMean(), "out": ir.Output([8])},
         [("a", "relu"), ir.Edge("relu", "mean", delay=3), ("mean", "out")],
     ),
+    "taken twice on the host itself": (
+        {"relu": ir.ReLU(8), "mean": ir.StepMean(), "out": ir.Output([8])},
+        [("a", "relu"), ("relu", "mean"), ir.Edge("relu", "mean", delay=0), ("mean", "out")],
+    ),
     "what the host computes for nobody": (
         {"relu": ir.ReLU(8), "soft": ir.Softmax(8, -1), "out": ir.Output([8])},
         [("a", "relu"), ("relu", "soft"), ("a", "out")],

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from talon import ir
+from talon import hw, ir
 from talon.hw.integers.pieces import PIECES
-from tests.hw.deploying.agreeing import split
+from tests.hw.chips import chip
+from tests.hw.deploying.agreeing import ANYWHERE, ROOMY, agree, split
 
 RNG = np.random.default_rng(21)
 
@@ -136,6 +137,35 @@ def test_pools_of_sums(pool: ir.Node) -> None:
         ir.Output(None),
     )
     split(graph, spikes(6, 2, 2, 8, 8), changes={"payload__bits": 24})
+
+
+def test_a_window_that_the_map_ends_within_reads_what_is_there() -> None:
+    """Eight of nine rows: the sums of the layer behind are no larger than that."""
+    graph = ir.Graph.chain(
+        ir.Input([2, 8, 8]),
+        ir.IF(0.8),
+        ir.AvgPool2d((9, 2), ceil_mode=True),
+        ir.Conv2d(normal(4, 2, 1, 1)),
+        ir.LIF(2.0, 2.0, 0.0, 0.5),
+        ir.Output(None),
+    )
+    split(graph, spikes(6, 2, 2, 8, 8), changes={"payload__bits": 24})
+
+
+def test_sums_of_a_layer_whose_inputs_are_divided_are_read_by_another() -> None:
+    """Parts of the layer are bounded together by what the whole can sum up."""
+    graph = ir.Graph.chain(
+        ir.Input([36]),
+        ir.Affine(normal(4, 36), 9 * normal(4)),
+        ir.Affine(normal(3, 4)),
+        ir.LIF(2.0, 2.0, 0.0, 0.5),
+        ir.Output(None),
+    )
+    x = spikes(6, 2, 36)
+    quantised = hw.quantize(graph, chip(ROOMY), calibration=x)
+    target = chip({**ROOMY, "in_axons": 20}, payload__bits=40, **ANYWHERE)
+    ((build, _),) = agree(quantised, x, [target])
+    assert sum("inputs" in name for layer in build.chip.layers for name in layer.members) == 2
 
 
 def test_pools_of_inputs_and_of_spikes_by_the_links_themselves() -> None:

@@ -136,3 +136,37 @@ def test_the_same_places_by_other_kernels_of_linear_algebra() -> None:
         found.append(ran.stdout.split())
     assert len(set(found[0])) > 4
     assert found[1:] == found[:1] * 3
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 1 << 20), st.integers(1, 6), st.integers(0, 6))
+def test_cores_with_a_position_are_there_and_the_others_as_well_as_can_be(seed: int, cores: int, many: int) -> None:
+    rng, mesh, traffic = np.random.default_rng(seed), Mesh(2, 3), drawn(seed, cores)
+    np.fill_diagonal(traffic, 0)
+    fixed = np.full(cores, -1)
+    chosen = rng.permutation(cores)[:many]
+    fixed[chosen] = rng.permutation(6)[: len(chosen)]
+    placed = place(traffic, mesh.positions, seed, fixed=fixed)
+    assert len(set(placed.tolist())) == cores
+    tried = [np.array(p) for p in itertools.permutations(range(6), cores) if (np.array(p) == fixed)[chosen].all()]
+    cost = min(hop_cost(traffic, mesh.distances(), p) for p in tried)
+    assert (placed == fixed)[chosen].all()
+    assert hop_cost(traffic, mesh.distances(), placed) == cost
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_annealing_moves_the_others_towards_a_position(seed: int) -> None:
+    """A chain of cores lies around the one that is held in a corner, not in the middle."""
+    mesh, cores = Mesh(20, 20), 39
+    traffic = np.diag(np.ones(cores - 1), 1)
+    fixed = np.full(cores, -1)
+    fixed[5] = 380
+    placed = place(traffic, mesh.positions, seed, fixed=fixed)
+    assert placed[5] == 380
+    assert hop_cost(traffic, mesh.distances(), placed) <= 1.3 * 38
+
+
+@pytest.mark.parametrize("fixed", [[0, 0, -1], [25, -1, -1], [0, 1]])
+def test_positions_that_cannot_be_held_are_refused(fixed: list[int]) -> None:
+    with pytest.raises(ValueError, match="fixed: expected"):
+        place(np.zeros((3, 3)), Mesh(5, 5).positions, fixed=np.array(fixed))

@@ -237,6 +237,11 @@ CODES: dict[str, Code] = {
         "The integer engine was asked for a graph, or a node, that holds no integers or that integers cannot compute.",
         "Quantise the whole graph with hw.quantize or 'talon hw quantize'.",
     ),
+    "T509": Code(
+        "hint that is not heeded",
+        "A node asks by a hint for a core that it cannot have (an error), or for what has no effect (a warning).",
+        "Change the hint, or take it away; the message has the core and both numbers.",
+    ),
     "T900": Code(
         "internal error",
         "Something that should not happen did, in talon or in a primitive that does not say all it must.",

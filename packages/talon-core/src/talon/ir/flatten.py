@@ -1,7 +1,8 @@
 """Flattening: nested graphs and composites inlined into one level, meaning unchanged.
 
 Delays are resolved first, at every level by itself. Each inlined boundary stays as an identity node, so that sums, edge
-order and duplicates never change; engines alias it away. Names are joined with `.`; provenance keeps the paths.
+order and duplicates never change; engines alias it away. Names are joined with `.`; provenance keeps the paths. The
+core that a composite or a graph asks for is asked for by the nodes inside that name no other.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from talon.ir.values import MAX_DEPTH
 def flatten(graph: Graph) -> Graph:
     """The graph on one level, of leaves only, with `provenance` from every node to the path it came from."""
     flat = _Flat(graph)
-    flat.add(graph, "", "", top=True)
+    flat.add(graph, "", "", top=True, core=graph.core_id)
     provenance = {name: graph._provenance.get(path, path) for name, path in flat.provenance.items()}
     return graph._like(flat.nodes, flat.edges, provenance=provenance)
 
@@ -44,8 +45,17 @@ class _Flat:
         self.seen: set[tuple[str, str, int | None]] = set()
         self.provenance: dict[str, str] = {}
 
-    def add(self, graph: Graph, prefix: str, path: str, top: bool = False, owner: Node | None = None) -> dict[str, str]:
-        """Add one level; returns the flat name of every leaf of it. `owner` is the node that the level stands for."""
+    def add(
+        self,
+        graph: Graph,
+        prefix: str,
+        path: str,
+        top: bool = False,
+        owner: Node | None = None,
+        core: int | None = None,
+    ) -> dict[str, str]:
+        """Add one level; returns the flat name of every leaf of it. `owner` is the node that the level stands for,
+        `core` the one that is asked for around it."""
         if path.count("/") > MAX_DEPTH:
             raise TalonGraphError("T116", f"composites are nested deeper than {MAX_DEPTH} levels", node=path)
         names: dict[str, str] = {}
@@ -53,13 +63,18 @@ class _Flat:
         for name, node in graph.nodes.items():
             inner = node.decompose() if isinstance(node, Composite) else node
             if isinstance(inner, Graph):
-                flat = self.add(inner, f"{prefix}{name}.", f"{path}{name}/", owner=node)
+                around = core if node.core_id is None else node.core_id
+                flat = self.add(inner, f"{prefix}{name}.", f"{path}{name}/", owner=node, core=around)
                 inside[name] = ([flat[n] for n in inner.inputs], [flat[n] for n in inner.outputs])
                 continue
             unique = prefix + name
             if unique in self.nodes or (not top and unique in self.reserved):
                 unique = free(unique, [*self.nodes, *self.reserved])
-            self.nodes[unique] = passage(node, graph, owner) if isinstance(node, Boundary) and not top else node
+            if isinstance(node, Boundary):
+                node = node if top else passage(node, graph, owner)
+            elif core is not None and node.core_id is None and not node.identity:
+                node = node.changed(core_id=core)
+            self.nodes[unique] = node
             self.provenance[unique] = path + name
             names[name] = unique
         for edge, link, delay in zip(explicit(graph), graph.links, graph.delays(), strict=True):

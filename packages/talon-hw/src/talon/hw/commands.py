@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ from talon.hw.fit_shown import show_report
 from talon.hw.names import TARGET, refuse_same, target_names
 from talon.hw.quantising.command import quantize
 from talon.hw.reporting.command import report as report_command
+from talon.ir.errors import TalonFileError
 
 if TYPE_CHECKING:
     from talon.hw.legalising import Legalised
@@ -96,6 +98,8 @@ def check(out: Output, file: str, name: str, fix: bool, output: str | None, forc
         raise click.UsageError("--fix and -o go together: --fix -o NEW writes the rewritten network to NEW")
     if output is not None:
         refuse_same(output, file)
+        if os.path.lexists(output) and not force:
+            raise TalonFileError("T306", "the new file exists already", file=output, help="pass --force to replace it")
     target = hw.target(name)
     graph = read(file, trusted=trusted)
     if output is not None:
@@ -109,19 +113,24 @@ def check(out: Output, file: str, name: str, fix: bool, output: str | None, forc
 
 def fixed(out: Output, found: Legalised, file: str, output: str, force: bool) -> Exit:
     """Write the new network, with what was rewritten and what could not be."""
+    from talon.hw.wishes import PASS
     from talon.storage import write
 
-    written = found.report.ok or bool(found.ledger)
+    rewritten = [rewrite for rewrite in found.ledger if rewrite.done_by != PASS]
+    written = found.report.ok or bool(rewritten)
     if written:
         write(output, found.graph, overwrite=force)
     report = found.report
     ledger = [rewrite.as_dict() for rewrite in found.ledger]
     out.data = report.as_dict() | {"ledger": ledger, "exact": found.exact, "written": output if written else None}
     show_report(out, report)
-    for rewrite in found.ledger:
+    for rewrite in rewritten:
         out.line(f"rewritten  {rewrite}")
-    if not found.ledger:
+    if not rewritten:
         out.line("rewritten  nothing")
+    for rewrite in found.ledger:
+        if rewrite.done_by == PASS:
+            out.line(f"hint       {rewrite.node}.{rewrite.field}={rewrite.before}: {rewrite.after}")
     if not written:
         out.line(f"{file}: {report.verdict()}; nothing could be mended, and nothing is written")
     else:

@@ -109,7 +109,9 @@ def partial(layer: Layer, feeder: Feeder, count: int, wiring: Wiring) -> list[La
             columns=(start, end),
         )
         label = f"inputs {start} to {end - 1}"
-        found.append(Layer((feeder.node,), layer.shape, layer.channel_axis, (own,), sends, False, {}, label))
+        found.append(
+            Layer((feeder.node,), layer.shape, layer.channel_axis, (own,), sends, False, {}, label, layer.core)
+        )
     return found
 
 

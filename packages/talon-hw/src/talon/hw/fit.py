@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
+from talon.hw.arguments import expect_graph
 from talon.hw.catalogue import target as find_target
 from talon.hw.contents import contents, words
 from talon.hw.description import Core, Target, summed, times
@@ -18,6 +19,7 @@ from talon.hw.quantising.beforehand import refusals
 from talon.hw.report import CoreUse, Finding, FitReport, LayerUse, Use
 from talon.hw.tiles import boundary, heard, memory_use, of_core, uses
 from talon.hw.unknowns import unknown
+from talon.hw.wishes import Unheeded, effectless, impossible, meaningless
 from talon.ir.graph import Graph
 
 
@@ -31,15 +33,24 @@ def check(graph: Graph, target: Target | str | os.PathLike[str]) -> FitReport:
     arithmetic open is a warning.
 
     Layers are cut into tiles that fit a core, and tiles share cores by first fit, so `cores` is what this packing
-    takes, not the least possible. What stands outside the chip (Inputs, and primitives that no core can hold) takes no
+    takes, not the least possible. The hint `core_id` is heeded, or an error says why not (T509); other hints that have
+    no effect are warnings. What stands outside the chip (Inputs, and primitives that no core can hold) takes no
     core. Raises `TalonGraphError` when shapes do not meet or stay open, `TalonTargetError` for a cycle that holds
     nothing (T504), and what `talon.hw.target` raises.
     """
+    expect_graph(graph, "check")
     target = find_target(target)
     if not graph.quantization_config:
         placed = place(graph, target)
-        return report_of(placed, refused=tuple(refusals(graph, target)))
-    return report_of(*in_integers(graph, target)[1:])
+        refused = tuple(refusals(graph, target))
+        return report_of(placed, refused=refused, unheeded=ignored(graph, placed))
+    _, placed, bounds = in_integers(graph, target)
+    return report_of(placed, bounds, unheeded=ignored(graph, placed))
+
+
+def ignored(graph: Graph, placed: Placed) -> list[Unheeded]:
+    """The hints of a graph that have no effect where it is placed."""
+    return [*meaningless(graph), *effectless(graph, placed)]
 
 
 def in_integers(graph: Graph, target: Target) -> tuple[IntegerWiring, Placed, dict[int, int]]:
@@ -53,9 +64,15 @@ def in_integers(graph: Graph, target: Target) -> tuple[IntegerWiring, Placed, di
     return wired, placed, {number: values[layer.members[-1], 0].bound for number, layer in enumerate(placed.layers)}
 
 
-def report_of(placed: Placed, bounds: Mapping[int, int] | None = None, refused: Sequence[Finding] = ()) -> FitReport:
+def report_of(
+    placed: Placed,
+    bounds: Mapping[int, int] | None = None,
+    refused: Sequence[Finding] = (),
+    unheeded: Sequence[Unheeded] = (),
+) -> FitReport:
     """The report of a graph whose tiles have their cores. `bounds`: by layer, how large the values that it sends can
-    be, where that is known. `refused`: what quantising would say, told of nodes of which nothing else is."""
+    be, where that is known. `refused`: what quantising would say, told of nodes of which nothing else is; `unheeded`:
+    hints without effect."""
     total = totals(placed)
     unfit = list(illegal(placed.wiring, placed.target))
     told = {finding.node for finding in unfit}
@@ -65,6 +82,8 @@ def report_of(placed: Placed, bounds: Mapping[int, int] | None = None, refused: 
         *illegal_connections(placed.wiring, placed.target),
         *values_sent(placed, bounds),
         *insufficient(placed, total),
+        *impossible(placed),
+        *(hint.finding() for hint in unheeded),
         *unknown(placed),
     ]
     return FitReport(

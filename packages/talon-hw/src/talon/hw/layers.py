@@ -53,7 +53,7 @@ class Layer:
     """A population: `members` are its nodes in graph order, `sends` the unit numbers by which others know its values.
 
     `per_unit`: values stored for every unit, by kind ("membranes", "parameters"). `biases`: per channel. `label`: what
-    part of its node it is, where it is not the whole.
+    part of its node it is, where it is not the whole. `core`: the number of the core that its nodes ask for.
     """
 
     members: tuple[int, ...]
@@ -64,6 +64,7 @@ class Layer:
     spiking: bool
     per_unit: dict[str, int]
     label: str = ""
+    core: int | None = None
 
     @property
     def size(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from talon.hw.arguments import expect_graph
 from talon.hw.catalogue import target as find_target
 from talon.hw.description import Target
 from talon.hw.fit import check
@@ -12,6 +13,7 @@ from talon.hw.ledger import Rewrite
 from talon.hw.report import FitReport
 from talon.hw.rewrites import rewritten
 from talon.hw.rewrites.pass_ import Work
+from talon.hw.wishes import lost, meaningless
 from talon.ir.errors import TalonTargetError
 from talon.ir.graph import Graph
 
@@ -34,18 +36,26 @@ def legalise(graph: Graph, target: Target | str | os.PathLike[str]) -> Legalised
     """Rewrite what `target` cannot take as far as that is possible; where nothing needs it the graph is given back.
 
     Composites and nested graphs are opened. What is left in `report.errors` has no rewrite here: it needs another
-    network, or another target.
+    network, or another target. Hints that nothing heeds have a line in the ledger too, of the pass "hints".
 
     Raises what `check` raises, and `TalonTargetError` (T506) for a graph that is
     quantised already: rewrites are of floats.
     """
+    expect_graph(graph, "legalise")
     target = find_target(target)
     refuse_integers(graph)
     check(graph, target)  # what does not hold together is told before anything is changed
     work = rewritten(graph, Work, target)
+    hints = unheeded(graph, work)
     if not work.ledger:
-        return Legalised(graph, (), check(graph, target))
-    return Legalised(work.graph, tuple(work.ledger), check(work.graph, target))
+        return Legalised(graph, hints, check(graph, target))
+    return Legalised(work.graph, (*work.ledger, *hints), check(work.graph, target))
+
+
+def unheeded(graph: Graph, work: Work) -> tuple[Rewrite, ...]:
+    """The lines of a graph's hints that nothing heeds once it is rewritten."""
+    gone = lost(graph.flatten(), work.graph) if work.ledger else ()
+    return tuple(hint.rewrite() for hint in (*meaningless(graph), *gone))
 
 
 def refuse_integers(graph: Graph) -> None:

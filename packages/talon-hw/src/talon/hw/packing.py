@@ -11,6 +11,7 @@ from talon.hw.cutting import split
 from talon.hw.description import Core, Target, summed
 from talon.hw.kinds import chosen
 from talon.hw.layers import Layer
+from talon.hw.places import kind_of
 from talon.hw.tiles import Tile, boundary, open_to, uses
 from talon.hw.units import Units
 
@@ -23,7 +24,7 @@ ROUNDS = 8
 @dataclass(frozen=True)
 class Packed:
     """One core of a kind: its tiles (by number) and the layers they belong to, what they store and hear, the units that
-    they send, and the out-edges they need at most."""
+    they send, and the out-edges they need at most. `core`: the number of the core that tiles ask for."""
 
     kind: int
     tiles: tuple[int, ...]
@@ -34,6 +35,7 @@ class Packed:
     inputs: np.ndarray
     sends: np.ndarray
     edges: int
+    core: int | None = None
 
 
 def cut(
@@ -71,7 +73,10 @@ def ways_of(
 ) -> dict[int, list[Tile]]:
     """The tiles of a layer on every kind of core that can hold it."""
     found = {}
-    for kind in open_to(layer, target, units):
+    kinds = open_to(layer, target, units)
+    if layer.core is not None:  # all of it goes there, so that pieces would only take more room
+        kinds, hearing, parts = [kind_of(target, layer.core)], False, 1
+    for kind in kinds:
         neurons = target.cores[kind].neurons.value
         most = layer.size if neurons is None else max(1, min(layer.size, neurons // parts))
         found[kind] = split(layer, number, target, kind, units, most, hearing)
@@ -113,12 +118,20 @@ def tile_edges(tiles: Sequence[Tile], units: Units) -> list[int]:
 
 def pack(tiles: Sequence[Tile], target: Target, units: Units) -> list[Packed]:
     """The tiles on cores by first fit: in their order, which keeps layers together, or, where that takes more cores
-    than there are, the largest first, which takes fewer. Tiles that share a core never need more edges than apart."""
+    than there are, the largest first, which takes fewer. Tiles that share a core never need more edges than apart.
+
+    Those that ask for a core come first, all that ask for it on it, even where that is too much."""
     edges = tile_edges(tiles, units)
-    found = first_fit(range(len(tiles)), tiles, edges, target, units, OPEN)
+    asked: dict[int, list[int]] = {}
+    for n, tile in enumerate(tiles):
+        if tile.core is not None:
+            asked.setdefault(tile.core, []).append(n)
+    begun = [gathered(tiles, numbers, edges) for numbers in asked.values()]
+    free = [n for n, tile in enumerate(tiles) if tile.core is None]
+    found = first_fit(free, tiles, edges, target, units, OPEN, begun)
     if too_many(found, target) and could(tiles, target):
-        largest = np.argsort([-size(tile, target) for tile in tiles], kind="stable")
-        tighter = first_fit(largest, tiles, edges, target, units, TIGHT)
+        largest = sorted(free, key=lambda n: -size(tiles[n], target))
+        tighter = first_fit(largest, tiles, edges, target, units, TIGHT, begun)
         if len(tighter) < len(found):
             return sorted(tighter, key=lambda core: min(core.tiles))
     return found
@@ -147,11 +160,20 @@ def could(tiles: Sequence[Tile], target: Target) -> bool:
 
 
 def first_fit(
-    order: Iterable[int], tiles: Sequence[Tile], edges: Sequence[int], target: Target, units: Units, window: int
+    order: Iterable[int],
+    tiles: Sequence[Tile],
+    edges: Sequence[int],
+    target: Target,
+    units: Units,
+    window: int,
+    begun: Sequence[Packed],
 ) -> list[Packed]:
-    """Every tile on the first core of its kind with room among the last `window`, else on a new one."""
-    cores: list[Packed] = []
+    """Every tile on the first core of its kind with room among the last `window`, else on a new one. `begun`: cores
+    that have tiles already."""
+    cores = list(begun)
     last: dict[int, list[int]] = {}
+    for place, core in enumerate(cores):
+        last.setdefault(core.kind, []).append(place)
     for n in order:
         alone = gathered(tiles, (int(n),), edges)
         of_kind = last.setdefault(alone.kind, [])
@@ -179,6 +201,7 @@ def gathered(tiles: Sequence[Tile], numbers: Sequence[int], edges: Sequence[int]
         np.unique(np.concatenate([tile.inputs for tile in own])),
         np.concatenate([tile.sends for tile in own]),
         sum(edges[n] for n in numbers),
+        next((tile.core for tile in own if tile.core is not None), None),
     )
 
 
@@ -196,4 +219,5 @@ def together(one: Packed, other: Packed, core: Core, units: Units) -> Packed | N
     if any(use.over for use in (*uses(core, neurons, words, len(inputs)), *crossing)):
         return None
     stored = {kind: count + other.stored[kind] for kind, count in one.stored.items()}
-    return Packed(one.kind, (*one.tiles, *other.tiles), layers, neurons, stored, words, inputs, sends, edges)
+    tiles = (*one.tiles, *other.tiles)
+    return Packed(one.kind, tiles, layers, neurons, stored, words, inputs, sends, edges, one.core)

@@ -16,6 +16,7 @@ from talon.hw.quantities import Quantity
 from talon.hw.tiles import Tile
 from talon.hw.units import Units, units_of
 from talon.hw.wiring import Wiring, trace
+from talon.hw.wishes import with_cores
 from talon.ir.graph import Graph
 
 
@@ -83,7 +84,7 @@ def place(graph: Graph, target: Target, host: frozenset[str] = frozenset()) -> P
     """Cut the layers of a graph into tiles, and put the tiles on cores. `host`: nodes that stay outside the chip, by
     the names of the flat graph."""
     wiring = trace(graph.flatten(), target.noc["pooling"] is True, host)
-    layers, undivided = divided(layers_of(wiring), wiring, target)
+    layers, undivided = divided(with_cores(layers_of(wiring), wiring, target), wiring, target)
     units = units_of(wiring, layers)
     tiled = cut(layers, target, units)
     packed = pack([tile for found in tiled for tile in found or ()], target, units)

@@ -123,7 +123,8 @@ class FitReport(Findings):
         there = "an unknown number" if self.available is None else f"{self.available:,}"
         takes = f"it takes {bound}{len(self.cores):,} of {there} cores"
         if self.ok:
-            return f"fits {self.target}{', as far as its numbers are known' if self.warnings else ''}: {takes}"
+            doubted = any(d.code != "T509" for d in self.warnings)
+            return f"fits {self.target}{', as far as its numbers are known' if doubted else ''}: {takes}"
         return f"does not fit {self.target} ({plural(len(self.errors), 'problem')}): {takes}"
 
     def table(self) -> list[list[str]]:

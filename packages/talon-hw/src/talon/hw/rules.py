@@ -57,9 +57,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class Text(Rule):
+    """A text; `name`: one that messages, reports and files call something by, so that all of it can be printed."""
+
+    name: bool = False
+
     def read(self, value: Any, place: Place) -> str:
         if not isinstance(value, str) or not value.strip():
             raise place.error("is not a text", "a string that is not empty", value)
+        if self.name and not value.isprintable():
+            raise place.error("cannot be printed", "letters, digits, signs and spaces", repr(value))
         return value
 
 

@@ -145,7 +145,7 @@ def amounts(units: dict[str, str], extra: Mapping[str, Rule] = MappingProxyType(
 
 def schema(primitives: Sequence[str]) -> dict[str, Rule]:
     """The sections of a description; `primitives` are the names that `[ops]` may hold."""
-    head = {key: Text() for key in ("id", "family", "revision", "summary")}
+    head = {key: Text(name=True) for key in ("id", "family", "revision")} | {"summary": Text()}
     capabilities = Table(dict.fromkeys(("recurrence", "learning", "synchronous"), Flag()), may_be_unknown=True)
     return {
         "target": Table({**head, "citations": Each(Text()), "capabilities": capabilities}),

@@ -29,7 +29,7 @@ class Tile:
     """Part of a layer, for a core of kind `kind`.
 
     `inputs`: the units that it hears, each once. `sends`: the units that others hear from it. `stored`: its values by
-    kind. `words`: what they take of each memory of the core.
+    kind. `words`: what they take of each memory of the core. `core`: the number of the core that is asked for.
     """
 
     layer: int
@@ -40,6 +40,7 @@ class Tile:
     words: tuple[int | None, ...]
     inputs: np.ndarray
     sends: np.ndarray
+    core: int | None = None
 
 
 def uses(core: Core, neurons: int, words: Sequence[int | None], axons: int, cores: int | None = 1) -> list[Use]:
@@ -100,7 +101,8 @@ def tile(layer: Layer, number: int, box: Box, target: Target, kind: int) -> Tile
     """The part of layer `number` in a box, for a core of this kind."""
     form = tuple(end - start for start, end in box)
     words = tuple(stored_words(target, memory, layer, form) for memory in target.cores[kind].memory)
-    return Tile(number, kind, box, math.prod(form), contents(layer, form), words, heard(layer, box), sent(layer, box))
+    stored, hears, sends = contents(layer, form), heard(layer, box), sent(layer, box)
+    return Tile(number, kind, box, math.prod(form), stored, words, hears, sends, layer.core)
 
 
 def boxes(shape: Shape, block: Shape) -> Iterator[Box]:

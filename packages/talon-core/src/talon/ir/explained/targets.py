@@ -129,4 +129,19 @@ whole = hw.quantize(net(hidden=100), calibration=spikes)
 run(whole, spikes, engine="integer")
 """,
     ),
+    "T509": Example(
+        wrong=NET
+        + """\
+graph = net(hidden=100)
+graph = graph.replace("lif1", graph.nodes["lif1"].changed(core_id=64))  # cores are numbered from 0 to 63
+report = hw.check(graph, "generic-mesh")
+""",
+        right=NET
+        + """\
+graph = net(hidden=100)
+graph = graph.replace("lif1", graph.nodes["lif1"].changed(core_id=63))
+report = hw.check(graph, "generic-mesh")
+""",
+        ends="reports",
+    ),
 }

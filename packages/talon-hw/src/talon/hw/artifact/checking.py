@@ -11,8 +11,8 @@ from talon.hw.artifact.checking_values import check_values
 from talon.hw.artifact.refusal import damaged
 from talon.hw.artifact.rows import Reader
 from talon.hw.deploying.programs import Chip
-from talon.hw.deploying.spreading import mesh_of
 from talon.hw.description import Target
+from talon.hw.places import mesh_of
 
 
 def check_chip(chip: Chip, target: Target, rows: Reader) -> None:
@@ -51,7 +51,8 @@ def check_cores(chip: Chip, target: Target) -> None:
         raise damaged("tiles do not stand in the order of their cores")
     mesh, places = mesh_of(target), chip.positions
     axes = 1 if mesh is None or len(mesh.positions) < len(sizes) else 2
-    ends = (len(sizes),) if axes == 1 or mesh is None else (mesh.height, mesh.width)
+    most = np.iinfo(np.int64).max if target.core_count is None else max(target.core_count, len(sizes))
+    ends = (most,) if axes == 1 or mesh is None else (mesh.height, mesh.width)
     if places.shape != (len(sizes), axes) or not ((places >= 0) & (places < np.array(ends))).all():
         raise damaged("a core is not on the network of the target", ends, places.shape)
     if len({tuple(place) for place in places.tolist()}) < len(sizes):

@@ -31,19 +31,19 @@ def check_values(chip: Chip) -> None:
     for number in in_order(chip, lines, owner):
         tile = chip.tiles[number]
         layer = chip.layers[tile.layer]
-        total = 0.0
+        total = np.zeros(tile.form)
         for source, part in zip(layer.sources, tile.parts, strict=True):
             if not source.delay:
                 check_turn(layer, source, part.inputs, level[lines[number]])
-            total += result(source, tile, part, arriving(part.inputs, bounds[lines[number]]), chip.arithmetic)
-        if total >= MOST:
+            total = total + result(source, tile, part, arriving(part.inputs, bounds[lines[number]]), chip.arithmetic)
+        if (total >= MOST).any():
             raise damaged(f"sums of {layer.members[-1]!r} do not fit 63 bits")
         if layer.neuron is None:
-            bounds[tile.first : tile.first + tile.size] = total
+            bounds[tile.first : tile.first + tile.size] = total.ravel()
         else:
             check_cells(chip, layer, tile)
     for readout in chip.readouts:
-        if arriving(readout.lines, bounds) >= MOST:
+        if (arriving(readout.lines, bounds) >= MOST).any():
             raise damaged(f"sums of readout {readout.name!r} do not fit 63 bits")
 
 
@@ -80,21 +80,27 @@ def check_turn(layer: Population, source: Source, gather: Gather, level: np.ndar
         raise damaged(f"{source.node!r} hears what is only computed after it")
 
 
-def arriving(gather: Gather, bounds: np.ndarray) -> float:
-    """The largest value that can arrive at a place."""
-    if not gather.numbers.size:
-        return 0.0
+def arriving(gather: Gather, bounds: np.ndarray) -> np.ndarray:
+    """The largest value that can arrive at every place."""
     each = np.where(gather.numbers >= 0, np.append(bounds, 0.0)[gather.numbers], 0.0) * gather.times
-    return float(each.sum(axis=0).max())
+    return np.asarray(each.sum(axis=0))
 
 
-def result(source: Source, tile: Tile, part: Part, largest: float, numeric: Arithmetic) -> float:
-    """The largest result of a source on a tile; a sum with weights is no larger than the file says."""
+def result(source: Source, tile: Tile, part: Part, places: np.ndarray, numeric: Arithmetic) -> np.ndarray:
+    """The largest results of a source, in a form that broadcasts to the tile's; a sum with weights is no larger than
+    the file says. `places`: what can arrive at each. Parts of a layer that was divided by its inputs each say the bound
+    of the whole, so what is passed on is counted by output."""
+    largest = float(places.max(initial=0.0))
     if largest >= MOST:
         raise damaged(f"what arrives at {source.node!r} does not fit 63 bits")
     if part.weight is None:
-        taps = [window.taps for window in source.windows[1:]] if source.operation == "sum" else []
-        return largest * float(np.prod(taps, dtype=np.float64))
+        if source.operation == "copy":
+            return places
+        if source.operation != "sum":
+            return np.asarray(largest)
+        # What a window reads beyond the map is nothing.
+        tables = [window.table(*ends) for window, ends in zip(source.windows[1:], tile.box[1:], strict=True)]
+        return np.asarray(largest * np.prod([(table >= 0).sum(axis=1).max() for table in tables], dtype=np.float64))
     if source.clipped:
         largest = min(largest, -numeric.accumulators.low)
     weight = np.abs(part.weight.astype(np.float64))
@@ -107,7 +113,7 @@ def result(source: Source, tile: Tile, part: Part, largest: float, numeric: Arit
     # are made in integers, whatever the bound.
     if most.max() > source.bound * (1 + 2.0**-40):
         raise damaged(f"sums of {source.node!r} are larger than it says", source.bound, most.max())
-    return float(source.bound)
+    return np.asarray(most if source.operation == "dense" else most.reshape(-1, *(1,) * (len(tile.form) - 1)))
 
 
 def check_cells(chip: Chip, layer: Population, tile: Tile) -> None:

@@ -103,6 +103,8 @@ def deploy(
 
 def described(build: Build) -> dict[str, Any]:
     """A build as plain values, as `--json` prints them."""
+    from talon.hw.wishes import PASS
+
     chip = build.chip
     return {
         "target": build.target.id,
@@ -116,6 +118,7 @@ def described(build: Build) -> dict[str, Any]:
         "routes": len(chip.routes.cores),
         "assumed": list(build.assumed),
         "host": build.host_nodes(),
+        "hints": [dict(line) for line in build.ledger if line.get("pass") == PASS],
         "layers": [
             {
                 "name": " + ".join(layer.members),
@@ -134,6 +137,8 @@ def show_build(out: Output, build: Build) -> None:
     rows = [(row["name"], f"{row['neurons']:,}", f"{row['tiles']:,}", f"{row['cores']:,}") for row in found["layers"]]
     out.table(("layer", "neurons", "tiles", "cores"), rows)
     out.line()
+    for hint in found["hints"]:
+        out.line(f"hint {hint['node']}.{hint['field']}={hint['before']}: {hint['after']}")
     for node in found["host"]:
         out.line(f"on the host: {node['node']} ({node['type']})")
     if build.assumed:

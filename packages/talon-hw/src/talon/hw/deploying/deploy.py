@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,15 @@ from talon.hw.deploying.golden import golden_of
 from talon.hw.deploying.hosted import divided
 from talon.hw.deploying.spreading import best_spread
 from talon.hw.description import Target
-from talon.hw.fit import core_uses, in_integers, report_of
+from talon.hw.fit import core_uses, ignored, in_integers, report_of
 from talon.hw.integers.plan import Plan
 from talon.hw.integers.record import QuantRecord
+from talon.hw.ledger import Rewrite
 from talon.hw.mapping.partition import ENGINES, MTKAHYPAR
 from talon.hw.placed import Placed
-from talon.hw.quantising.lines import quantization_ledger
+from talon.hw.quantising.lines import lines, quantization_ledger
 from talon.hw.quantising.widths import other, unknown
+from talon.hw.wishes import PASS, heeded
 from talon.ir.errors import TalonRunError, TalonTargetError
 from talon.ir.graph import Graph
 
@@ -53,9 +55,12 @@ def deploy(
     is talon's own; "mtkahypar" is slower, a little better on large networks, and needs `talon-hw[mapping]`. What the
     target leaves open of its arithmetic is taken from the graph, and stands in `Build.assumed`.
 
+    A node with `core_id=n` goes on core n, with its whole layer: along the rows of a mesh, else in the order of the
+    cores. `Build.ledger` has a line for it, and for every hint that has no effect.
+
     Nodes that no core computes, and everything behind them, run on the host. Raises `TalonRunError` (T508) for a graph
-    without integers, and `TalonTargetError` for what does not fit (T503, T504), with the worst first, or was quantised
-    for another arithmetic (T506).
+    without integers, and `TalonTargetError` for what does not fit (T503, T504) or not on the core it asks for (T509),
+    or was quantised for another arithmetic (T506).
     """
     expect_graph(graph, "deploy")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < MOST_SEED:
@@ -68,6 +73,7 @@ def deploy(
     record = QuantRecord.of(graph)
     refuse_other_arithmetic(target, record)
     wired, placed, bounds = in_integers(graph, target)
+    unheeded = ignored(graph, placed)
     report_of(placed, bounds).raise_errors()
     flat = graph.flatten()
     assert wired.plan is not None
@@ -92,12 +98,18 @@ def deploy(
         seed,
         host,
         None,
-        quantization_ledger(graph),
+        with_hints(quantization_ledger(graph), [*heeded(placed), *(hint.rewrite() for hint in unheeded)]),
         core_uses(placed),
         versions(partitioner),
         tuple(unknown(target)),
     )
     return build if calibration is None else golden_of(build, calibration, repeat)
+
+
+def with_hints(ledger: tuple[Mapping[str, Any], ...], hints: Iterable[Rewrite]) -> tuple[Mapping[str, Any], ...]:
+    """The ledger with a line for every hint of which it has none."""
+    told = {(line.get("node"), line.get("field")) for line in ledger if line.get("pass") == PASS}
+    return (*ledger, *(line for line in lines(hints) if (line["node"], line["field"]) not in told))
 
 
 def refuse_other_arithmetic(target: Target, record: QuantRecord) -> None:

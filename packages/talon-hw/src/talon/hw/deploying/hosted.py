@@ -84,8 +84,9 @@ def arguments(graph: Graph, number: int) -> list[list[Edge]]:
     found: list[list[Edge]] = [[] for port in ports if not port.ordered]
     for given, link, delay in zip(graph.edges, graph.links, graph.delays(), strict=True):
         if link.dst == number:
-            # Said in full: the host's part may lack the cycle from which a delay follows.
-            edge = Edge(given.src, given.dst, delay=delay or None)
+            # Said in full: the host's part may lack the cycle from which a delay follows. One that says 0 is another
+            # edge than one that says nothing.
+            edge = Edge(given.src, given.dst, delay=delay or given.delay)
             if ports[link.dst_port].ordered:
                 found.append([edge])
             else:

@@ -6,8 +6,8 @@ import numpy as np
 
 from talon.hw.deploying.build import Build
 from talon.hw.deploying.running import Work
-from talon.hw.deploying.spreading import mesh_of
 from talon.hw.mapping.routing import XY, YX, Routes, route
+from talon.hw.places import mesh_of
 
 
 def journeys(build: Build, work: Work) -> Routes | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 
 import numpy as np
 
 from talon.hw.description import Core, Target
-from talon.hw.mapping.hypergraph import Hypergraph, Limits, deliveries, traffic
+from talon.hw.mapping.hypergraph import Hypergraph, Limits, deliveries, traffic, within
 from talon.hw.mapping.partition import NothingFits, partition
 from talon.hw.mapping.placing import place
-from talon.hw.mapping.topology import Mesh
 from talon.hw.packing import cut, gathered, pack, tile_edges
 from talon.hw.placed import Placed
+from talon.hw.places import kind_of, mesh_of
 from talon.hw.tiles import Tile
 
 OTHER_LIMITS = ("layers", "inputs", "outputs", "reach", "destinations")
@@ -51,7 +53,8 @@ def best_spread(placed: Placed, rates: np.ndarray, seed: int, engine: str) -> tu
         if len(other.packed) <= most(placed) and not over(other):
             found = min(found, partitioned(other, rates, seed, engine), key=lambda each: each.crossing)
     # Only these cores get places: to find them takes longer than to part tiles.
-    return found.placed, positions(placed.target, found.h, found.core, seed)
+    asked = [-1 if packed.core is None else packed.core for packed in found.placed.packed]
+    return found.placed, positions(found.placed, found.h, found.core, np.array(asked, np.int64), seed)
 
 
 def partitioned(placed: Placed, rates: np.ndarray, seed: int, engine: str) -> Partitioned:
@@ -63,9 +66,10 @@ def partitioned(placed: Placed, rates: np.ndarray, seed: int, engine: str) -> Pa
         first[list(packed.tiles)] = number
     core = first
     limits = limits_of(placed.target)
-    if limits is not None and len(tiles):
+    free = np.array([tile.core is None for tile in tiles], bool)
+    if limits is not None and free.any():
         try:
-            found = partition(h, limits, placed.target.core_count, seed, engine, share=len(CUTS))
+            found = parted(h, first, free, limits, placed.target.core_count, seed, engine)
         except NothingFits:
             found = first
         if deliveries(h, found) < deliveries(h, first) and len(np.unique(found)) <= most(placed):
@@ -76,9 +80,22 @@ def partitioned(placed: Placed, rates: np.ndarray, seed: int, engine: str) -> Pa
     return Partitioned(better, h, core)
 
 
+def parted(
+    h: Hypergraph, first: np.ndarray, free: np.ndarray, limits: Limits, count: int | None, seed: int, engine: str
+) -> np.ndarray:
+    """The cores of tiles by the partition: `free` ones share none with those that ask for a core, which stay where they
+    are at `first`. Raises NothingFits."""
+    if free.all():
+        return partition(h, limits, count, seed, engine, share=len(CUTS))
+    spare = None if count is None else count - len(np.unique(first[~free]))
+    core = first.copy()
+    core[free] = first.max() + 1 + partition(within(h, free), limits, spare, seed, engine, share=len(CUTS))
+    return np.asarray(np.unique(core, return_inverse=True)[1], np.int64)
+
+
 def most(placed: Placed) -> float:
-    count = placed.target.core_count
-    return float("inf") if count is None else count
+    there = placed.target.core_count
+    return float("inf") if there is None else there
 
 
 def with_cores(placed: Placed, core: np.ndarray) -> Placed:
@@ -132,18 +149,23 @@ def limits_of(target: Target) -> Limits | None:
     return Limits(tuple(-1 if n is None else n for n in each), core.in_axons.value, core.out_edges.value)
 
 
-def mesh_of(target: Target) -> Mesh | None:
-    """The network of a target, where it is a mesh or torus of known size."""
-    dims = target.noc["dims"].value
-    if target.noc["kind"] not in ("mesh", "torus") or not dims or len(dims) != 2:
-        return None
-    return Mesh(int(dims[0]), int(dims[1]), target.noc["kind"] == "torus")
-
-
-def positions(target: Target, h: Hypergraph, core: np.ndarray, seed: int) -> np.ndarray:
-    """Row and column of every core on the network; their numbers where nothing says how they are connected."""
-    mesh, count = mesh_of(target), int(core.max(initial=-1)) + 1
-    if mesh is None or len(mesh.positions) < count:
-        return np.arange(count)[:, None]
-    where = place(traffic(h, core, count), mesh.positions, seed, mesh.distances())
+def positions(placed: Placed, h: Hypergraph, core: np.ndarray, asked: np.ndarray, seed: int) -> np.ndarray:
+    """Row and column of every core on the network; their numbers where nothing says how they are connected. `asked`:
+    the numbers that cores have to have, -1 for any."""
+    mesh, cores = mesh_of(placed.target), int(core.max(initial=-1)) + 1
+    if mesh is None or len(mesh.positions) < cores:
+        return numbers([packed.kind for packed in placed.packed], asked, placed.target)[:, None]
+    where = place(traffic(h, core, cores), mesh.positions, seed, mesh.distances(), asked)
     return np.asarray(mesh.positions[where])
+
+
+def numbers(kinds: Sequence[int], asked: np.ndarray, target: Target) -> np.ndarray:
+    """The numbers of cores that nothing places: the first of their kind that are left beside those asked for. Where
+    nobody asks, kinds share one row of numbers."""
+    if (asked < 0).all():
+        return np.arange(len(kinds))
+    found, taken = asked.copy(), set(asked.tolist())
+    for core in np.flatnonzero(asked < 0).tolist():
+        found[core] = next(n for n in count() if n not in taken and kind_of(target, n) == kinds[core])
+        taken.add(int(found[core]))
+    return found

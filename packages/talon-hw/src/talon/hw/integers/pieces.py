@@ -23,6 +23,9 @@ from talon.ir.primitive import Primitive
 from talon.ir.primitives.neurons import LIF, Neuron, spread
 from talon.ir.quantized import Quantized
 
+SAME = 1e-5
+"""How far apart scales may be, beside themselves: they went through float32."""
+
 
 class Value(NamedTuple):
     """What is known of the values of a port before anything runs: what 1 stands for, an array that broadcasts to the
@@ -62,6 +65,22 @@ class Site:
             f"floats ({np.asarray(value).dtype})",
             "quantise the whole graph with hw.quantize",
         )
+
+    def refuse_other_scale(self, field: str, unit: np.ndarray) -> None:
+        """Raise `TalonRunError` (T508) where a quantised field says of itself that 1 stands for something else than the
+        record has it: the node was renamed, or changed, after it was quantised. `unit` broadcasts to the field's."""
+        quantised: Quantized | None = self.node.quant.get(field)
+        if quantised is None:
+            return
+        scale, own = np.broadcast_arrays(quantised.scale, unit)
+        wrong = np.flatnonzero(np.abs(scale - own) > SAME * np.abs(own))
+        if len(wrong):
+            raise self.refuse(
+                f"{field} has another scale than quantization_config has it in",
+                f"1 stands for {own.flat[wrong[0]]:.6g}",
+                f"{scale.flat[wrong[0]]:.6g}",
+                "quantise the float network again; names and fields of a quantised one belong together",
+            )
 
 
 class Piece:
@@ -104,6 +123,8 @@ class Weights(Piece):
             raise site.refuse(
                 "nothing says what its sums stand for", "a unit in quantization_config", "none", "quantise it again"
             )
+        site.refuse_other_scale("weight", scale_of(node, unit, before(node, site.shapes[0], entering.unit)))
+        site.refuse_other_scale("bias", unit)
         along = unit.reshape(-1, *(1,) * (len(site.shape) - 1)) if "in" not in node.dims else unit
         self.shape = site.shape
         self.outs = [Value(along, self.bound, summed=True)]
@@ -119,6 +140,26 @@ class Weights(Piece):
     def bits(self) -> int:
         """Bits of an accumulator that holds every sum this layer can make."""
         return 1 + math.ceil(math.log2(self.bound + 1))
+
+
+def before(node: Any, shape: Shape, unit: np.ndarray) -> np.ndarray:
+    """What 1 stands for in the inputs of a layer, `(in,)` or `(channels,)` of a map: those of the first place."""
+    whole = np.broadcast_to(unit, shape)
+    return np.asarray(whole.reshape(-1, shape[-1])[0] if "in" in node.dims else whole.reshape(shape[0], -1)[:, 0])
+
+
+def scale_of(node: Any, unit: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """The scale of a layer's weights: the unit of its sums, by output, over that of its inputs."""
+    axes = len(node.shape_of("weight")) - (1 if node.per_step("weight") else 0)
+    per_out = unit.astype(np.float64).reshape(-1, *(1,) * (axes - 1))
+    if (before == before[0]).all():
+        scale = per_out / before[0]
+    elif "in" in node.dims:
+        scale = per_out / before
+    else:
+        each = np.repeat(before.reshape(node.group_count, -1), node.dims["out"] // node.group_count, axis=0)
+        scale = per_out / each.reshape(*each.shape, *(1,) * (axes - 2))
+    return np.asarray(scale, np.float32)
 
 
 class Cell(Piece):
@@ -152,10 +193,33 @@ class Cell(Piece):
             self.factor = spread(factor_of(node.tau, self.decay), rank)
         self.shift = site.record.shifts.get(site.name, 0)
         self.unit = np.broadcast_to(entering.unit, site.shape) / np.float32(2.0**self.shift)
+        for field in ("v_threshold", "v_reset", "v_init"):
+            site.refuse_other_scale(field, units_of(node.quant.get(field), self.unit))
+        refuse_gain(site, rank)
         self.input_bound = entering.bound
         self.input_bits = site.record.accumulator_bits.get(site.name, numeric.accumulators.bits)
         self.most = largest(numeric.membranes, self.reset, self.start)
         self.outs = [Value(np.ones((), np.float32), 1, summed=False)]
+
+
+def units_of(quantised: Quantized | None, unit: np.ndarray) -> np.ndarray:
+    """What 1 stands for in the places of a neuron's parameter, which may be one for each channel of a map."""
+    channels = quantised is not None and quantised.scale.ndim == 1 < unit.ndim
+    return unit.reshape(len(unit), -1)[:, 0] if channels else unit
+
+
+def refuse_gain(site: Site, rank: int) -> None:
+    """Raise `TalonRunError` (T508) for a neuron that has a gain or a leak of its own: integers have none."""
+    node = site.node
+    gain = 1.0 if "tau" not in node.fields else spread(node.tau, rank)
+    leak = 0.0 if "tau" not in node.fields else node.v_leak
+    if (spread(node.r, rank) != gain).any() or np.any(leak != 0):
+        raise site.refuse(
+            "it has a gain or a leak that is in no weights",
+            "r=1" if "tau" not in node.fields else "r=tau and v_leak=0",
+            "others",
+            "change the float network, and quantise that again: it brings both into the weights before the neuron",
+        )
 
 
 class Moved(Piece):

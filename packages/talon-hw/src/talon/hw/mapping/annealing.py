@@ -20,17 +20,24 @@ WARM, COLD = 0.3, 0.005
 """The first and the last temperature, in mean costs of one core for one hop."""
 
 
-def anneal(flow: np.ndarray, distances: np.ndarray, seed: int, plane: np.ndarray | None = None) -> np.ndarray:
+def anneal(
+    flow: np.ndarray,
+    distances: np.ndarray,
+    seed: int,
+    plane: np.ndarray | None = None,
+    fixed: np.ndarray | None = None,
+) -> np.ndarray:
     """A position for every core. `flow` has nothing from a core to itself, `distances` are the same both ways;
-    `plane`: coordinates of the positions (P, 2), where they are known."""
+    `plane`: coordinates of the positions (P, 2), where they are known; `fixed`: the position of cores that have one,
+    -1 for others, of which there is one at least."""
     rng = np.random.default_rng(seed)
     both = flow + flow.T
     cores, room = len(flow), len(distances)
     steps = min(TURNS * cores, MOST, WORK // (cores + room))
-    drawn = [Placement(both, distances, placed) for placed in first_placements(both, distances, plane)]
+    drawn = [Placement(both, distances, placed, fixed) for placed in first_placements(both, distances, plane)]
     found = [min(drawn, key=Placement.cost)]
     starts = max(1, min(STARTS, MOST // steps)) if cores <= ANY else 1
-    found += [Placement(both, distances, rng.permutation(room)[:cores]) for _ in range(starts - 1)]
+    found += [Placement(both, distances, rng.permutation(room)[:cores], fixed) for _ in range(starts - 1)]
     for placement in found:
         placement.anneal(steps, rng)
         placement.descend()
@@ -38,11 +45,17 @@ def anneal(flow: np.ndarray, distances: np.ndarray, seed: int, plane: np.ndarray
 
 
 class Placement:
-    """Cores on positions, and what every core would cost on every position while the others stay (`field`)."""
+    """Cores on positions, and what every core would cost on every position while the others stay (`field`).
 
-    def __init__(self, both: np.ndarray, distances: np.ndarray, place: np.ndarray) -> None:
+    Cores that have a `fixed` position change places with what is there, and move no more: `free` are the others."""
+
+    def __init__(
+        self, both: np.ndarray, distances: np.ndarray, place: np.ndarray, fixed: np.ndarray | None = None
+    ) -> None:
         self.both, self.distances = both, distances
-        self.put(place)
+        fixed = np.full(len(place), -1) if fixed is None else fixed
+        self.free, self.held = np.flatnonzero(fixed < 0), fixed[fixed >= 0]
+        self.put(exchanged(place, fixed))
 
     def put(self, place: np.ndarray) -> None:
         """Every core on its position."""
@@ -65,6 +78,7 @@ class Placement:
         change[taken] += (
             self.field[who, here] - self.field[who, taken] + 2 * self.both[i, who] * self.distances[here, taken]
         )
+        change[self.held] = np.inf
         return change
 
     def swap(self, i: int, there: int) -> None:
@@ -84,7 +98,7 @@ class Placement:
         if unit == 0:
             return
         heat = unit * WARM * (COLD / WARM) ** (np.arange(steps) / steps)
-        turns, draws = rng.integers(0, cores, steps), rng.random(steps)
+        turns, draws = self.free[rng.integers(0, len(self.free), steps)], rng.random(steps)
         cost = best = self.cost()
         kept = self.place.copy()
         for i, temperature, draw in zip(turns.tolist(), heat.tolist(), draws.tolist(), strict=True):
@@ -105,9 +119,18 @@ class Placement:
         gained, least = True, 1e-9 * max(self.cost(), 1.0)
         while gained:
             gained = False
-            for i in range(len(self.place)):
+            for i in self.free.tolist():
                 change = self.changes(i)
                 there = int(change.argmin())
                 if change[there] < -least:
                     self.swap(i, there)
                     gained = True
+
+
+def exchanged(place: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """The placement, with cores that have a position of their own there, in exchange with those that were."""
+    place = place.copy()
+    for core in np.flatnonzero(fixed >= 0).tolist():
+        place[place == fixed[core]] = place[core]
+        place[core] = fixed[core]
+    return place

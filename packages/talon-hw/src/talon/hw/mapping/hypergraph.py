@@ -56,6 +56,23 @@ class Hypergraph:
         return np.repeat(np.arange(len(self.sources)), np.diff(self.offsets))
 
 
+def within(h: Hypergraph, chosen: np.ndarray) -> Hypergraph:
+    """The hypergraph of some vertices (V,) alone: what others send comes from outside, and nets that nobody hears are
+    left out."""
+    place = np.where(chosen, np.cumsum(chosen) - 1, -1)
+    heard = chosen[h.pins]
+    counts = np.bincount(h.nets[heard], minlength=len(h.sources))
+    kept = counts > 0
+    return Hypergraph(
+        h.resources[chosen],
+        np.append(place, -1)[h.sources][kept],
+        np.concatenate([[0], np.cumsum(counts[kept])]),
+        place[h.pins[heard]],
+        h.weights[kept],
+        h.units[kept],
+    )
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one core has: a limit for every resource (-1: none), axons that it hears, edges that it sends by."""

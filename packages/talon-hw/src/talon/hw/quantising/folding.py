@@ -7,6 +7,7 @@ into the bias, and beta is the nearest that the target has.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from talon.hw.report import Finding, refusal
 from talon.hw.rewrites.pass_ import Work
 from talon.ir.edges import Edge
 from talon.ir.errors import TalonTargetError
-from talon.ir.primitives.convolution import SDConv
+from talon.ir.primitives.convolution import Conv1d, SDConv
 from talon.ir.primitives.linear import Affine
 from talon.ir.primitives.neurons import spread
 
@@ -191,10 +192,18 @@ def too_large(name: str, channels: int) -> TalonTargetError:
     )
 
 
+ONES: Mapping[int, Callable[[Work, int], Any]] = {
+    1: lambda work, count: Affine(work.array((count, count), lambda: np.eye(count, dtype=np.float32))),
+    2: lambda work, channels: Conv1d(np.ones((channels, 1, 1), np.float32), groups=channels),
+    3: lambda work, channels: SDConv(np.ones((channels, 1, 1, 1), np.float32)),
+}
+"""A layer of weights 1 for samples of so many axes."""
+
+
 def relay(work: Work, carrying: set[str], name: str, taken: list[Edge]) -> str | None:
     """A layer of weights 1 on edges into one port of a node; returns its name, None where that is refused."""
     shape = work.draft.shape(taken[0]) if taken else None
-    if shape is None or len(shape) not in (1, 3) or any(edge.src_node in carrying for edge in taken):
+    if shape is None or len(shape) not in ONES or any(edge.src_node in carrying for edge in taken):
         work.refuse(
             TalonTargetError(
                 "T506",
@@ -210,11 +219,7 @@ def relay(work: Work, carrying: set[str], name: str, taken: list[Edge]) -> str |
     if len(shape) == 1 and channels**2 > DENSE:
         work.refuse(too_large(name, channels))
         return None
-    size = (channels, 1, 1, 1) if len(shape) == 3 else (channels, channels)
-    if len(shape) == 3:
-        layer: Any = SDConv(np.ones(size, np.float32))
-    else:
-        layer = Affine(work.array(size, lambda: np.eye(channels, dtype=np.float32)))
+    layer = ONES[len(shape)](work, channels)
     new = work.draft.add(f"{name}_gain", layer, shape, name, before=True)
     for edge in taken:
         work.draft.swap(edge, [Edge(edge.src, new, delay=edge.delay)])

@@ -8,6 +8,7 @@ from typing import Any
 
 from talon.hw.integers.pieces import PIECES, Cell, Weights
 from talon.hw.report import Finding, refusal
+from talon.hw.wishes import nodes_of
 from talon.ir.errors import TalonTargetError
 from talon.ir.graph import Graph
 
@@ -66,20 +67,16 @@ def within(node: Any, path: str, hint: str, most: int, what: str) -> int | None:
     return bits
 
 
-def placeless(graph: Graph, above: str = "") -> Iterator[TalonTargetError]:
-    """An error (T506) for every hint that nothing in integers could heed, by node."""
-    for name, node in graph.nodes.items():
-        path = above + name
-        if isinstance(node, Graph):
-            yield from placeless(node, f"{path}/")
-            continue
+def placeless(graph: Graph) -> Iterator[TalonTargetError]:
+    """An error (T506) for every hint that nothing in integers could heed, by node; graphs are nodes too."""
+    for path, node in nodes_of(graph):
         places = PLACES.get(PIECES.get(node.type_name), ())
         for hint in FORMATS:
             if getattr(node, hint) is not None and hint not in places:
                 yield TalonTargetError(
                     "T506",
                     f"integers have no place for the hint {hint} of a node of type {node.type_name}",
-                    node=path,
+                    node=path or None,
                     expected=", ".join(places) or "no hint of a format",
                     found=f"{hint}={getattr(node, hint)!r}",
                     help=f"take it away: node.changed({hint}=None)" + INSTEAD.get(node.type_name, ""),

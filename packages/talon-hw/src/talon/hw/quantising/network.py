@@ -11,7 +11,7 @@ import numpy as np
 from talon.hw.arguments import expect_graph
 from talon.hw.catalogue import target as find_target
 from talon.hw.description import Target
-from talon.hw.legalising import refuse_integers
+from talon.hw.legalising import refuse_integers, unheeded
 from talon.hw.quantising import hints, widths
 from talon.hw.quantising.calibration import calibrate
 from talon.hw.quantising.choosing import Asked
@@ -66,7 +66,7 @@ def quantize(
     work = rewritten(graph, Work, target)
     # What was inside others is called by its flat name from here on, in recordings too.
     plain = Work(Graph(work.graph.nodes, work.graph.edges, **work.graph.given()), target, work.paths)
-    plain.ledger = work.ledger
+    plain.ledger = [*work.ledger, *unheeded(graph, work)]
     refuse_without_memory(plain)
     folded(plain, numeric)
     plain.running = "quantise"

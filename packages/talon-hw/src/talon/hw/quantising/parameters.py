@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from talon.hw.integers.arithmetic import Arithmetic
+from talon.hw.integers.pieces import scale_of
 from talon.hw.quantising.scales import narrow, rounded
 from talon.ir.primitives.neurons import spread
 from talon.ir.quantized import MOST_BITS, Quantized
@@ -44,17 +45,7 @@ def rule_of(scale: np.ndarray, rule: str) -> str:
 def layer_fields(node: Any, unit: np.ndarray, before: np.ndarray, bits: int, wide: int, rule: str) -> Iterator[Field]:
     """Weight and bias of a layer whose sums have this unit. `before`: what 1 stands for in its inputs; `bits`: of
     weights, `wide`: of biases."""
-    weight = node.weight
-    axes = weight.ndim - (1 if node.per_step("weight") else 0)
-    per_out = unit.astype(np.float64).reshape(-1, *(1,) * (axes - 1))
-    if (before == before[0]).all():
-        scale = per_out / before[0]
-    elif "in" in node.dims:
-        scale = per_out / before
-    else:
-        each = np.repeat(before.reshape(node.group_count, -1), node.dims["out"] // node.group_count, axis=0)
-        scale = per_out / each.reshape(*each.shape, *(1,) * (axes - 2))
-    scale = scale.astype(np.float32)
+    weight, scale = node.weight, scale_of(node, unit, before)
     integers, cut = rounded(weight, scale, 2 ** (bits - 1) - 1)
     yield Field(
         "weight",

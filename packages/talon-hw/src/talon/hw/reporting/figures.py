@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from talon.engine.comparing.outcome import Comparison
-from talon.hw.deploying.spreading import mesh_of
 from talon.hw.description import Target
+from talon.hw.places import mesh_of
 from talon.hw.pricing import Energy
 from talon.hw.quantising.report import QuantReport
 from talon.hw.quantities import Quantity

@@ -9,8 +9,8 @@ import numpy as np
 from talon.hw.deploying.build import Build
 from talon.hw.deploying.journeys import journeys
 from talon.hw.deploying.result import BuildResult
-from talon.hw.deploying.spreading import mesh_of
 from talon.hw.mapping.hypergraph import Hypergraph, deliveries
+from talon.hw.places import mesh_of
 from talon.hw.reporting.figures import Core, Link, Position
 from talon.hw.reporting.latency import Peak
 from talon.hw.reporting.populations import name

@@ -6,7 +6,7 @@ from typing import Any
 
 from talon.hw.rewrites.pass_ import Work
 from talon.ir.edges import Edge
-from talon.ir.edits import at
+from talon.ir.edits import at, total
 from talon.ir.primitives.neurons import IF
 
 
@@ -24,9 +24,9 @@ def identities(work: Work) -> None:
 def doubles(work: Work, name: str) -> bool:
     """Whether an edge in the place of the node would be there twice, or lead from the node to itself."""
     (into,) = work.into(name)
-    there = {(e.src, e.dst, e.delay or 0) for e in work.out_of(into.src_node)}
-    new = [(into.src, e.dst, (into.delay or 0) + (e.delay or 0)) for e in work.out_of(name)]
-    return into.src_node == name or any(edge in there for edge in new)
+    there = [(e.src, e.dst, e.delay) for e in work.out_of(into.src_node)]
+    new = [(into.src, e.dst, total(into.delay, e.delay)) for e in work.out_of(name)]
+    return into.src_node == name or len({*there, *new}) < len(there) + len(new)
 
 
 def relays(work: Work) -> None:

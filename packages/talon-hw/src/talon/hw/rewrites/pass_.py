@@ -75,9 +75,10 @@ class Work:
         self.change(name, why, **fields)
 
     def put(self, name: str, node: Node, why: str | None = None) -> None:
-        """Another node in the place of one, with its type in the ledger."""
-        self.log(name, "type", self.node(name).type_name, node.type_name, why)
-        self.draft.put(name, node)
+        """Another node in the place of one, with its type in the ledger; it has the same hints."""
+        old = self.node(name)
+        self.log(name, "type", old.type_name, node.type_name, why)
+        self.draft.put(name, node.changed(**old.hints))
 
     def node(self, name: str) -> Any:
         return self.draft.nodes[name]
