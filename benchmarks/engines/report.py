@@ -24,7 +24,8 @@ All run the same network on the same inputs. Weights lie on a grid and membranes
 product can compute the same to the bit; a row whose spikes are not those of torch by hand, layer by layer of the
 network, is void. Products that take a step at a time are used both ways: step by step, and layer by layer with all
 steps folded into one batch before each neuron. talon counts spikes, operations and updates in every run; the others
-count nothing while they are timed.
+count nothing while they are timed. Every turn begins with some runs that are not timed, for caches and clocks that
+slept meanwhile.
 """
 SHOWN = ("0.001", "0.01", "0.05", "0.1", "0.2", "0.5", "1.0")
 """Of the shares of active inputs that were measured."""

@@ -35,11 +35,20 @@ Build = Callable[[Exported, int], Runner]
 """Takes a network and the number of threads."""
 
 
+WARM = 0.03
+"""Seconds for which a turn runs before it is timed, once at least: what slept while others had their turns finds caches
+cold and clocks slow, which would cost what is quick many times its own time."""
+
+
 def measured(runner: Runner, times: int) -> dict[str, float]:
     """Seconds of one run. A product that runs another process says itself what that `took`."""
     if hasattr(runner, "took"):
         found = [runner.took() for _ in range(times)]
         return {key: sum(one[key] for one in found) / times for key in ("cpu", "wall")}
+    began = time.perf_counter()
+    runner.run()
+    while time.perf_counter() - began < WARM:
+        runner.run()
     cpu, wall = time.process_time(), time.perf_counter()
     for _ in range(times):
         runner.run()
