@@ -38,9 +38,8 @@ def network(seen: dict[str, Any]) -> ir.Graph:
         "v_init": Quantized(seen["start"], one, 24, "pow2"),
     }
     # Nothing of 4096 lost is no decay; what loses all of it has forgotten the step before.
-    neuron: ir.Primitive = (
-        ir.LIF(4096 / decay, 1.0, 0.0, 1.0, comparator="gt") if decay else ir.IF(1.0, comparator="gt")
-    )
+    tau = 4096 / decay if decay else None
+    neuron: ir.Primitive = ir.LIF(tau, tau, 0.0, 1.0, comparator="gt") if tau else ir.IF(1.0, comparator="gt")
     layer = ir.Affine(weights.astype(np.float32)).changed(weight=Quantized(weights.astype(np.int16), one, 16, "pow2"))
     graph = ir.Graph.chain(
         input=ir.Input([weights.shape[1]]),
