@@ -34,12 +34,24 @@ static void NAME(rectify)(ptrdiff_t count, float slope, const float *restrict x,
     }
 }
 
-/* A few lines woven into one: the constant lets the compiler do it by registers. */
-static inline __attribute__((always_inline)) void NAME(weave)(ptrdiff_t a, ptrdiff_t b, const float *restrict x,
-                                                              float *restrict y) {
-    for (ptrdiff_t l = 0; l < b; l++)
-        for (ptrdiff_t k = 0; k < a; k++) y[l * a + k] = x[k * b + l];
-}
+/* Two to four lines woven into one, else 0: the constants let the compiler do it by registers. */
+#define WEAVE(TYPE, LINES, NAMED)                                                                                    \
+    static inline __attribute__((always_inline)) void LINES(ptrdiff_t a, ptrdiff_t b, const TYPE *restrict x,        \
+                                                            TYPE *restrict y) {                                      \
+        for (ptrdiff_t l = 0; l < b; l++)                                                                            \
+            for (ptrdiff_t k = 0; k < a; k++) y[l * a + k] = x[k * b + l];                                           \
+    }                                                                                                                \
+    static int NAMED(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const TYPE *restrict x, TYPE *restrict y) {           \
+        if (a < 2 || a > 4) return 0;                                                                                \
+        for (ptrdiff_t row = 0; row < rows; row++, x += a * b, y += a * b) {                                         \
+            if (a == 2) LINES(2, b, x, y);                                                                           \
+            if (a == 3) LINES(3, b, x, y);                                                                           \
+            if (a == 4) LINES(4, b, x, y);                                                                           \
+        }                                                                                                            \
+        return 1;                                                                                                    \
+    }
+WEAVE(float, NAME(weave), NAME(woven))
+WEAVE(uint8_t, NAME(weave_bytes), NAME(woven_bytes))
 
 /* Four by four values, by registers. */
 static inline __attribute__((always_inline)) void NAME(turn_four)(ptrdiff_t a, ptrdiff_t b, const float *restrict x,
@@ -59,14 +71,7 @@ static void NAME(turn)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const float *re
         memcpy(y, x, sizeof(float) * (size_t)(rows * a * b));
         return;
     }
-    if (a == 2 || a == 3 || a == 4) {
-        for (ptrdiff_t row = 0; row < rows; row++, x += a * b, y += a * b) {
-            if (a == 2) NAME(weave)(2, b, x, y);
-            if (a == 3) NAME(weave)(3, b, x, y);
-            if (a == 4) NAME(weave)(4, b, x, y);
-        }
-        return;
-    }
+    if (NAME(woven)(rows, a, b, x, y)) return;
     for (ptrdiff_t row = 0; row < rows; row++, x += a * b, y += a * b)
         for (ptrdiff_t i = 0; i < a; i += TALON_WIDE)
             for (ptrdiff_t j = 0; j < b; j += TALON_WIDE) {
@@ -98,22 +103,9 @@ static inline __attribute__((always_inline)) void NAME(turn_eight)(ptrdiff_t a, 
     for (int k = 0; k < TALON_SQUARE; k++) memcpy(y + k * a, line + k, sizeof *line);
 }
 
-static inline __attribute__((always_inline)) void NAME(weave_bytes)(ptrdiff_t a, ptrdiff_t b, const uint8_t *restrict x,
-                                                                    uint8_t *restrict y) {
-    for (ptrdiff_t l = 0; l < b; l++)
-        for (ptrdiff_t k = 0; k < a; k++) y[l * a + k] = x[k * b + l];
-}
-
 /* The same of bytes, by squares of eight. */
 static void NAME(turn_bytes)(ptrdiff_t rows, ptrdiff_t a, ptrdiff_t b, const uint8_t *restrict x, uint8_t *restrict y) {
-    if (a == 2 || a == 3 || a == 4) {
-        for (ptrdiff_t row = 0; row < rows; row++, x += a * b, y += a * b) {
-            if (a == 2) NAME(weave_bytes)(2, b, x, y);
-            if (a == 3) NAME(weave_bytes)(3, b, x, y);
-            if (a == 4) NAME(weave_bytes)(4, b, x, y);
-        }
-        return;
-    }
+    if (NAME(woven_bytes)(rows, a, b, x, y)) return;
     for (ptrdiff_t row = 0; row < rows; row++, x += a * b, y += a * b)
         for (ptrdiff_t i = 0; i < a; i += TALON_SQUARE)
             for (ptrdiff_t j = 0; j < b; j += TALON_SQUARE) {

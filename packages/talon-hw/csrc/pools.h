@@ -35,51 +35,36 @@ static inline __attribute__((always_inline)) float NAME(larger)(float best, floa
     return value != value ? value : found;
 }
 
-/* Windows of four values, all inside the map, which is what most networks have: a line of outputs. The constant makes each
+/* Of bytes that are 0 or 1, whether one of them is 1. */
+#define POOL_EITHER(a, b) ((uint8_t)((a) | (b)))
+
+/* Windows of four values, all inside the map, which is what most networks have: a line of outputs. The constants make each
    call a loop of its own. */
-static inline __attribute__((always_inline)) void NAME(pool_line)(const talon_pool *c, const float *restrict upper,
-                                                                  float *restrict y, ptrdiff_t channels) {
-    const float *restrict lower = upper + c->size[1] * channels;
-    const ptrdiff_t apart = c->stride[1] * channels;
-    for (ptrdiff_t ox = 0; ox < c->osize[1]; ox++, upper += apart, lower += apart, y += channels)
-        for (ptrdiff_t o = 0; o < channels; o++) {
-            const float best = NAME(larger)(NAME(larger)(upper[o], upper[channels + o]), lower[o]);
-            y[o] = NAME(larger)(best, lower[channels + o]);
-        }
-}
-
-static void NAME(pool_four)(const talon_pool *c, const float *x, float *y, ptrdiff_t oy) {
-    x += oy * c->stride[0] * c->size[1] * c->channels;
-    y += oy * c->osize[1] * c->channels;
-    switch (c->channels) {
-        case 8: NAME(pool_line)(c, x, y, 8); break;
-        case 16: NAME(pool_line)(c, x, y, 16); break;
-        case 32: NAME(pool_line)(c, x, y, 32); break;
-        default: NAME(pool_line)(c, x, y, c->channels);
+#define POOL_FOUR(TYPE, LARGER, LINE, NAMED)                                                                          \
+    static inline __attribute__((always_inline)) void LINE(const talon_pool *c, const TYPE *restrict upper,           \
+                                                           TYPE *restrict y, ptrdiff_t channels) {                    \
+        const TYPE *restrict lower = upper + c->size[1] * channels;                                                   \
+        const ptrdiff_t apart = c->stride[1] * channels;                                                              \
+        for (ptrdiff_t ox = 0; ox < c->osize[1]; ox++, upper += apart, lower += apart, y += channels)                 \
+            for (ptrdiff_t o = 0; o < channels; o++) {                                                                \
+                const TYPE best = LARGER(LARGER(upper[o], upper[channels + o]), lower[o]);                            \
+                y[o] = LARGER(best, lower[channels + o]);                                                             \
+            }                                                                                                         \
+    }                                                                                                                 \
+    static void NAMED(const talon_pool *c, const TYPE *x, TYPE *y, ptrdiff_t oy) {                                    \
+        x += oy * c->stride[0] * c->size[1] * c->channels;                                                            \
+        y += oy * c->osize[1] * c->channels;                                                                          \
+        switch (c->channels) {                                                                                        \
+            case 8: LINE(c, x, y, 8); break;                                                                          \
+            case 16: LINE(c, x, y, 16); break;                                                                        \
+            case 32: LINE(c, x, y, 32); break;                                                                        \
+            default: LINE(c, x, y, c->channels);                                                                      \
+        }                                                                                                             \
     }
-}
+POOL_FOUR(float, NAME(larger), NAME(pool_line), NAME(pool_four))
+POOL_FOUR(uint8_t, POOL_EITHER, NAME(pool_bytes_line), NAME(pool_bytes_four))
 
-/* The largest of bytes that are 0 or 1, of which every window has some: whether one of them is 1. */
-static inline __attribute__((always_inline)) void NAME(pool_bytes_line)(const talon_pool *c, const uint8_t *restrict upper,
-                                                                        uint8_t *restrict y, ptrdiff_t channels) {
-    const uint8_t *restrict lower = upper + c->size[1] * channels;
-    const ptrdiff_t apart = c->stride[1] * channels;
-    for (ptrdiff_t ox = 0; ox < c->osize[1]; ox++, upper += apart, lower += apart, y += channels)
-        for (ptrdiff_t o = 0; o < channels; o++)
-            y[o] = (uint8_t)(upper[o] | upper[channels + o] | lower[o] | lower[channels + o]);
-}
-
-static void NAME(pool_bytes_four)(const talon_pool *c, const uint8_t *x, uint8_t *y, ptrdiff_t oy) {
-    x += oy * c->stride[0] * c->size[1] * c->channels;
-    y += oy * c->osize[1] * c->channels;
-    switch (c->channels) {
-        case 8: NAME(pool_bytes_line)(c, x, y, 8); break;
-        case 16: NAME(pool_bytes_line)(c, x, y, 16); break;
-        case 32: NAME(pool_bytes_line)(c, x, y, 32); break;
-        default: NAME(pool_bytes_line)(c, x, y, c->channels);
-    }
-}
-
+/* The largest of bytes, of which every window has some. */
 static void NAME(pool_bytes_place)(const talon_pool *c, const uint8_t *restrict x, uint8_t *restrict y, ptrdiff_t oy,
                                    ptrdiff_t ox) {
     y += (oy * c->osize[1] + ox) * c->channels;

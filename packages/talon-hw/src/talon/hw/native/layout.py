@@ -64,11 +64,9 @@ class Signal:
         if last == self.last and (takes_bytes or self.array.dtype != SPIKES):
             return self.array
         key = last, takes_bytes
-        found = self.found.get(key)
-        if found is None:
-            array = self.array if last == self.last else turned(self.array, last)
-            found = self.found[key] = array if takes_bytes else floats(array)
-        return found
+        if key not in self.found:
+            self.found[key] = turned(self.array, last) if takes_bytes else floats(self.whole(last, takes_bytes=True))
+        return self.found[key]
 
     def part(self, first: int, count: int, last: bool, takes_bytes: bool) -> np.ndarray:
         """`count` of the steps, from `first` on."""
