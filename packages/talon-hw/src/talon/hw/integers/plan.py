@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from talon.engine.task import Task
 from talon.engine.wiring import Wiring
 from talon.hw.integers.pieces import PIECES, Cell, OnHost, Piece, Site, Value
 from talon.hw.integers.record import Encoding, QuantRecord
+from talon.hw.levels import levels
 from talon.ir.errors import TalonRunError
 from talon.ir.node import Node
 
@@ -86,34 +86,20 @@ def read(task: Task, wiring: Wiring, record: QuantRecord) -> Plan:
 def by_rounds(wiring: Wiring, order: Sequence[int], known: Container[tuple[int, int]]) -> list[int]:
     """The nodes in rounds, each with all that follows from the rounds before it, in the order of a step. Raises
     `TalonRunError` (T508) for what never follows."""
-    rounds = dict.fromkeys(order, 0)
-    readers: dict[int, list[int]] = {}
-    open_: dict[int, int] = {}
+    needed = {
+        number: {s.node for a in wiring.units[number].arguments for s in a if (s.node, s.port) not in known}
+        for number in order
+    }
+    found = levels(needed)
     for number in order:
-        unknown = [s.node for a in wiring.units[number].arguments for s in a if (s.node, s.port) not in known]
-        open_[number] = len(unknown)
-        for source in unknown:
-            readers.setdefault(source, []).append(number)
-    ready = deque(number for number in order if not open_[number])
-    placed = []
-    while ready:
-        number = ready.popleft()
-        placed.append(number)
-        for reader in readers.get(number, ()):
-            open_[reader] -= 1
-            rounds[reader] = max(rounds[reader], rounds[number] + 1)
-            if not open_[reader]:
-                ready.append(reader)
-    if len(placed) < len(order):
-        done = set(placed)
-        raise TalonRunError(
-            "T508",
-            "a cycle without a neuron has no width that holds its sums",
-            node=wiring.units[next(number for number in order if number not in done)].path,
-            help="put a neuron into the cycle",
-        )
-    place = {number: n for n, number in enumerate(order)}
-    return sorted(placed, key=lambda number: (rounds[number], place[number]))
+        if number not in found:
+            raise TalonRunError(
+                "T508",
+                "a cycle without a neuron has no width that holds its sums",
+                node=wiring.units[number].path,
+                help="put a neuron into the cycle",
+            )
+    return sorted(order, key=found.__getitem__)
 
 
 HOST = Value(np.zeros((), np.float32), 0, summed=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from talon.hw.levels import levels
 from talon.hw.quantising.flow import Flow
 from talon.ir.errors import TalonTargetError
 
@@ -40,7 +40,7 @@ def groups(flow: Flow) -> list[ScaleGroup]:
         for unit in units_in(flow, flow.entering.get(name, np.empty(0, np.int64))):
             if unit in group_of:
                 needed[number].setdefault(group_of[unit], name)
-    order = levels([set(each) for each in needed])
+    order = levels(dict(enumerate(needed)))
     for number, group in enumerate(found):
         if number not in order:
             flow.refuse(among_itself(group, needed[number].get(number, group.members[0])))
@@ -53,45 +53,17 @@ def units_in(flow: Flow, symbols: np.ndarray) -> set[int]:
 
 def connected(flow: Flow) -> list[list[str]]:
     """The layers in groups that share a unit, both in graph order."""
-    above = {name: name for name in flow.classes}
+    import networkx
 
-    def root(name: str) -> str:
-        while above[name] != name:
-            above[name] = above[above[name]]
-            name = above[name]
-        return name
-
-    first: dict[int, str] = {}
-    place = {name: number for number, name in enumerate(flow.classes)}
+    graph: Any = networkx.Graph()
     for name, symbols in flow.classes.items():
-        for unit in units_in(flow, symbols):
-            one, other = sorted((root(name), root(first.setdefault(unit, name))), key=place.__getitem__)
-            above[other] = one
-    found: dict[str, list[str]] = {}
+        graph.add_node(name)
+        graph.add_edges_from((name, unit) for unit in units_in(flow, symbols))
+    part_of = {each: number for number, part in enumerate(networkx.connected_components(graph)) for each in part}
+    found: dict[int, list[str]] = {}
     for name in flow.classes:
-        found.setdefault(root(name), []).append(name)
+        found.setdefault(part_of[name], []).append(name)
     return list(found.values())
-
-
-def levels(needed: Sequence[set[int]]) -> dict[int, int]:
-    """How far behind others each is; without those on a ring, and behind one."""
-    readers: dict[int, list[int]] = {}
-    for number, others in enumerate(needed):
-        for other in others:
-            readers.setdefault(other, []).append(number)
-    waiting = [len(others) for others in needed]
-    level = {number: 0 for number, count in enumerate(waiting) if not count}
-    ready = deque(level)
-    behind = [0] * len(needed)
-    while ready:
-        number = ready.popleft()
-        for reader in readers.get(number, ()):
-            waiting[reader] -= 1
-            behind[reader] = max(behind[reader], level[number] + 1)
-            if not waiting[reader]:
-                level[reader] = behind[reader]
-                ready.append(reader)
-    return level
 
 
 def among_itself(group: ScaleGroup, name: str) -> TalonTargetError:
