@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import tracemalloc
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import zarr
 from talon import ir
 from talon.engine import Result, record_to, run, stream
 from talon.storage.recording import columns
+from talon.storage.recording.interrupts import interrupts_later
 from talon.storage.recording.naming import place_of
 
 RNG = np.random.default_rng(7)
@@ -241,12 +244,59 @@ def test_ctrl_c_leaves_the_old_file_and_nothing_else(target: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(target)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "begun\n"
-        assert len(list(target.parent.iterdir())) == 2
-        process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=60)[0] == "interrupted\n"
+        try:
+            assert process.stdout.readline() == "begun\n"
+            assert len(list(target.parent.iterdir())) == 2
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=60)[0] == "interrupted\n"
+        finally:
+            # Or it would write until the disk is full.
+            process.kill()
     assert len(plain(target)[1]["outputs/out"][0]) == 5
     assert list(target.parent.iterdir()) == [target]
+
+
+class Object:
+    """What a weak reference can be made of."""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself a signal that it handles")
+def test_ctrl_c_in_a_callback_is_not_lost() -> None:
+    def interrupt(_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    done = []
+
+    def let_go() -> None:
+        there = Object()
+        watching = weakref.ref(there, interrupt)
+        del there
+        done.append(watching())
+
+    with pytest.raises(KeyboardInterrupt), interrupts_later():
+        let_go()
+    assert done == [None]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_signals_of_others_and_other_threads_are_left_alone() -> None:
+    heard: list[int] = []
+    former = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        with interrupts_later():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert heard == [signal.SIGINT]
+
+    def elsewhere() -> None:
+        with interrupts_later():
+            heard.append(0)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert heard == [signal.SIGINT, 0]
 
 
 class Graded(ir.IF):

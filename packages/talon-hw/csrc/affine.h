@@ -154,7 +154,7 @@ static int KIND_NAME(affine)(const talon_affine *c) {
         for (ptrdiff_t r = 0; r < rows; r++) {
             int odd = 0;
             const ptrdiff_t events = NAME(active)(c->x, (row + r) * c->in, c->in, c->index, &odd);
-            c->active[row + r] = events;
+            c->synops[row + r] = events * c->out;
             c->binary[row + r] = !odd;
             all += events;
             other |= odd;

@@ -6,12 +6,12 @@ static const talon_kernels *kernels;
 
 static PyObject *affine(PyObject *self, PyObject *args) {
     (void)self;
-    PyObject *x, *weight, *bias, *y, *active, *binary, *index, *masks, *widened, *after;
+    PyObject *x, *weight, *bias, *y, *synops, *binary, *index, *masks, *widened, *after;
     talon_affine c = {0};
     followers n = {0};
     int mode = 0, number;
     Py_ssize_t rows, in, out;
-    if (!PyArg_ParseTuple(args, "innndOOOOOOOOOO", &number, &rows, &in, &out, &c.crossover, &x, &weight, &bias, &y, &active,
+    if (!PyArg_ParseTuple(args, "innndOOOOOOOOOO", &number, &rows, &in, &out, &c.crossover, &x, &weight, &bias, &y, &synops,
                           &binary, &index, &masks, &widened, &after) ||
         !there_is(number))
         return NULL;
@@ -23,7 +23,7 @@ static PyObject *affine(PyObject *self, PyObject *args) {
     c.weight = memory(&held, weight, "weight", in * wide, k.weight, 0, 0);
     c.bias = memory(&held, bias, "bias", wide, k.sum, 0, 1);
     c.y = after == Py_None ? INTO(y, "y", rows * out, float) : NULL;
-    c.active = INTO(active, "active", rows, int64_t);
+    c.synops = INTO(synops, "synops", rows, int64_t);
     c.binary = INTO(binary, "binary", rows, uint8_t);
     c.index = INTO(index, "index", in + TALON_WIDE, int32_t);
     c.masks = INTO(masks, "masks", in, uint64_t);
@@ -335,7 +335,7 @@ static PyObject *isa(PyObject *self, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"affine", affine, METH_VARARGS,
-     "kind, rows, in, out, crossover, x, weight, bias, y, active, binary, index, masks, widened, neurons"},
+     "kind, rows, in, out, crossover, x, weight, bias, y, synops, binary, index, masks, widened, neurons"},
     {"synapses", joined, METH_VARARGS, "in, out, count, ends, index, value: a sparse weight by inputs, checked"},
     {"sparse", sparse, METH_VARARGS, "rows, synapses, x, bias, y, synops, binary, index, sum, neurons"},
     {"conv", conv, METH_VARARGS,

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature or a constant changes; module.c tells Python, which refuses a library that was not rebuilt. */
-#define TALON_API 8
+#define TALON_API 9
 
 /* How a layer with weights goes through its inputs. Both add in the same order and agree to the bit. */
 enum { TALON_EVENT = 1, TALON_DENSE = 2 };
@@ -105,7 +105,7 @@ typedef struct {
     const void *weight; /* (in, wide): out and what fills it up to a multiple of the lanes of the kind */
     const void *bias;   /* (wide), as sums, or NULL */
     float *y;            /* (rows, out); unused with neurons */
-    int64_t *active;     /* (rows): inputs that are not zero */
+    int64_t *synops;     /* (rows): inputs that are not zero, times the outputs that each has */
     uint8_t *binary;     /* (rows): whether all inputs are 0 or 1 */
     int32_t *index;      /* scratch: (in + TALON_WIDE) */
     uint64_t *masks;     /* scratch: (in) */

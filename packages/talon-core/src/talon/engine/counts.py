@@ -22,7 +22,7 @@ class Counts(Mapping[str, Mapping[str, np.ndarray]]):
     """
 
     def __init__(self, leaves: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-        self._leaves = dict(leaves)
+        self._leaves = leaves
 
     def __getitem__(self, path: str) -> Mapping[str, np.ndarray]:
         if path in self._leaves:

@@ -17,7 +17,7 @@ class State:
     first, `(n, B, *shape)`; `step`: the index of the next step."""
 
     step: int = 0
-    nodes: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    nodes: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     delays: dict[str, np.ndarray] = field(default_factory=dict)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -33,6 +33,7 @@ class State:
     def load(cls, path: str | os.PathLike[str]) -> State:
         """Read a state that `save` wrote. Raises `TalonFileError` (T301) or `TalonFormatError` (T303)."""
         state = cls()
+        nodes: dict[str, dict[str, np.ndarray]] = {}
         try:
             with np.load(path, allow_pickle=False) as stored:
                 state.step = int(stored["step"])
@@ -40,7 +41,7 @@ class State:
                     kind, _, name = key.partition(" ")
                     if kind == "node":
                         node, _, quantity = name.rpartition(".")
-                        state.nodes.setdefault(node, {})[quantity] = stored[key]
+                        nodes.setdefault(node, {})[quantity] = stored[key]
                     elif kind == "delay":
                         state.delays[name] = stored[key]
         except OSError as error:
@@ -53,6 +54,7 @@ class State:
                 expected="an npz written by State.save",
                 found=f"{type(error).__name__}: {error}",
             ) from error
+        state.nodes = nodes
         return state
 
     def __repr__(self) -> str:

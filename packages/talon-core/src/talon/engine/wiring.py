@@ -67,12 +67,17 @@ class Unit:
         return dict(found or {})
 
 
+Counted = tuple[str, dict[str, Any]]
+"""A node's path, and quantities of what it did: `(T, B)`, or one number for all."""
+
+
 class Tallies:
     """Counts while they are made: node path -> quantity -> `(T, B)`."""
 
     def __init__(self, steps: int, batch: int) -> None:
         self.size = (steps, batch)
         self.found: dict[str, dict[str, np.ndarray]] = {}
+        self.kept: list[tuple[slice, list[Counted], list[np.ndarray]]] = []
 
     def add(self, path: str, steps: int | slice, quantities: dict[str, Any]) -> None:
         """What one step, or several, cost a node."""
@@ -81,6 +86,23 @@ class Tallies:
             if quantity not in own:
                 own[quantity] = np.zeros(self.size, bool if quantity == "binary_input" else np.int64)
             own[quantity][steps] = value
+
+    def keep(self, steps: slice, counted: list[Counted]) -> None:
+        """What these steps cost several nodes, to be added when somebody asks. The arrays may be changed at once; the
+        rest stays."""
+        arrays = [
+            value.copy() for _, quantities in counted for value in quantities.values() if type(value) is np.ndarray
+        ]
+        self.kept.append((steps, counted, arrays))
+
+    def all(self) -> dict[str, Mapping[str, np.ndarray]]:
+        """Everything that was added or kept."""
+        for steps, counted, arrays in self.kept:
+            own = iter(arrays)
+            for path, quantities in counted:
+                self.add(path, steps, {q: next(own) if type(v) is np.ndarray else v for q, v in quantities.items()})
+        self.kept = []
+        return {**self.found}
 
 
 class Wiring:

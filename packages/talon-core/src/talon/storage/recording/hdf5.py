@@ -13,6 +13,7 @@ import numpy as np
 
 from talon.ir.errors import TalonFileError
 from talon.storage.recording.columns import Column
+from talon.storage.recording.interrupts import interrupts_later
 from talon.storage.zarr.folder import write_all
 
 AXES = ("step", "sample")
@@ -58,11 +59,15 @@ class Hdf5Container:
             self.file = h5py.File(self.disk, "w", libver=("earliest", "v110"))
 
     def put(self, place: str, column: Column, values: np.ndarray) -> None:
-        with self.refused():
-            found = self.file.get(place)
-            dataset = found if isinstance(found, h5py.Dataset) else self.create(place, column)
-            dataset.resize(column.written + len(values), axis=0)
-            dataset[column.written :] = values
+        # What is made on the way goes with a function of its own, before Ctrl-C may come again.
+        with interrupts_later(), self.refused():
+            self.append(place, column, values)
+
+    def append(self, place: str, column: Column, values: np.ndarray) -> None:
+        found = self.file.get(place)
+        dataset = found if isinstance(found, h5py.Dataset) else self.create(place, column)
+        dataset.resize(column.written + len(values), axis=0)
+        dataset[column.written :] = values
 
     def create(self, place: str, column: Column) -> h5py.Dataset:
         packing: dict[str, Any] = {"compression": "gzip", "compression_opts": 1} if column.packed else {}

@@ -78,15 +78,15 @@ class CellOp(MembraneOp):
         self.unproved = False
         return super().again()
 
-    def told_state(self) -> dict[str, np.ndarray]:
-        found = super().told_state()
+    def told(self, v: np.ndarray) -> dict[str, np.ndarray]:
+        found = super().told(v)
         return found if self.word is self.kept_as else {"v": found["v"].astype(self.kept_as)}
 
     def shown(self, v: np.ndarray) -> np.ndarray:
         return np.asarray(v * self.piece.unit.astype(np.float64))
 
-    def heed(self, used: int) -> None:
-        if used & library().TRAPPED:
+    def heed(self, gave: Any) -> None:
+        if gave & library().TRAPPED:
             raise Unproved
 
     def given(

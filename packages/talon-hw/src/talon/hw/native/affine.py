@@ -11,8 +11,7 @@ from talon.engine.wiring import Unit
 from talon.hw.native.layers import Layer, filled
 from talon.hw.native.layout import moved
 from talon.hw.native.library import library
-from talon.hw.native.neurons import MembraneOp
-from talon.hw.native.ops import Arrays, Quantities
+from talon.hw.native.ops import Arrays
 from talon.hw.native.options import Options
 from talon.ir.primitives.linear import Affine
 
@@ -28,32 +27,17 @@ class AffineOp(Layer):
         super().__init__(unit, unit.node, options.crossover(CROSSOVER))
         ins, self.outs = self.node.dims["in"], self.node.dims["out"]
         self.rows = unit.shapes[0][:-1]
-        """Leading axes of a sample, which share the weights."""
         self.macs = math.prod(self.rows) * ins * self.outs
         c = library()
         self.index, self.masks = np.empty(ins + c.WIDE, np.int32), np.empty(ins, np.uint64)
         self.widened = np.empty(c.ROWS * ins, np.float32)
 
-    def feeds(self, neuron: MembraneOp) -> bool:
-        return not self.rows and super().feeds(neuron)
-
-    def cost(self, lead: tuple[int, int]) -> Arrays:
-        shape = (*lead, *self.rows)
-        return self.room("active", shape, np.int64), self.room("binary", shape, np.uint8)
-
-    def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
-        active, binary = cost
-        if self.rows:
-            active, binary = active.reshape(*lead, -1).sum(axis=2), binary.reshape(*lead, -1).min(axis=2)
-        return {"macs": self.macs, "synops": active * self.outs, "binary_input": binary}
-
-    def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
+    def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> None:
         weight, bias = self.weights(t)
         number = getattr(library(), self.types.name)
         numbers = (number, cost[0].size, len(self.masks), self.outs, self.crossover)
         scratch = self.index, self.masks, self.widened
-        used: int = library().affine(*numbers, x, weight, bias, y, *cost, *scratch, neurons)
-        return used
+        self.do(library().affine, *numbers, x, weight, bias, y, *cost, *scratch, neurons)
 
     def laid_out(self, t: int) -> tuple[Any, ...]:
         """The weight as `(in, wide)` and the bias, filled up to the width at which the kernels work."""

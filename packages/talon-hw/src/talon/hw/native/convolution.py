@@ -11,7 +11,7 @@ from talon.engine.wiring import Unit
 from talon.hw.native.layers import Layer, filled
 from talon.hw.native.library import library
 from talon.hw.native.memory import aligned
-from talon.hw.native.ops import Arrays, Quantities
+from talon.hw.native.ops import Arrays
 from talon.hw.native.options import Options
 from talon.ir import exact
 from talon.ir.fields import Shape
@@ -70,20 +70,12 @@ class ConvolutionOp(Layer):
         floats, numbers = library().conv_scratch(*channels, *window)
         self.scratch, self.index = aligned((floats,)), aligned((numbers,), np.int32)
 
-    def cost(self, lead: tuple[int, int]) -> Arrays:
-        return self.room("synops", lead, np.int64), self.room("binary", lead, np.uint8)
-
-    def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
-        synops, binary = cost
-        return {"macs": self.macs, "synops": synops, "binary_input": binary}
-
-    def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
+    def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> None:
         weight, runs, bias = self.weights(t)
-        used: int = library().conv(
-            *(self.whole, cost[0].size, *self.numbers, x, weight, runs, bias, y),
+        self.do(
+            *(library().conv, self.whole, cost[0].size, *self.numbers, x, weight, runs, bias, y),
             *(self.fan, *cost, self.scratch, self.index, neurons),
         )
-        return used
 
     def laid_out(self, t: int) -> tuple[Any, ...]:
         """The weight as `(ky, kx, in, groups, wide)` and as `(groups * in, ky falling, kx falling, out)`; the bias."""

@@ -15,6 +15,7 @@ from talon.hw.native.neurons import MembraneOp
 from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.hw.native.options import way
 from talon.ir import exact
+from talon.ir.fields import Shape
 
 
 class Kind(NamedTuple):
@@ -45,6 +46,8 @@ class Layer(Op):
     kind: ClassVar[str]
     macs: int
     """Products of a sample, if all inputs are active."""
+    rows: Shape = ()
+    """Leading axes of a sample, which share the weights."""
     types: Kind = F32
     direct = True
     takes_bytes = True
@@ -55,6 +58,8 @@ class Layer(Op):
         self.crossover = crossover
         self.steps_alike = not (node.per_step("weight") or node.per_step("bias"))
         self.ways = 0
+        self.fed: MembraneOp | None = None
+        """Neurons that are computed with it, whenever that is possible."""
         self.fixed: tuple[Any, ...] | None = None
 
     @property
@@ -62,8 +67,17 @@ class Layer(Op):
         return f"native {self.kind}, {way(self.ways)}"
 
     @abstractmethod
-    def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
-        """The kernel from `x` to `y`, or to neurons; fills `cost` and gives the way it went."""
+    def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> None:
+        """The kernel from `x` to `y`, or to neurons; fills `cost`."""
+
+    @property
+    def repeats(self) -> bool:  # type: ignore[override]
+        return self.steps_alike and not self.rows
+
+    def heed(self, gave: Any) -> None:
+        self.ways |= gave
+        if self.fed is not None:
+            self.fed.heed(gave)
 
     @abstractmethod
     def laid_out(self, t: int) -> tuple[Any, ...]:
@@ -102,33 +116,35 @@ class Layer(Op):
         samples = [slice(start, min(start + rows, batch)) for start in range(0, batch, rows)]
         return [(slice(k, k + 1), some) for k in range(steps) for some in samples]
 
-    def passed(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: Told | None) -> int:
-        """All calls, from `x` to `y` or to `neurons`; the ways they went."""
-        used = 0
+    def passed(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: Told | None) -> None:
+        """All calls, from `x` to `y` or to `neurons`."""
         for part in self.parts(x.shape[:2]):
             self.heed_halt()
             first = t + part[0].start
             told = None if neurons is None else neurons(first, part)
-            used |= self.call(first, x[part], None if y is None else y[part], tuple([c[part] for c in cost]), told)
-        return used
+            self.call(first, x[part], None if y is None else y[part], tuple([c[part] for c in cost]), told)
 
-    @abstractmethod
     def cost(self, lead: tuple[int, int]) -> Arrays:
-        """Arrays for what the kernel counts."""
+        """Arrays for what the kernel counts of every row."""
+        shape = (*lead, *self.rows)
+        return self.room("synops", shape, np.int64), self.room("binary", shape, np.uint8)
 
-    @abstractmethod
     def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
         """What the node counts, from what the kernel has."""
+        synops, binary = cost
+        if self.rows:
+            synops, binary = synops.reshape(*lead, -1).sum(axis=2), binary.reshape(*lead, -1).min(axis=2)
+        return {"macs": self.macs, "synops": synops, "binary_input": binary}
 
     def feeds(self, neuron: MembraneOp) -> bool:
         """Whether its sums can go to these neurons as they are made."""
-        return self.last == neuron.last
+        return not self.rows and self.last == neuron.last
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         x = np.ascontiguousarray(arguments[0])
         lead: Any = x.shape[:2]
         y, cost = self.target(lead), self.cost(lead)
-        self.ways |= self.passed(t, x, y, cost, None)
+        self.passed(t, x, y, cost, None)
         return (y,), self.counts(lead, cost)
 
 
@@ -141,6 +157,7 @@ class Fused(Op):
     def __init__(self, layer: Layer, neuron: MembraneOp) -> None:
         super().__init__(neuron.unit)
         self.layer, self.neuron = layer, neuron
+        layer.fed = neuron
         self.last, self.gives = neuron.last, neuron.gives
         self.how = neuron.how
         self.inner: Quantities = {}
@@ -149,6 +166,10 @@ class Fused(Op):
     @property
     def sources(self) -> list[list[Source]]:
         return self.layer.unit.arguments
+
+    @property
+    def repeats(self) -> bool:  # type: ignore[override]
+        return self.layer.repeats
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         layer, x = self.layer, np.ascontiguousarray(arguments[0])
@@ -160,9 +181,7 @@ class Fused(Op):
         def given(first: int, part: Part) -> tuple[Any, ...]:
             return neuron.given(first, neuron.v[part[1]], y[part], None, spikes[part])
 
-        used = layer.passed(t, x, None, cost, given)
-        neuron.heed(used)
-        layer.ways |= used
+        layer.passed(t, x, None, cost, given)
         self.inner = layer.counts(lead, cost)
         return (y,), self.neuron.counts(spikes)
 

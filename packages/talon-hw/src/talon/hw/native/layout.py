@@ -4,14 +4,24 @@ or spikes as bytes, 0 or 1, which are a quarter of what has to be moved."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from talon.hw.native.library import library
 from talon.hw.native.memory import aligned
 
+Do = Callable[..., Any]
+"""What makes a call: a function of it and its arguments."""
 
-def turned(array: np.ndarray, last: bool) -> np.ndarray:
+
+def plainly(function: Callable[..., Any], *arguments: Any) -> None:
+    """Call it."""
+    function(*arguments)
+
+
+def turned(array: np.ndarray, last: bool, do: Do = plainly) -> np.ndarray:
     """`(n, B, channels, *size)` as `(n, B, *size, channels)` where `last`, else the other way round."""
     lead, sample = array.shape[:2], array.shape[2:]
     if len(sample) < 2:
@@ -23,7 +33,7 @@ def turned(array: np.ndarray, last: bool) -> np.ndarray:
     if channels == 1 or places == 1:
         return x.reshape(*lead, *shape)
     y = aligned((*lead, *shape), array.dtype)
-    library().turn(lead[0] * lead[1], *((channels, places) if last else (places, channels)), x, y)
+    do(library().turn, lead[0] * lead[1], *((channels, places) if last else (places, channels)), x, y)
     return y
 
 
@@ -40,23 +50,24 @@ SPIKES = np.dtype(np.uint8)
 """Of spikes as bytes."""
 
 
-def floats(array: np.ndarray) -> np.ndarray:
+def floats(array: np.ndarray, do: Do = plainly) -> np.ndarray:
     """Spikes as floats; what is no bytes stays what it is."""
     if array.dtype != SPIKES:
         return array
     x = np.ascontiguousarray(array)
     y = aligned(x.shape)
-    library().widen(x.size, x, y)
+    do(library().widen, x.size, x, y)
     return y
 
 
 class Signal:
-    """What a port gives over a chunk of steps, as it came; in another layout or type when that is asked for."""
+    """What a port gives over a chunk of steps, as it came; in another layout or type when that is asked for, which `do`
+    then makes."""
 
-    __slots__ = ("array", "found", "last")
+    __slots__ = ("array", "do", "found", "last")
 
-    def __init__(self, array: np.ndarray, last: bool) -> None:
-        self.array, self.last = array, last
+    def __init__(self, array: np.ndarray, last: bool, do: Do = plainly) -> None:
+        self.array, self.last, self.do = array, last, do
         self.found: dict[tuple[bool, bool], np.ndarray] = {}
 
     def whole(self, last: bool, takes_bytes: bool) -> np.ndarray:
@@ -65,7 +76,8 @@ class Signal:
             return self.array
         key = last, takes_bytes
         if key not in self.found:
-            self.found[key] = turned(self.array, last) if takes_bytes else floats(self.whole(last, takes_bytes=True))
+            as_it_came = self.array if takes_bytes else self.whole(last, takes_bytes=True)
+            self.found[key] = turned(as_it_came, last, self.do) if takes_bytes else floats(as_it_came, self.do)
         return self.found[key]
 
     def part(self, first: int, count: int, last: bool, takes_bytes: bool) -> np.ndarray:

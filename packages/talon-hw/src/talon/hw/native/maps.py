@@ -21,6 +21,7 @@ class PoolOp(Op):
     """Windows of a map, channels side by side."""
 
     last = True
+    repeats = True
     how = "native pool"
 
     def __init__(self, unit: Unit, shapes: tuple[Shape, ...]) -> None:
@@ -42,7 +43,7 @@ class PoolOp(Op):
         x = np.ascontiguousarray(arguments[0])
         lead = x.shape[:2]
         y = self.room("y", (*lead, *self.shape), x.dtype)
-        library().pool(lead[0] * lead[1], *self.numbers, x, self.divisors, y)
+        self.do(library().pool, lead[0] * lead[1], *self.numbers, x, self.divisors, y)
         return (y,), {}
 
 
@@ -55,6 +56,7 @@ class NearestOp(Op):
     """The nearest neighbour: places copied, all channels of a place at once."""
 
     last = True
+    repeats = True
     how = "native gather"
     takes_bytes = True
 
@@ -71,7 +73,7 @@ class NearestOp(Op):
         x = np.ascontiguousarray(arguments[0])
         lead = x.shape[:2]
         y = self.room("y", (*lead, *self.shape), x.dtype)
-        library().gather(lead[0] * lead[1], self.places, self.index.size, self.channels, self.index, x, y)
+        self.do(library().gather, lead[0] * lead[1], self.places, self.index.size, self.channels, self.index, x, y)
         return (y,), {}
 
 
@@ -79,6 +81,7 @@ class JoinOp(Op):
     """Maps joined along their channels, which lie last."""
 
     last = True
+    repeats = True
     how = "native join"
     takes_bytes = True
 
@@ -90,18 +93,19 @@ class JoinOp(Op):
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         lead = arguments[0].shape[:2]
         if len({x.dtype for x in arguments}) > 1:
-            arguments = tuple(map(floats, arguments))
+            arguments = tuple([floats(x, self.do) for x in arguments])
         y = self.room("y", (*lead, *self.shape), arguments[0].dtype)
         offset = 0
         for x in arguments:
             channels = x.shape[-1]
             places = lead[0] * lead[1] * self.places
-            library().join(places, channels, self.shape[-1], offset, np.ascontiguousarray(x), y)
+            self.do(library().join, places, channels, self.shape[-1], offset, np.ascontiguousarray(x), y)
             offset += channels
         return (y,), {}
 
 
 class ReLUOp(Op):
+    repeats = True
     how = "native rectifier"
 
     def __init__(self, unit: Unit, last: bool) -> None:
@@ -112,18 +116,31 @@ class ReLUOp(Op):
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         x = np.ascontiguousarray(arguments[0])
         y = self.room("y", x.shape)
-        library().rectify(x.size, self.slope, x, y)
+        self.do(library().rectify, x.size, self.slope, x, y)
         return (y,), {}
 
 
 class MeanOp(Op):
     """The mean of the steps so far."""
 
+    repeats = True
     how = "native mean"
+
+    def __init__(self, unit: Unit) -> None:
+        super().__init__(unit)
+        self.start: dict[str, np.ndarray] = {}
 
     def begin(self) -> None:
         # Its own copies, which the kernel changes in place.
         self.unit.state = {name: np.array(value, order="C") for name, value in self.unit.state.items()}
+
+    def keep_start(self) -> None:
+        self.start = {name: value.copy() for name, value in self.unit.state.items()}
+
+    def again(self) -> bool:
+        for name, value in self.start.items():
+            np.copyto(self.unit.state[name], value)
+        return bool(self.start)
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         x = np.ascontiguousarray(arguments[0])
@@ -133,7 +150,7 @@ class MeanOp(Op):
         every: Any = range(len(x)) if traces else [slice(None)]
         for k in every:
             part = x[k] if traces else x
-            library().mean(1 if traces else len(x), len(count), size, part, y[k], total, count)
+            self.do(library().mean, 1 if traces else len(x), len(count), size, part, y[k], total, count)
             for name, trace in traces.items():
                 trace[k] = self.unit.state[name]
         return (y,), {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ class MembraneOp(Op):
     """Neurons of one number each, `v`, which is in the op's own layout while it runs. Subclasses say what they are."""
 
     direct = True
+    repeats = True
     gives = SPIKES
     word: Any = np.float32
     """Of a membrane."""
@@ -37,9 +39,6 @@ class MembraneOp(Op):
         self, t: int, v: np.ndarray, y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
     ) -> tuple[Any, ...]:
         """What the library is told of the neurons of the samples whose membranes are `v`."""
-
-    def heed(self, used: int) -> None:
-        """What the library gave back."""
 
     def shown(self, v: np.ndarray) -> np.ndarray:
         """Membranes, channels first, as they are recorded."""
@@ -69,8 +68,15 @@ class MembraneOp(Op):
         return True
 
     def told_state(self) -> dict[str, np.ndarray]:
-        own = moved(self.v[None], last=False)[0] if self.last else self.v
-        return {"v": np.array(own) if np.shares_memory(own, self.v) else own}
+        return self.told(self.v)
+
+    def tell(self) -> Callable[[], dict[str, np.ndarray]]:
+        return partial(self.told, self.v)
+
+    def told(self, v: np.ndarray) -> dict[str, np.ndarray]:
+        """Membranes as they are handed out."""
+        own = moved(v[None], last=False)[0] if self.last else v
+        return {"v": np.array(own) if np.shares_memory(own, v) else own}
 
     def save(self) -> None:
         np.copyto(self.room("saved", self.v.shape, self.word), self.v)
@@ -91,7 +97,7 @@ class MembraneOp(Op):
         y, spikes = self.target(lead), self.spikes(lead)
         wanted = traces.get("v")
         own = self.room("trace", y.shape, self.word) if wanted is not None else None
-        self.heed(library().neuron(x, self.given(t, self.v, y, own, spikes)))
+        self.do(library().neuron, x, self.given(t, self.v, y, own, spikes))
         if wanted is not None and own is not None:
             wanted[...] = self.shown(moved(own, last=False) if self.last else own)
         return (y,), self.counts(spikes)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,16 @@ from talon.ir.primitive import Primitive
 
 Arrays = tuple[np.ndarray, ...]
 Quantities = dict[str, Any]
+
+
+class Call(NamedTuple):
+    """A call that can be made again, since what it reads and writes stays where it is: what it gave, and who heeds
+    that."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    gave: Any
+    heed: Callable[[Any], None]
 
 
 class Op:
@@ -29,6 +39,10 @@ class Op:
     """Whether spikes may come as bytes, 0 or 1, instead of floats."""
     gives: Any = np.float32
     """Of its first output, where `target` makes the array."""
+    repeats = False
+    """Whether all that it does in a run, of whole chunks and without traces, are the calls that it makes by `do`."""
+    log: list[Call] | None = None
+    """Where those are noted down, if anywhere."""
     halted = False
     """Set by another thread: stop as soon as can be."""
 
@@ -42,6 +56,17 @@ class Op:
         """`n` steps from step `t` on. `arguments` and outputs are `(n, B, *shape)`, counts `(n, B)`; `traces` are
         filled with the state of that name after every step, `(n, B, *shape)`. Outputs are good until the next call."""
         raise NotImplementedError(type(self).__name__)
+
+    def do(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call the library."""
+        gave = function(*arguments)
+        if gave:
+            self.heed(gave)
+        if self.log is not None:
+            self.log.append(Call(function, arguments, gave, self.heed))
+
+    def heed(self, gave: Any) -> None:
+        """What the library gave back."""
 
     def heed_halt(self) -> None:
         """Stop if another thread asks for it."""
@@ -59,6 +84,11 @@ class Op:
     def told_state(self) -> dict[str, np.ndarray]:
         """The state in arrays of their own, channels first."""
         return {name: np.array(value) for name, value in self.unit.state.items()}
+
+    def tell(self) -> Callable[[], dict[str, np.ndarray]]:
+        """The same, as it is now, for somebody who may ask for it until it changes."""
+        found = self.told_state()
+        return lambda: found
 
     def keep_start(self) -> None:
         """Remember the state before the first step, in which the op is now, if that is quicker than making it again."""
@@ -135,6 +165,7 @@ class Alias(Op):
 
     how = "handed on"
     takes_bytes = True
+    repeats = True
 
     def __init__(self, unit: Unit, last: bool) -> None:
         super().__init__(unit)
@@ -149,6 +180,7 @@ class Reshaped(Op):
 
     how = "handed on in another shape"
     takes_bytes = True
+    repeats = True
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         x = arguments[0]

@@ -10,8 +10,7 @@ import numpy as np
 from talon.engine.wiring import Unit
 from talon.hw.native.layers import Layer
 from talon.hw.native.library import library
-from talon.hw.native.neurons import MembraneOp
-from talon.hw.native.ops import Arrays, Quantities
+from talon.hw.native.ops import Arrays
 from talon.hw.native.options import Options
 from talon.ir.csr import CSR
 from talon.ir.primitives.linear import Affine
@@ -29,28 +28,13 @@ class SparseOp(Layer):
         assert isinstance(weight, CSR)
         self.weight = weight
         self.rows = unit.shapes[0][:-1]
-        """Leading axes of a sample, which share the weights."""
         self.macs = math.prod(self.rows) * weight.nnz
         self.index = np.empty(weight.shape[1] + library().WIDE, np.int32)
         self.sums = np.empty(weight.shape[0], np.float32)
 
-    def feeds(self, neuron: MembraneOp) -> bool:
-        return not self.rows and super().feeds(neuron)
-
-    def cost(self, lead: tuple[int, int]) -> Arrays:
-        shape = (*lead, *self.rows)
-        return self.room("synops", shape, np.int64), self.room("binary", shape, np.uint8)
-
-    def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
-        synops, binary = cost
-        if self.rows:
-            synops, binary = synops.reshape(*lead, -1).sum(axis=2), binary.reshape(*lead, -1).min(axis=2)
-        return {"macs": self.macs, "synops": synops, "binary_input": binary}
-
-    def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> int:
+    def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> None:
         synapses, bias = self.weights(t)
-        used: int = library().sparse(cost[0].size, synapses, x, bias, y, *cost, self.index, self.sums, neurons)
-        return used
+        self.do(library().sparse, cost[0].size, synapses, x, bias, y, *cost, self.index, self.sums, neurons)
 
     def laid_out(self, t: int) -> tuple[Any, ...]:
         """The weight by inputs, which is the same at all steps, and the bias."""

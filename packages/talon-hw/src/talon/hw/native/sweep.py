@@ -1,22 +1,27 @@
-"""A task gone through: layer by layer over a chunk of steps, and step by step inside cycles."""
+"""A task gone through, chunk by chunk of steps: by the calls of an earlier chunk where that is possible."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import NamedTuple
+from weakref import ref
 
 import numpy as np
 
 from talon.engine.counts import Counts
+from talon.engine.later import Later
 from talon.engine.result import EngineUse, Result
 from talon.engine.state import State
 from talon.engine.task import Task
-from talon.engine.wiring import Source, Tallies, Wiring
-from talon.hw.native.layers import Fused
+from talon.engine.wiring import Tallies, Wiring
 from talon.hw.native.layout import SPIKES, Signal, floats, turned
 from talon.hw.native.library import library
 from talon.hw.native.lowering import bytes_a_step, fused, groups, heard_as_bytes, join_up, lower
 from talon.hw.native.ops import Alias, Op
 from talon.hw.native.options import Options
+from talon.hw.native.tape import COPIED_BYTES, TAPES, Form, Tape
+from talon.hw.native.walk import Walk
 from talon.ir.primitive import Primitive
 
 CHUNK_BYTES = 16 << 20
@@ -24,10 +29,22 @@ CHUNK_BYTES = 16 << 20
 besides its kernels is paid seldom."""
 
 
-NOTHING: Mapping[str, np.ndarray] = {}
+class View(NamedTuple):
+    """The ops as they run where some nodes are looked at, and None for those that others contain; how many steps a
+    chunk has at most; the outputs that are computed where they are told; whether chunks are all calls."""
+
+    ops: list[Op | None]
+    length: int
+    heard: dict[int, str]
+    repeats: bool
 
 
-class Sweep:
+def told(telling: list[tuple[str, Callable[[], dict[str, np.ndarray]]]]) -> dict[str, Mapping[str, np.ndarray]]:
+    """The state of every node."""
+    return {path: tell() for path, tell in telling}
+
+
+class Sweep(Walk):
     """A graph and a batch, ready to run again and again. `own`: copies of the nodes that were cast already."""
 
     name = "native"
@@ -38,16 +55,20 @@ class Sweep:
         self.each = self.lowered()
         self.pairs = fused(self.wiring, self.each)
         self.groups = groups(self.wiring)
+        self.stepwise = bool(self.wiring.depths) or any(cyclic for _, cyclic in self.groups)
         self.narrow = heard_as_bytes(self.wiring, self.each)
-        self.lengths: dict[frozenset[int], int] = {}
-        """Nodes that are looked at apart from their layer -> how many steps a chunk has at most."""
+        self.views: dict[frozenset[int], View] = {}
         self.before = {key: self.wiring.zeros(*key) for key in self.wiring.depths}
         self.values: dict[tuple[int, int], Signal] = {}
         self.batch = task.batch
+        self.halted = False
+        self.lent: ref[Later[str, Mapping[str, np.ndarray]]] | None = None
+        """The state that was given back last, which is made before the ops change theirs, if somebody has it yet."""
         self.begin()
 
     def begin(self) -> None:
         """All ops from the state of the task."""
+        self.tapes: dict[Form, Tape] = {}
         for op in self.each:
             op.begin()
             if self.wiring.task.state is None:
@@ -55,6 +76,7 @@ class Sweep:
 
     def halt(self) -> None:
         """Called by another thread: stop as soon as can be. The sweep is of no use afterwards."""
+        self.halted = True
         for op in self.each:
             op.halted = True
 
@@ -80,13 +102,10 @@ class Sweep:
         """Whether that is the same for the first port of a node, so that it may be computed where it is told."""
         return True
 
-    def recalled(self, key: tuple[int, int], array: np.ndarray) -> np.ndarray:
-        """Values of a delayed port that were held, as they came from it."""
-        return array
-
     def restart(self, task: Task) -> None:
         """Get ready for a task of the same graph and batch."""
         wiring = self.wiring
+        self.make_lent()
         if task.state is not None:
             wiring.restart(task)
             self.begin()
@@ -96,12 +115,19 @@ class Sweep:
             if not op.again():
                 if op.unit.state:
                     wiring.reset(op.unit, name)
+                    self.tapes = {}
                 op.begin()
                 op.keep_start()
+
+    def make_lent(self) -> None:
+        """Make the state that was given back last, unless nobody has it any more."""
+        if self.lent is not None and (lent := self.lent()) is not None:
+            lent.made()
 
     def go_on(self, task: Task) -> Result:
         """Further inputs, from where the last run stopped; from there again if this one is interrupted."""
         wiring = self.wiring
+        self.make_lent()
         former, held, first = wiring.task, dict(wiring.held), wiring.first
         for op in self.each:
             op.save()
@@ -112,6 +138,7 @@ class Sweep:
             wiring.task, wiring.held, wiring.first = former, held, first
             for op in self.each:
                 op.restore()
+            self.tapes = {}
             raise
 
     def run(self) -> Result:
@@ -123,32 +150,57 @@ class Sweep:
         for key, (number, name, port) in self.places.items():
             if port is None:
                 self.traced.setdefault(number, []).append((key, name))
-        # Of what is recorded only spikes are there when neurons are in their layer.
-        layers = {layer for layer, _ in self.pairs.values()}
-        apart = {number for number, _, port in self.places.values() if port is None or number in layers}
-        self.ops = join_up(self.each, self.pairs, apart)
-        seen = frozenset(apart)
-        if seen not in self.lengths:
-            self.lengths[seen] = max(1, CHUNK_BYTES // max(bytes_a_step(self.wiring, self.ops, self.narrow), 1))
+        self.look()
         self.tallies = Tallies(task.steps, task.batch)
         self.outputs = {
             name: np.empty((task.steps, task.batch, *task.out_shapes[name][0]), task.dtype)
             for name in wiring.exits.values()
         }
-        heard = {self.origin(number): exit for number, exit in wiring.exits.items()}
-        self.heard = {number: exit for number, exit in heard.items() if self.plain(number)}
         # As even as they can be, so that arrays fit the next chunk too.
-        chunk = self.options.chunk or -(-task.steps // -(-task.steps // self.lengths[seen]))
+        chunk = self.options.chunk or -(-task.steps // -(-task.steps // self.length))
         for start in range(0, task.steps, chunk):
             steps = min(chunk, task.steps - start)
             self.advance(start, steps)
             if task.progress is not None:
                 task.progress(start + steps, task.steps)
         self.values = {}
-        nodes = {op.unit.path: op.told_state() for op in self.each if op.unit.state}
-        state = State(wiring.first + task.steps, nodes, wiring.delays())
-        use = EngineUse(self.name, "", {op.unit.path: op.how for op in self.each})
-        return Result(self.outputs, state, Counts(self.tallies.found), self.records, use)
+        # A dict of its own for every result.
+        use = EngineUse(self.name, "", dict(self.means()))
+        return Result(self.outputs, self.told_state(), Counts(Later(self.tallies.all)), self.records, use)
+
+    def look(self) -> None:
+        """The ops as they are to be run where these things are recorded."""
+        # Of what is recorded only spikes are there when neurons are in their layer.
+        apart: frozenset[int] = frozenset()
+        if self.places:
+            layers = {layer for layer, _ in self.pairs.values()}
+            apart = frozenset(number for number, _, port in self.places.values() if port is None or number in layers)
+        if apart not in self.views:
+            self.views[apart] = self.view(apart)
+        self.ops, self.length, self.heard, self.repeats = self.views[apart]
+
+    def view(self, apart: Collection[int]) -> View:
+        self.ops = join_up(self.each, self.pairs, apart)
+        length = max(1, CHUNK_BYTES // max(bytes_a_step(self.wiring, self.ops, self.narrow), 1))
+        heard = {self.origin(number): exit for number, exit in self.wiring.exits.items()}
+        plain = {number: exit for number, exit in heard.items() if self.plain(number)}
+        inputs = {self.wiring.number[name] for name in self.wiring.task.graph.inputs}
+        ops = [op for number, op in enumerate(self.ops) if op is not None and number not in inputs]
+        return View(self.ops, length, plain, not self.stepwise and all(op.repeats for op in ops))
+
+    def means(self) -> dict[str, str]:
+        """By which means every node ran."""
+        if self.used is None:
+            self.used = {op.unit.path: op.how for op in self.each}
+        return self.used
+
+    def told_state(self) -> State:
+        """The state as it is now, which is made when somebody asks for it, at the latest when the ops go on."""
+        wiring = self.wiring
+        telling = [(op.unit.path, op.tell()) for op in self.each if op.unit.state]
+        nodes = Later(partial(told, telling))
+        self.lent = ref(nodes)
+        return State(wiring.first + wiring.task.steps, nodes, wiring.delays())
 
     def origin(self, number: int) -> int:
         """The node whose values an exit hands on as they are, or itself."""
@@ -161,17 +213,67 @@ class Sweep:
 
     def advance(self, start: int, steps: int) -> None:
         """All nodes over a chunk of steps."""
-        self.values = {}
-        for nodes, cyclic in self.groups:
-            if cyclic:
-                for step in range(steps):
-                    for number in nodes:
-                        self.compute(number, start, step, 1, steps)
-            elif nodes[0] in self.inputs:
-                entered = self.entered(nodes[0], self.inputs[nodes[0]][start : start + steps])
-                self.values[nodes[0], 0] = Signal(entered, last=False)
-            else:
-                self.compute(nodes[0], start, 0, steps, steps)
+        entered = {number: self.entered(number, x[start : start + steps]) for number, x in self.inputs.items()}
+        form = Form(self.wiring.task.record, steps, self.wiring.first + start > 0)
+        repeats = self.repeats and not self.traced
+        tape = self.tapes.get(form) if repeats else None
+        if tape is not None and tape.takes(entered):
+            self.play(tape, start, steps)
+            self.hand_out(start, steps)
+        elif repeats and (own := self.owned(entered)) is not None:
+            self.record(Tape(form, own), start, steps)
+        else:
+            self.walk(start, steps, entered)
+            self.hand_out(start, steps)
+
+    def owned(self, entered: Mapping[int, np.ndarray]) -> dict[int, np.ndarray] | None:
+        """What entered in arrays of the sweep's own, unless there is much to be copied."""
+        found = {}
+        for number, x in entered.items():
+            op = self.each[number]
+            if not any(x is room for room in op.rooms.values()):
+                if x.nbytes > COPIED_BYTES:
+                    return None
+                room = op.room("entered", x.shape, x.dtype)
+                room[...] = x
+                x = room
+            found[number] = x
+        return found
+
+    def record(self, tape: Tape, start: int, steps: int) -> None:
+        """A chunk of steps, with the calls that it comes down to."""
+        self.tapes.pop(tape.form, None)
+        self.taping = tape
+        for op in self.each:
+            op.log = tape.calls
+        try:
+            self.walk(start, steps, tape.entered)
+            # Which may ask for other layouts and types.
+            self.hand_out(start, steps)
+        finally:
+            self.taping = None
+            for op in self.each:
+                op.log = None
+        tape.values = self.values
+        # Of what does not lie together ops make copies, that no call fills.
+        if all(signal.array.flags.c_contiguous for signal in self.values.values()):
+            if len(self.tapes) >= TAPES:
+                self.tapes = {}
+            self.tapes[tape.form] = tape
+
+    def play(self, tape: Tape, start: int, steps: int) -> None:
+        """A chunk of steps of the same form by the same calls."""
+        for function, arguments, gave, heed in tape.calls:
+            if self.halted:
+                raise KeyboardInterrupt
+            if (now := function(*arguments)) != gave:
+                self.used = None
+                heed(now)
+        self.tallies.keep(slice(start, start + steps), tape.counted)
+        self.values = tape.values
+
+    def hand_out(self, start: int, steps: int) -> None:
+        """The outputs, the records, and what delayed edges have to deliver."""
         for number, exit in self.wiring.exits.items():
             output = self.outputs[exit][start : start + steps]
             value = self.told(number, 0, self.values[number, 0].whole(last=False, takes_bytes=True))
@@ -188,66 +290,3 @@ class Sweep:
             kept = [*self.wiring.held[key], *recent][-depth:]
             # Copies, or one value would keep its whole chunk.
             self.wiring.held[key] = [np.array(value) for value in kept]
-
-    def compute(self, number: int, start: int, step: int, count: int, steps: int) -> None:
-        """`count` steps of a node, from `step` of the chunk on."""
-        op = self.ops[number]
-        if op is None:
-            return
-        op.heed_halt()
-        alone = count < steps
-        if alone and op.direct:
-            op.into = self.whole(number, op, start, step, steps)[step : step + 1]
-        arguments = tuple([self.argument(sources, step, count, op, place) for place, sources in enumerate(op.sources)])
-        at = slice(start + step, start + step + count)
-        traces = (
-            {name: self.records[key][at] for key, name in self.traced[number]} if number in self.traced else NOTHING
-        )
-        result, counts = op.run(self.wiring.first + start + step, arguments, traces)
-        written, op.into = op.into is not None, None
-        self.tallies.add(op.unit.path, at, counts)
-        if isinstance(op, Fused):
-            self.tallies.add(op.layer.unit.path, at, op.inner)
-        for port, value in enumerate(result):
-            if not alone:
-                self.values[number, port] = Signal(value, op.last)
-            elif not written:
-                if step == 0:
-                    self.values[number, port] = Signal(np.empty((steps, *value.shape[1:]), value.dtype), op.last)
-                self.values[number, port].array[step] = value[0]
-
-    def whole(self, number: int, op: Op, start: int, step: int, steps: int) -> np.ndarray:
-        """What a node of a cycle gives over a chunk of steps, to be filled step by step: the output, where it is that,
-        or the same memory for every chunk."""
-        if step == 0:
-            exit = self.heard.get(number)
-            if exit is not None and op.gives == np.float32 and (not op.last or len(op.form) < 2):
-                array = self.outputs[exit][start : start + steps]
-            else:
-                array = op.room("chunk", (steps, self.batch, *op.form), op.gives)
-            self.values[number, 0] = Signal(array, op.last)
-        return self.values[number, 0].array
-
-    def argument(self, sources: list[Source], step: int, count: int, op: Op, place: int) -> np.ndarray:
-        """The sum of the sources over `count` steps, in edge order."""
-        takes_bytes = op.takes_bytes and len(sources) == 1
-        total = self.delivered(sources[0], step, count, op.last, takes_bytes)
-        for source in sources[1:]:
-            other = self.delivered(source, step, count, op.last, takes_bytes)
-            total = np.add(total, other, out=op.room(f"sum{place}", total.shape) if op.direct else None)
-        return total
-
-    def delivered(self, source: Source, step: int, count: int, last: bool, takes_bytes: bool) -> np.ndarray:
-        """What a port gave `delay` steps before each of the steps; `takes_bytes`: spikes may be bytes."""
-        key, first = (source.node, source.port), step - source.delay
-        if first >= 0:
-            return self.values[key].part(first, count, last, takes_bytes)
-        held = self.wiring.held[key]
-        early = [
-            held[at] if (at := len(held) + first + k) >= 0 else self.before[key] for k in range(min(count, -first))
-        ]
-        stacked = self.recalled(key, np.stack(early))
-        before = turned(stacked, last) if last else stacked
-        if len(early) == count:
-            return before
-        return np.concatenate([before, self.values[key].part(0, count - len(early), last, takes_bytes=False)])

@@ -1,0 +1,255 @@
+"""Chunks that are gone through again by the calls of an earlier one, and states that are made when somebody asks."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import pickle
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from talon import hw, ir
+from talon.engine import State, run
+from talon.hw.native import library
+from talon.hw.native.sweep import Sweep
+from talon.hw.native.tape import COPIED_BYTES, Tape
+from talon.testing.graphs import feeds, random_graph
+from tests.hw.test_native import same, same_result, some, weights
+
+pytestmark = pytest.mark.skipif(library.load()[0] is None, reason=f"no C library here: {library.load()[1]}")
+
+RNG = np.random.default_rng(12)
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[Tape]:
+    """The tapes that were played, in order."""
+    found: list[Tape] = []
+    play = Sweep.play
+
+    def noted(self: Sweep, tape: Tape, start: int, steps: int) -> None:
+        found.append(tape)
+        play(self, tape, start, steps)
+
+    monkeypatch.setattr(Sweep, "play", noted)
+    return found
+
+
+def convolutional(*, pool: ir.Node | None = None) -> ir.Graph:
+    """Layers with neurons, a pool, a map that is turned, a mean of steps, a sum of two branches and a second output."""
+    nodes: dict[str, ir.Node] = {
+        "input": ir.Input([2, 8, 8]),
+        "conv": ir.Conv2d(weights(16, 2, 3, 3), weights(16), padding=1),
+        "lif": ir.LIF(tau=2.0, r=2.0, v_leak=0.1, v_threshold=0.4, reset_delay=1),
+        "pool": pool or ir.MaxPool2d(2),
+        "flat": ir.Flatten(),
+        "left": ir.Affine(weights(7, 256), weights(7)),
+        "right": ir.Affine(weights(7, 256)),
+        "both": ir.IF(np.float32(0.5), reset="subtract"),
+        "mean": ir.StepMean(),
+        "spikes": ir.Output([7]),
+        "average": ir.Output([7]),
+    }
+    chain = ["input", "conv", "lif", "pool", "flat"]
+    edges = [*itertools.pairwise(chain), ("flat", "left"), ("flat", "right"), ("left", "both")]
+    edges += [("right", "both"), ("both", "spikes"), ("both", "mean"), ("mean", "average")]
+    return ir.Graph(nodes, edges)
+
+
+GRAPH = convolutional()
+
+
+def inputs(steps: int = 6, batch: int = 3, rate: float = 0.5) -> np.ndarray:
+    return (RNG.random((steps, batch, 2, 8, 8)) < rate).astype("f4")
+
+
+@pytest.mark.parametrize("chunk", [None, 1, 2, 4])
+@pytest.mark.parametrize("kernels", ["auto", "event", "dense"])
+def test_runs_of_a_program(chunk: int | None, kernels: str, played: list[Tape]) -> None:
+    program = hw.compile(GRAPH, chunk=chunk, kernels=kernels)
+    for rate in (0.5, 0.0, 0.9, 0.1):
+        x = inputs(rate=rate)
+        same_result(program.run(x), run(GRAPH, x, engine="reference"))
+    # All chunks but the first of each form: those at the beginning have no neurons to reset, the last may be shorter.
+    chunks, forms = {None: (1, 1), 1: (6, 2), 2: (3, 2), 4: (2, 2)}[chunk]
+    assert len(played) == 4 * chunks - forms
+
+
+def test_the_means_are_those_of_the_run(played: list[Tape]) -> None:
+    """Crossing from events to dense kernels and back, in chunks that are played."""
+    program = hw.compile(GRAPH)
+    assert "events" in program.run(inputs(rate=0.01)).engine.nodes["conv"]
+    assert "dense" in program.run(inputs(rate=1.0)).engine.nodes["conv"]
+    assert len(played) == 1
+
+
+def test_all_kinds_of_inputs(played: list[Tape]) -> None:
+    """Spikes, floats, arrays with holes, and one that is held."""
+    program = hw.compile(GRAPH)
+    holes = np.repeat(inputs(batch=6), 2, axis=4)[:, ::2, :, :, ::2]
+    assert not holes.flags.c_contiguous
+    plain = [inputs(), some(6, 3, 2, 8, 8), inputs(), some(6, 3, 2, 8, 8), some(6, 3, 2, 8, 8), holes, -holes]
+    for x in plain:
+        before = x.copy()
+        same_result(program.run(x), run(GRAPH, x, engine="reference"))
+        assert np.array_equal(x, before)
+    held = inputs()[0]
+    same_result(program.run(held, repeat=6), run(GRAPH, held, repeat=6, engine="reference"))
+    assert played
+
+
+def test_large_arrays_of_the_caller_are_not_copied(played: list[Tape]) -> None:
+    graph = ir.Graph.chain(ir.Input([1000]), fc=ir.Affine(weights(5, 1000)), lif=ir.IF(1.0), out=ir.Output([5]))
+    program, steps = hw.compile(graph), COPIED_BYTES // 4000 + 1
+    for x in (some(steps, 1, 1000), some(steps, 1, 1000)):
+        same_result(program.run(x), run(graph, x, engine="reference"))
+    assert not played
+    small = some(steps - 1, 1, 1000)
+    for x in (small, -small):
+        same_result(program.run(x), run(graph, x, engine="reference"))
+    assert len(played) == 1
+
+
+def test_what_is_recorded_may_change(played: list[Tape]) -> None:
+    program = hw.compile(GRAPH)
+    wanted = [(), "pool.out", "pool.out", (), "*.spikes", ("conv.out", "pool.out"), "lif.v", "lif.v", (), "*.spikes"]
+    for record in wanted:
+        for x in (inputs(), inputs()):
+            same_result(program.run(x, record=record), run(GRAPH, x, record=record, engine="reference"))
+    assert played
+
+
+def test_numbers_of_steps_and_samples_may_change(played: list[Tape]) -> None:
+    program = hw.compile(GRAPH)
+    for steps, batch in ((6, 3), (4, 3), (6, 3), (6, 2), (6, 3), (6, 3)):
+        x = inputs(steps, batch)
+        same_result(program.run(x), run(GRAPH, x, engine="reference"))
+    assert played
+
+
+def test_results_stay_what_they_were() -> None:
+    """States, counts and outputs of earlier runs, looked at when later ones are done, in any order."""
+    program = hw.compile(GRAPH)
+    given = [inputs(rate=0.2 * k) for k in range(5)]
+    found = [program.run(x) for x in given]
+    for k in (3, 0, 4, 1, 2):
+        same_result(found[k], run(GRAPH, given[k], engine="reference"))
+
+
+def test_states_are_made_once_by_many_threads() -> None:
+    program = hw.compile(GRAPH)
+    given = [inputs() for _ in range(16)]
+    expected = [run(GRAPH, x, engine="reference") for x in given]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            found = list(pool.map(program.run, given))
+            read = [pool.submit(lambda r: r.state.nodes["lif"], r) for r in found for _ in range(3)]
+            again = list(pool.map(program.run, given))
+            assert all(a.result() is b.result() for a, b in zip(read[::3], read[1::3], strict=True))
+            for result, other, known in zip(found, again, expected, strict=True):
+                same_result(result, known)
+                same_result(other, known)
+
+
+def test_states_can_be_copied_kept_and_changed(tmp_path: Any) -> None:
+    program = hw.compile(GRAPH)
+    x, more = inputs(), inputs()
+    expected = run(GRAPH, more, state=run(GRAPH, x, engine="reference").state, engine="reference")
+    keeping: list[Callable[[State], State]] = [copy.deepcopy, copy.copy, lambda s: pickle.loads(pickle.dumps(s))]
+    for keep in keeping:
+        same_result(program.run(more, state=keep(program.run(x).state)), expected)
+    first = program.run(x)
+    first.state.save(tmp_path / "state.npz")
+    same_result(program.run(more, state=type(first.state).load(tmp_path / "state.npz")), expected)
+    # What its owner changes is what the next run begins with.
+    first.state.nodes["both"]["v"][...] = 0.25
+    program.run(x)
+    assert (first.state.nodes["both"]["v"] == 0.25).all()
+    assert not (program.run(x).state.nodes["both"]["v"] == 0.25).all()
+
+
+def test_steps_of_a_session(played: list[Tape]) -> None:
+    program = hw.compile(GRAPH)
+    x = inputs(12, 2)
+    session, states = program.session(batch=2), []
+    whole = run(GRAPH, x, engine="reference", record="both.v")
+    for step in range(12):
+        result = session.run(x[step : step + 1])
+        states.append(result.state)
+        same(result.outputs, {name: array[step : step + 1] for name, array in whole.outputs.items()})
+    for step, state in enumerate(states):
+        same(state.nodes["both"], {"v": whole.records["both.v"][step]})
+    # The first step has no neurons to reset, and the second is the first that may have.
+    assert len(played) == 10
+
+
+def test_an_interrupted_step_is_taken_back() -> None:
+    program = hw.compile(GRAPH)
+    x = inputs(8, 2)
+    session, expected = program.session(batch=2), run(GRAPH, x, engine="reference")
+    found = [session.step(x[step]) for step in range(4)]
+
+    def interrupted(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    sweep = session._sweep
+    assert sweep is not None
+    (last,) = (tape for form, tape in sweep.tapes.items() if form.begun)
+    # After some of the calls, of which neurons and the mean have changed their state.
+    for broken in range(1, len(last.calls)):
+        (tape,) = (tape for form, tape in sweep.tapes.items() if form.begun)
+        tape.calls[broken] = tape.calls[broken]._replace(function=interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            session.step(x[4])
+        assert not sweep.tapes
+        saved = session.run(x[4:5])
+        assert sweep.tapes
+        same(saved.outputs, {name: array[4:5] for name, array in expected.outputs.items()})
+        session = program.session(batch=2)
+        found = [session.step(x[step]) for step in range(4)]
+        sweep = session._sweep
+        assert sweep is not None
+    found += [session.step(x[step]) for step in range(4, 8)]
+    for step, outputs in enumerate(found):
+        same(outputs, {name: array[step] for name, array in expected.outputs.items()})
+
+
+def test_another_thread_stops_it() -> None:
+    program = hw.compile(GRAPH)
+    x = inputs()
+    program.run(x)
+    (sweep,) = program._execute.__self__.idle[3]  # type: ignore[attr-defined]
+    assert sweep.tapes
+    sweep.halt()
+    with pytest.raises(KeyboardInterrupt):
+        program.run(x)
+    same_result(program.run(x), run(GRAPH, x, engine="reference"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**16), chunk=st.sampled_from([None, 1, 2, 3]))
+def test_random_graphs(seed: int, chunk: int | None) -> None:
+    graph = random_graph(random.Random(seed))
+    try:
+        program = hw.compile(graph, chunk=chunk)
+    except ir.TalonError:
+        return
+    for k in range(4):
+        x = feeds(graph, seed + k)
+        record: Any = ("*",) if k == 2 else ()
+        same_result(program.run(x, record=record), run(graph, x, record=record, engine="reference"))
+
+
+@pytest.mark.parametrize("pool", [ir.MaxPool2d(2), ir.AvgPool2d(2)], ids=repr)
+def test_integers(pool: ir.Node, played: list[Tape]) -> None:
+    graph = hw.quantize(convolutional(pool=pool), "generic-mesh", calibration=inputs(6, 8))
+    program = hw.compile(graph, engine="integer")
+    for x in (inputs(), inputs(rate=0.9), inputs(rate=0.1)):
+        same_result(program.run(x), run(graph, x, engine="integer", engine_options={"kernels": "oracle"}))
