@@ -88,6 +88,9 @@ def connections(node: ir.Node, given: tuple[int, ...], out: tuple[int, ...]) -> 
     places = np.arange(int(np.prod(given))).reshape(given)
     if isinstance(node, ir.Affine):
         rows = places.reshape(-1, given[-1]).tolist()
+        if isinstance(node.weight, ir.CSR):
+            # What is not stored is no connection.
+            return [row[column] for row in rows for column in node.weight.indices.tolist()]
         return [place for row in rows for place in row for _ in range(out[-1])]
     assert isinstance(node, (ir.Conv1d, ir.Conv2d))
     axes = len(given) - 1

@@ -39,7 +39,7 @@ def everywhere(graph: ir.Graph, inputs: Any, *, dtype: str = "float32", **how: A
     """
     assert dtype == "float32"
     bare = {name: value for name, value in how.items() if name != "record"}
-    many = {name: several(array, 0 if "repeat" in how else 1) for name, array in by_name(graph, inputs).items()}
+    many = {name: several(array, 0 if "repeat" in how else 1) for name, array in by_name(graph.inputs, inputs).items()}
     recorded, alone, together = (
         run(graph, x, engine="reference", **given) for x, given in ((inputs, how), (inputs, bare), (many, bare))
     )

@@ -39,8 +39,7 @@ static inline __attribute__((always_inline)) CELL CELL_NAME(quotient)(CELL x, CE
 /* Where the parameters of neurons from `from` on begin. */
 static inline ptrdiff_t CELL_NAME(own)(const talon_cell *c, ptrdiff_t from) {
     if (c->period == 0 || c->period == c->size) return c->period == 0 ? 0 : from;
-    /* A division of 32 bits is a fraction of one of 64. */
-    return c->size <= INT32_MAX ? (ptrdiff_t)((uint32_t)from % (uint32_t)c->period) : from % c->period;
+    return talon_remainder(from, c->period);
 }
 
 static inline __attribute__((always_inline)) void CELL_NAME(decay_row)(CELL *restrict u, const CELL *restrict factors,
@@ -155,7 +154,7 @@ static void CELL_NAME(late)(const talon_cell *c, ptrdiff_t row, ptrdiff_t from, 
     const CELL *restrict thresholds = (const CELL *)c->threshold + CELL_NAME(own)(c, from);
     const CELL *restrict resets = (const CELL *)c->reset + CELL_NAME(own)(c, from);
     const CELL greater = (c->rule & TALON_GREATER) != 0;
-    const int pending = c->first + row / c->batch > 0;
+    const int pending = (c->first > 0) | (row >= c->batch);
     for (ptrdiff_t j = 0; j < count; j++) {
         const CELL threshold = thresholds[j * p], reset = resets[j * p];
         const int due = pending & (u[j] >= threshold + greater);
@@ -167,7 +166,7 @@ static void CELL_NAME(late)(const talon_cell *c, ptrdiff_t row, ptrdiff_t from, 
 /* A strip: `x` holds its sums. */
 static void CELL_NAME(strip)(const talon_cell *c, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, CELL *x) {
     CELL u[TALON_STRIP], take[TALON_STRIP], bad = CELL_NAME(arrived)(c, x, count);
-    CELL *v = (CELL *)c->v + (row % c->batch) * c->size + from;
+    CELL *v = (CELL *)c->v + talon_remainder(row, c->batch) * c->size + from;
     memcpy(u, v, sizeof(CELL) * (size_t)count);
     if (c->rule & TALON_LATE) CELL_NAME(late)(c, row, from, count, u, take);
     if (c->rule & TALON_INPUT_FIRST) {

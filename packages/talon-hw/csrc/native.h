@@ -223,6 +223,14 @@ static inline int talon_lowest(uint64_t mask) {
 #endif
 }
 
+/* What is left of a number, which is not negative, by a positive one. Numbers of samples and of channels are powers of two
+   more often than not, and a division of 32 bits is a fraction of one of 64. */
+static inline ptrdiff_t talon_remainder(ptrdiff_t number, ptrdiff_t by) {
+    if ((by & (by - 1)) == 0) return number & (by - 1);
+    if (number <= INT32_MAX && by <= INT32_MAX) return (ptrdiff_t)((uint32_t)number % (uint32_t)by);
+    return number % by;
+}
+
 static inline ptrdiff_t talon_widened(ptrdiff_t count) {
     return (count + TALON_WIDE - 1) / TALON_WIDE * TALON_WIDE;
 }

@@ -10,7 +10,9 @@ import numpy as np
 
 from talon.engine.arguments import counted
 from talon.ir.errors import TalonRunError, nearest
+from talon.ir.fields import Shape
 from talon.ir.graph import Graph
+from talon.ir.primitives.boundary import Input
 
 
 def batches(graph: Graph, inputs: Any, repeat: int | None) -> tuple[dict[str, np.ndarray], int, int]:
@@ -18,14 +20,15 @@ def batches(graph: Graph, inputs: Any, repeat: int | None) -> tuple[dict[str, np
     broadcast stays a view. Raises `TalonRunError`."""
     if repeat is not None:
         repeat = counted("repeat is a number of steps", repeat, "leave it out where the arrays have a step axis")
-    arrays = {name: real(name, value) for name, value in by_name(graph, inputs).items()}
+    nodes = graph.inputs
+    arrays = {name: real(name, value) for name, value in by_name(nodes, inputs).items()}
     for name, array in arrays.items():
-        check_shape(graph, name, array, timed=repeat is None)
+        check_shape(nodes[name].shape, name, array, timed=repeat is None)
     if repeat is not None:
         arrays = {name: held(name, array, repeat) for name, array in arrays.items()}
     for place, what in ((0, "steps"), (1, "samples")):
         lengths = {name: array.shape[place] for name, array in arrays.items()}
-        if len(set(lengths.values())) > 1 or 0 in lengths.values():
+        if 0 in lengths.values() or len(set(lengths.values())) > 1:
             raise TalonRunError(
                 "T401",
                 f"the inputs do not have the same number of {what}" if 0 not in lengths.values() else f"no {what}",
@@ -50,9 +53,9 @@ def held(name: str, array: np.ndarray, repeat: int) -> np.ndarray:
     return np.broadcast_to(array, (repeat, *array.shape))
 
 
-def by_name(graph: Graph, inputs: Any) -> dict[str, Any]:
+def by_name(nodes: Mapping[str, Input], inputs: Any) -> dict[str, Any]:
     """The values by Input name, in the graph's order."""
-    names = list(graph.inputs)
+    names = list(nodes)
     if not isinstance(inputs, Mapping):
         if len(names) != 1:
             raise TalonRunError(
@@ -85,6 +88,8 @@ def finite(array: np.ndarray) -> bool:
     if not array.flags.c_contiguous:
         return bool(np.isfinite(array).all())
     flat = array.reshape(-1)
+    if flat.size <= BLOCK:
+        return bool(np.isfinite(flat).all())
     return all(bool(np.isfinite(flat[at : at + BLOCK]).all()) for at in range(0, flat.size, BLOCK))
 
 
@@ -116,9 +121,11 @@ def distinct(array: np.ndarray) -> np.ndarray:
 
 def cast(name: str, array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     """A finite array of the run's dtype; the same one where it has it already, and broadcast where it was."""
-    part = distinct(array)
-    with np.errstate(over="ignore"):
-        made = part.astype(dtype, copy=False)
+    part = distinct(array) if 0 in array.strides else array
+    made = part
+    if part.dtype != dtype:
+        with np.errstate(over="ignore"):
+            made = part.astype(dtype)
     if not finite(made):
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(made))[0])
         raise TalonRunError(
@@ -136,9 +143,8 @@ def cast_bytes(array: np.ndarray, dtype: np.dtype[Any]) -> int:
     return 0 if array.dtype == dtype else distinct(array).size * dtype.itemsize
 
 
-def check_shape(graph: Graph, name: str, array: np.ndarray, timed: bool) -> None:
+def check_shape(declared: Shape | None, name: str, array: np.ndarray, timed: bool) -> None:
     """Refuse a wrong rank or sample shape, with the axes spelt out."""
-    declared = graph.inputs[name].shape
     axes = "(steps, batch" if timed else "(batch"
     lead = 2 if timed else 1
     if declared is None:

@@ -86,7 +86,7 @@ class Stream(Iterator[Result]):
             self._execute = chosen.session(self._given["options"])
         self._batch: int | None = None
         if is_whole(inputs) or repeat is not None:
-            self._pieces = self._cut(by_name(graph, inputs), chunk, repeat)
+            self._pieces = self._cut(by_name(graph.inputs, inputs), chunk, repeat)
         else:
             if chunk is not None:
                 raise wrong_chunk("an array or a dict of arrays, which chunk cuts", type(inputs).__name__)

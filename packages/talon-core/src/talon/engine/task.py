@@ -159,7 +159,10 @@ class Draft:
         """The task, unless it does not fit in memory. Raises `TalonRunError` (T406, T409)."""
         task = self.task
         refuse_too_large(task, self.prepared, engine, self.fresh)
-        return replace(task, inputs={name: cast(name, array, task.dtype) for name, array in task.inputs.items()})
+        inputs = {name: cast(name, array, task.dtype) for name, array in task.inputs.items()}
+        if all(inputs[name] is array for name, array in task.inputs.items()):
+            return task
+        return replace(task, inputs=inputs)
 
 
 def make_task(graph: Graph, inputs: Any, *, engine: Engine | None = None, **given: Any) -> Task:

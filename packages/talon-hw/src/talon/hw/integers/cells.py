@@ -10,6 +10,7 @@ from talon.engine.wiring import Unit
 from talon.hw.integers.arithmetic import Arithmetic, Decay, Register, held
 from talon.hw.integers.pieces import Cell
 from talon.hw.native.library import library
+from talon.hw.native.memory import aligned, settled
 from talon.hw.native.neurons import MembraneOp
 from talon.ir.fields import Shape
 
@@ -58,17 +59,17 @@ class CellOp(MembraneOp):
             or self.size == shape[0]  # a map of one place: the parameters do not repeat
             or any(p.size not in (1, shape[0]) or p.shape[1:].count(1) < p.ndim - 1 for p in parameters)
         ):
-            return self.size, [self.own(np.broadcast_to(p, shape).astype(word)) for p in parameters]
+            return self.size, [settled(self.own(np.broadcast_to(p, shape).astype(word))) for p in parameters]
         # Channels lie side by side, and all places have the same.
         period = shape[0]
-        return period, [
-            np.resize(np.broadcast_to(p.reshape(-1), period).astype(word), period + library().STRIP) for p in parameters
-        ]
+        channels = [np.broadcast_to(p.reshape(-1), period).astype(word) for p in parameters]
+        return period, [settled(np.resize(each, period + library().STRIP)) for each in channels]
 
     def begin(self) -> None:
         v = self.unit.state["v"]
         if not self.unproved and not self.piece.start.any():
-            self.v = np.zeros((len(v), *self.form), self.word)
+            self.v = aligned((len(v), *self.form), self.word)
+            self.v.fill(0)
             return
         if self.unproved and v.size and max(int(v.max()), -int(v.min())) > self.piece.most:
             raise Unproved

@@ -13,7 +13,7 @@ import numpy as np
 from talon.engine.wiring import Unit
 from talon.hw.native.layout import SPIKES, moved
 from talon.hw.native.library import library
-from talon.hw.native.memory import aligned
+from talon.hw.native.memory import aligned, settled
 from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.ir.fields import Shape
 from talon.ir.primitives.neurons import LIF, Neuron, spread
@@ -128,7 +128,7 @@ class NeuronOp(MembraneOp):
         super().__init__(unit, shape, last)
         self.per_neuron = int(any(p.size > 1 for p in parameters))
         form = shape if self.per_neuron else ()
-        self.parameters = [self.own(np.broadcast_to(p, form)) for p in parameters]
+        self.parameters = [settled(self.own(np.broadcast_to(p, form))) for p in parameters]
 
     def given(
         self, t: int, v: np.ndarray, y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray

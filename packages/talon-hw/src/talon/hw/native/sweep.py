@@ -53,6 +53,12 @@ class Sweep(Walk):
         self.options = options
         self.wiring = self.wired(task, own)
         self.each = self.lowered()
+        self.lasting = [
+            (op, name)
+            for op, name in zip(self.each, self.wiring.names, strict=True)
+            if op.unit.state or type(op).begin is not Op.begin
+        ]
+        """The ops that know something of earlier steps, with the names of their nodes."""
         self.pairs = fused(self.wiring, self.each)
         self.groups = groups(self.wiring)
         self.stepwise = bool(self.wiring.depths) or any(cyclic for _, cyclic in self.groups)
@@ -111,7 +117,7 @@ class Sweep(Walk):
             self.begin()
             return
         wiring.rewind(task)
-        for op, name in zip(self.each, wiring.names, strict=True):
+        for op, name in self.lasting:
             if not op.again():
                 if op.unit.state:
                     wiring.reset(op.unit, name)
@@ -129,14 +135,14 @@ class Sweep(Walk):
         wiring = self.wiring
         self.make_lent()
         former, held, first = wiring.task, dict(wiring.held), wiring.first
-        for op in self.each:
+        for op, _ in self.lasting:
             op.save()
         wiring.first, wiring.task = first + former.steps, task
         try:
             return self.run()
         except BaseException:
             wiring.task, wiring.held, wiring.first = former, held, first
-            for op in self.each:
+            for op, _ in self.lasting:
                 op.restore()
             self.tapes = {}
             raise
@@ -197,7 +203,7 @@ class Sweep(Walk):
     def told_state(self) -> State:
         """The state as it is now, which is made when somebody asks for it, at the latest when the ops go on."""
         wiring = self.wiring
-        telling = [(op.unit.path, op.tell()) for op in self.each if op.unit.state]
+        telling = [(op.unit.path, op.tell()) for op, _ in self.lasting if op.unit.state]
         nodes = Later(partial(told, telling))
         self.lent = ref(nodes)
         return State(wiring.first + wiring.task.steps, nodes, wiring.delays())
