@@ -377,6 +377,12 @@ WORDS: dict[str, tuple[Change, str, str]] = {
     "a window that is longer": (manifest(lambda m: window(m, 0, 3)), "T303", "do not fit its layer"),
     "a window that reads less": (
         manifest(lambda m: window(m, 2, 1, 1, 1)), "T303", "another part of the map"),
+    "sparse weights of a convolution": (
+        manifest(lambda m: m["layers"][0]["sources"][0].update(sparse=True)), "T303", "no dense layer of one weight"),
+    "sparse weights by steps": (
+        manifest(lambda m: next(s for each in m["layers"] for s in each["sources"] if s["stepped"][0]).update(sparse=True)),
+        "T303", "no dense layer of one weight"),
+    "sparse weights perhaps": (manifest(lambda m: m["layers"][0]["sources"][0].update(sparse=1)), "T303", "sparse"),
     "a bound that is too small": (manifest(lambda m: m["layers"][0]["sources"][0].update(bound=1)), "T303", "larger"),
     "an encoding that is wider": (manifest(lambda m: m["inputs"][0].update(high=2**52)), "T303", "larger"),
     "a turn that comes too late": (manifest(lambda m: m["layers"][0].update(level=99)), "T303", "after it"),

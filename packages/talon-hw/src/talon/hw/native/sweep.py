@@ -12,7 +12,7 @@ from talon.engine.state import State
 from talon.engine.task import Task
 from talon.engine.wiring import Source, Tallies, Wiring
 from talon.hw.native.layers import Fused
-from talon.hw.native.layout import SPIKES, Signal, floats, turned
+from talon.hw.native.layout import SPIKES, Signal, floats, held, holding, turned
 from talon.hw.native.library import library
 from talon.hw.native.lowering import bytes_a_step, fused, groups, heard_as_bytes, join_up, lower
 from talon.hw.native.ops import Alias, Op
@@ -168,7 +168,11 @@ class Sweep:
                     for number in nodes:
                         self.compute(number, start, step, 1, steps)
             elif nodes[0] in self.inputs:
-                entered = self.entered(nodes[0], self.inputs[nodes[0]][start : start + steps])
+                given = self.inputs[nodes[0]][start : start + steps]
+                if held(given):
+                    entered = holding(self.entered(nodes[0], given[:1]), steps)
+                else:
+                    entered = self.entered(nodes[0], given)
                 self.values[nodes[0], 0] = Signal(entered, last=False)
             else:
                 self.compute(nodes[0], start, 0, steps, steps)

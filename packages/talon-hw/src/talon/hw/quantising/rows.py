@@ -75,7 +75,8 @@ class Sparse:
 
     def error(self, scale: np.ndarray, most: int) -> np.ndarray:
         rows = self.matrix.rows
-        return np.bincount(rows, squares(self.values, scale[rows], most), self.matrix.shape[0])
+        found = np.bincount(rows, squares(self.values, scale[rows], most), self.matrix.shape[0])
+        return found.astype(np.float64)  # of no elements it has whole numbers
 
 
 def squares(values: np.ndarray, scale: np.ndarray, most: int) -> np.ndarray:
