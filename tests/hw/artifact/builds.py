@@ -18,8 +18,8 @@ def quantised(graph: ir.Graph, target: hw.Target, x: Any, **asked: Any) -> hw.Bu
 
 @cache
 def everything() -> hw.Build:
-    """Convolutions in groups, a pool, a dense layer by steps, a sparse one in a ring, delays, a sum that is read, three cores or more,
-    and a node that the host computes."""
+    """Convolutions in groups, a pool, a dense layer by steps, a sparse one in a ring, delays, a sum that is read,
+    three cores or more, and a node that the host computes."""
     rng = np.random.default_rng(4)
 
     def normal(*shape: int) -> np.ndarray:

@@ -74,7 +74,8 @@ def source(said: Words, rank: int) -> Source:
         said.whole("delay", 0, 1 << 14),
         said.whole("bound", 0, 2**62),
         said.flag("clipped"),
-        *stepped,
+        stepped[0],
+        stepped[1],
         sparse,
     )
 

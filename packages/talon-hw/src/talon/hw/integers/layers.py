@@ -23,7 +23,8 @@ class Whole(Layer):
     piece: Weights
 
     def weight_at(self, t: int) -> np.ndarray:
-        return self.piece.weight_at(t).astype(self.types.weight)
+        found: np.ndarray = self.piece.weight_at(t).astype(self.types.weight)
+        return found
 
     def bias_at(self, t: int) -> np.ndarray | None:
         bias = self.piece.bias_at(t)

@@ -41,7 +41,7 @@ def saturated(weight: Any, x: np.ndarray, total: np.ndarray, register: Register,
         return total
     # What an input does not reach is kept already, and stays as it is.
     ends, rows, values = columns
-    for i in np.flatnonzero(np.diff(ends)):
+    for i in np.flatnonzero(np.diff(ends)).tolist():
         own = slice(ends[i], ends[i + 1])
         reached = rows[own]
         total[..., reached] = overflowed(total[..., reached] + x[..., i, None] * values[own], register)

@@ -3,30 +3,34 @@ there is looked at. Both give the same, to the bit."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from talon.ir.csr import CSR
 
 
-class Rows(Protocol):
+class Rows(ABC):
     """One number for every output, in float64."""
 
+    @abstractmethod
     def largest(self) -> np.ndarray:
         """The largest size of a weight."""
 
+    @abstractmethod
     def percentile(self, percentile: float) -> np.ndarray:
         """The size that so many weights in a hundred do not exceed; between two it is interpolated."""
 
+    @abstractmethod
     def error(self, scale: np.ndarray, most: int) -> np.ndarray:
         """The sum of the squares by which the weights become others, with scales per output and integers up to `most`.
         Squares are added one after the other, so that zeros that are not there change nothing."""
 
 
 @dataclass(frozen=True)
-class Whole:
+class Whole(Rows):
     """`values (out, n)`: every weight."""
 
     values: np.ndarray
@@ -42,7 +46,7 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Sparse:
+class Sparse(Rows):
     """`values`: of the elements of `matrix`; all others are 0."""
 
     matrix: CSR
@@ -62,7 +66,7 @@ class Sparse:
         below, above = self.ranked(ascending, low), self.ranked(ascending, min(low + 1, last))
         # As numpy goes between two numbers, from the nearer one.
         between = above - below
-        return above - between * (1 - part) if part >= 0.5 else below + between * part
+        return np.asarray(above - between * (1 - part) if part >= 0.5 else below + between * part)
 
     def ranked(self, ascending: np.ndarray, place: int) -> np.ndarray:
         """Of every row the size at a place, the zeros before all others."""
