@@ -33,7 +33,7 @@ def recurrent(size: int, matrix: ir.CSR) -> ir.Graph:
     """Neurons with numbers of an Input that hear each other a step later."""
     nodes: dict[str, ir.Node] = {
         "input": ir.Input([size]),
-        "synapses": ir.SpikingAffine(matrix, accumulator_bits=24),
+        "synapses": ir.SpikingAffine(matrix, weight_bits=12, accumulator_bits=24),
         "lif": ir.LIF(2.0, 2.0, 0.0, 1.0),
         "output": ir.Output([size]),
     }

@@ -58,7 +58,7 @@ def test_plain_integers_say_the_same() -> None:
     graph = recurrent(9, ir.CSR.from_dense(thinned(RNG, 9, 9)))
     x = RNG.uniform(0, 0.8, (8, 2, 9)).astype(np.float32)
     for accumulate in ("exact", "sequential_saturate"):
-        target = chip(weights__bits=10, accumulators__bits=11, accumulate=accumulate)
+        target = chip(weights__bits=12, accumulators__bits=11, accumulate=accumulate)
         quantised = hw.quantize(graph.replace("lif", ir.LIF(3.0, 2.0, 0.1, 0.6)), target, calibration=x)
         assert isinstance(quantised.nodes["synapses"].weight, ir.CSR)  # type: ignore[union-attr]
         agrees_with_plain_integers(quantised, {"input": x})
