@@ -1,4 +1,4 @@
-"""talon's integer engine on the same network, calibrated with the inputs that it then runs: in 8 bits, and in 12 where
+"""talon's integer engine on the same network, calibrated with the inputs that it then runs: in 8 bits, and in 10 where
 these let no neuron fire."""
 
 from __future__ import annotations
@@ -36,4 +36,4 @@ class Wider(Integers):
 
 
 if __name__ == "__main__":
-    serve({"8 bits": Integers, "12 bits": Wider}, ["talon-core", "talon-hw", "numpy"])
+    serve({"8 bits": Integers, "10 bits": Wider}, ["talon-core", "talon-hw", "numpy"])
