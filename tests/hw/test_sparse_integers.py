@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ from click.testing import CliRunner
 from talon import hw, ir
 from talon.cli.main import cli
 from talon.engine import run
-from talon.hw.integers import oracle
+from talon.hw.integers import matrices
+from talon.hw.integers.arithmetic import Register
 from talon.hw.integers.pieces import Weights
 from talon.hw.integers.planned import planned
-from talon.hw.integers.record import QuantRecord
 from talon.hw.native import library
 from talon.hw.quantising.scales import METHODS
 from tests.hw.chips import chip
@@ -59,21 +58,29 @@ def test_nothing_is_made_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_
 
 @pytest.mark.parametrize("accumulate", ["exact", "sequential_saturate"])
 def test_plain_integers_say_the_same(accumulate: str) -> None:
-    """Also where more comes than the calibration had, and sums leave their register on the way."""
-    graph = recurrent(9, ir.CSR.from_dense(thinned(RNG, 9, 9, share=0.7) * 2)).replace(
-        "lif", ir.LIF(3.0, 2.0, 0.1, 0.3)
-    )
-    x = RNG.uniform(0, 0.8, (8, 2, 9)).astype(np.float32)
+    """Also where more comes than the calibration had."""
+    rng = np.random.default_rng(2)
+    graph = recurrent(9, ir.CSR.from_dense(thinned(rng, 9, 9, share=0.7) * 2))
+    graph = graph.replace("lif", ir.LIF(3.0, 2.0, 0.1, 0.3))
+    x = rng.uniform(0, 0.8, (8, 2, 9)).astype(np.float32)
     target = chip(weights__bits=12, accumulators__bits=10, accumulate=accumulate)
-    quantised = hw.quantize(graph, target, calibration=x * (RNG.random(x.shape) < 0.1))
+    quantised = hw.quantize(graph, target, calibration=x * (rng.random(x.shape) < 0.1))
+    assert isinstance(quantised.nodes["synapses"].weight, ir.CSR)  # type: ignore[union-attr]
     agrees_with_plain_integers(quantised, {"input": x})
-    layer = next(p for p in planned(quantised).plan.pieces if isinstance(p, Weights))  # type: ignore[union-attr]
-    assert isinstance(layer.weight, ir.CSR)
-    found = [
-        oracle.sums(layer, 0, np.ones((1, 9), np.int64), replace(QuantRecord.of(quantised).arithmetic, accumulate=how))
-        for how in ("exact", "sequential_saturate")
-    ]
-    assert (found[0] != found[1]).any()
+
+
+@pytest.mark.parametrize("overflow", ["saturate", "wrap"])
+def test_every_addition_is_kept(overflow: str) -> None:
+    """Sums leave their register on the way, and come back."""
+    rng = np.random.default_rng(1)
+    weight = ir.CSR.from_dense(np.where(rng.random((9, 40)) < 0.5, rng.integers(-90, 90, (9, 40)), 0))
+    x, register = rng.integers(-3, 3, (2, 3, 40)), Register(8, overflow)
+    total = np.zeros((2, 3, 9), np.int64)
+    found = matrices.saturated(weight, x, total, register, weight.by_columns())
+    assert np.array_equal(found, matrices.saturated(weight.toarray(), x, total, register, None))
+    if overflow == "saturate":
+        assert (found != np.clip(x @ weight.toarray().T, register.low, register.high)).any()
+    assert not total.any()
 
 
 @C

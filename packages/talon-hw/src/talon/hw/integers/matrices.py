@@ -40,7 +40,7 @@ def saturated(weight: Any, x: np.ndarray, total: np.ndarray, register: Register,
             total = overflowed(total + x[..., i, None] * weight[:, i], register)
         return total
     # What an input does not reach is kept already, and stays as it is.
-    ends, rows, values = columns
+    (ends, rows, values), total = columns, total.copy()
     for i in np.flatnonzero(np.diff(ends)).tolist():
         own = slice(ends[i], ends[i + 1])
         reached = rows[own]
