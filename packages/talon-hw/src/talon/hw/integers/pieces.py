@@ -311,22 +311,20 @@ def skip(site: Site) -> Piece:
     return Passed(site) if site.node.identity else Moved(site)
 
 
-def upsample(site: Site) -> Piece:
-    return OnHost(site) if on_host(site.node) else Moved(site)
-
-
 PIECES: dict[str, Callable[[Site], Piece]] = {
     **dict.fromkeys(("Affine", "SpikingAffine", "Conv1d", "Conv2d", "SConv", "SDConv"), Weights),
     **dict.fromkeys(("LIF", "IF"), Cell),
-    **dict.fromkeys(("MaxPool2d", "Flatten", "Concat", "ChannelSplit"), Moved),
+    **dict.fromkeys(("MaxPool2d", "Flatten", "Concat", "ChannelSplit", "Upsample"), Moved),
     "AvgPool2d": Summed,
-    "Upsample": upsample,
     "Skip": skip,
     **dict.fromkeys(("Output", "HybridRegion", "Dropout"), Passed),
 }
 """What integers make of a primitive, by its name; all others run on the host."""
+HOSTED: dict[str, Callable[[Any], bool]] = {"Upsample": lambda node: bool(node.mode != "nearest")}
+"""And of these primitives the nodes for which this holds."""
 
 
 def on_host(node: Any) -> bool:
     """Whether no core computes a node, whatever enters it."""
-    return node.type_name not in PIECES or (node.type_name == "Upsample" and node.mode != "nearest")
+    kind = node.type_name
+    return kind not in PIECES or (kind in HOSTED and HOSTED[kind](node))
