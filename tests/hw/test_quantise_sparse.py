@@ -168,4 +168,15 @@ def test_neurons_that_nothing_could_take_a_gain_of_get_a_sparse_layer() -> None:
     x = spikes(3, 1, 9000)
     quantised = hw.quantize(graph, calibration=x)
     assert quantised.nodes["cell_gain"].weight == ir.CSR.from_dense(np.eye(9000, dtype=np.float32) * 2)  # type: ignore[union-attr]
-    assert np.array_equal(ways(quantised, x).outputs["out"], run(graph, x).outputs["out"])
+    assert np.array_equal(ways(quantised, x, SETS[-1:]).outputs["out"], run(graph, x).outputs["out"])
+
+
+def test_a_batch_norm_without_a_layer_before_it_becomes_a_sparse_one() -> None:
+    norm = ir.BatchNorm1d(9000, RNG.uniform(1, 2, 9000), None, np.zeros(9000), np.ones(9000))
+    graph = ir.Graph.chain(input=ir.Input([9000]), norm=norm, cell=ir.IF(1.0), out=ir.Output(None))
+    legal = hw.legalise(graph, "generic-mesh").graph
+    weight = legal.nodes["norm"].weight  # type: ignore[union-attr]
+    assert (weight.nnz, weight.shape) == (9000, (9000, 9000))
+    x = spikes(4, 2, 9000)
+    assert np.array_equal(run(legal, x).outputs["out"], run(graph, x).outputs["out"])
+    ways(hw.quantize(graph, calibration=x), x, SETS[-1:])

@@ -14,9 +14,8 @@ import numpy as np
 
 from talon.hw.integers.arithmetic import Arithmetic, factor_of, tau_of
 from talon.hw.integers.pieces import PIECES, Weights
-from talon.hw.quantising.sparse import identity
 from talon.hw.quantising.units import compact
-from talon.hw.rewrites.pass_ import Work
+from talon.hw.rewrites.pass_ import Work, diagonal
 from talon.ir.edges import Edge
 from talon.ir.errors import TalonTargetError
 from talon.ir.primitives.convolution import Conv1d, SDConv
@@ -176,7 +175,7 @@ def carrying_sums(work: Work) -> set[str]:
 
 
 ONES: Mapping[int, Callable[[int], Any]] = {
-    1: lambda count: Affine(identity(count)),
+    1: lambda count: Affine(diagonal(np.ones(count, np.float32))),
     2: lambda channels: Conv1d(np.ones((channels, 1, 1), np.float32), groups=channels),
     3: lambda channels: SDConv(np.ones((channels, 1, 1, 1), np.float32)),
 }

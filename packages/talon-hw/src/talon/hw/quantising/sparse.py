@@ -15,12 +15,6 @@ MOST_SCALES = 1 << 26
 """Scales of one weight. There is one for each element, zeros counted, where inputs of a layer have several units."""
 
 
-def identity(count: int) -> CSR:
-    """Ones on the diagonal, float32."""
-    every = np.arange(count + 1)
-    return CSR(every, every[:-1], np.ones(count, np.float32), (count, count))
-
-
 def rounded(weight: Any, scale: np.ndarray, most: int) -> tuple[Any, int]:
     """As `scales.rounded`, of an array or a sparse matrix, whose elements that become 0 are left out."""
     if not isinstance(weight, CSR):
