@@ -172,7 +172,7 @@ def test_neurons_that_nothing_could_take_a_gain_of_get_a_sparse_layer() -> None:
 
 
 def test_a_batch_norm_without_a_layer_before_it_becomes_a_sparse_one() -> None:
-    norm = ir.BatchNorm1d(9000, RNG.uniform(1, 2, 9000), None, np.zeros(9000), np.ones(9000))
+    norm = ir.BatchNorm1d(9000, RNG.uniform(0.4, 1.6, 9000), None, np.zeros(9000), np.ones(9000))
     graph = ir.Graph.chain(input=ir.Input([9000]), norm=norm, cell=ir.IF(1.0), out=ir.Output(None))
     legal = hw.legalise(graph, "generic-mesh").graph
     weight = legal.nodes["norm"].weight  # type: ignore[union-attr]
