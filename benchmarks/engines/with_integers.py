@@ -1,6 +1,10 @@
-"""talon's integer engine on the same network in 8 bits, calibrated with the inputs that it then runs."""
+"""talon's integer engine on the same network, calibrated with the inputs that it then runs: in 8 bits, and in 10 where
+these let no neuron fire."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
 
 import exported
 from exported import Exported
@@ -9,17 +13,27 @@ from worker import serve
 
 from talon import hw, ir
 
-TARGET = "generic-mesh"
-
 
 class Integers(Native):
+    target: ClassVar[str | Path] = "generic-mesh"
+
     def __init__(self, network: Exported, threads: int) -> None:
-        if network.recurrent:
-            raise NotImplementedError("sparse weights become dense when they are quantised")
         super().__init__(network, threads)
         graph = ir.read(network.folder / exported.GRAPH)
-        self.program = hw.compile(hw.quantize(graph, TARGET, calibration=network.inputs), engine="integer")
+        quantised = hw.quantize(graph, self.target, calibration=self.inputs, repeat=self.repeat)
+        self.program = hw.compile(quantised, engine="integer")
+        if not any(self.spikes().values()):
+            raise NotImplementedError("no neuron fires: inputs are rounded to too little")
+
+
+class Wider(Integers):
+    target = Path(__file__).with_name("wider-mesh.toml")
+
+    def __init__(self, network: Exported, threads: int) -> None:
+        if not network.recurrent:
+            raise NotImplementedError("8 bits are enough")
+        super().__init__(network, threads)
 
 
 if __name__ == "__main__":
-    serve({"8 bits": Integers}, ["talon-core", "talon-hw", "numpy"])
+    serve({"8 bits": Integers, "10 bits": Wider}, ["talon-core", "talon-hw", "numpy"])

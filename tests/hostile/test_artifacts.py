@@ -7,7 +7,7 @@ import os
 import random
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -356,6 +356,10 @@ def test_no_word_is_believed(tmp_path: Path, place: tuple[Any, ...]) -> None:
             assert len(str(error)) < 2000
 
 
+def sources(said: Any) -> Iterator[dict[str, Any]]:
+    return (source for layer in said["layers"] for source in layer["sources"])
+
+
 WORDS: dict[str, tuple[Change, str, str]] = {
     "no JSON": (lambda s: s.update({"manifest.json": b"{"}), "T303", "no strict JSON"),
     "JSON that is deep": (lambda s: s.update({"manifest.json": b"[" * 10**6}), "T303", "no strict JSON"),
@@ -377,6 +381,11 @@ WORDS: dict[str, tuple[Change, str, str]] = {
     "a window that is longer": (manifest(lambda m: window(m, 0, 3)), "T303", "do not fit its layer"),
     "a window that reads less": (
         manifest(lambda m: window(m, 2, 1, 1, 1)), "T303", "another part of the map"),
+    "sparse weights of a convolution": (
+        manifest(lambda m: m["layers"][0]["sources"][0].update(sparse=True)), "T303", "no dense layer of one weight"),
+    "sparse weights by steps": (
+        manifest(lambda m: next(s for s in sources(m) if s["stepped"][0]).update(sparse=True)), "T303", "dense layer"),
+    "sparse weights perhaps": (manifest(lambda m: m["layers"][0]["sources"][0].update(sparse=1)), "T303", "sparse"),
     "a bound that is too small": (manifest(lambda m: m["layers"][0]["sources"][0].update(bound=1)), "T303", "larger"),
     "an encoding that is wider": (manifest(lambda m: m["inputs"][0].update(high=2**52)), "T303", "larger"),
     "a turn that comes too late": (manifest(lambda m: m["layers"][0].update(level=99)), "T303", "after it"),

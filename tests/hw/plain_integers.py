@@ -168,7 +168,8 @@ class Plain:
     def integers(self, node: Any, field: str, t: int) -> Any:
         if field not in node.quant:
             return None
-        stored = np.asarray(node.quant[field].integers).astype(object)
+        found = node.quant[field].integers
+        stored = np.asarray(found.toarray() if isinstance(found, ir.CSR) else found).astype(object)
         return stored[t % len(stored)] if node.per_step(field) else stored
 
     def total(self, start: int, terms: Iterator[int]) -> int:

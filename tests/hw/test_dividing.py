@@ -58,6 +58,11 @@ CASES = {
         (20, 3, 12, 6, 6), {"in_axons": 60, "fan_in": 60, "neurons": 32}, 2,
     ),
     "late and recurrent": (recurrent(), (20, 3, 40), {"in_axons": 20, "fan_in": 20, "neurons": 16}, 2),
+    "sparse": (
+        ir.Graph.chain(ir.Input([100]), ir.Affine(ir.CSR.from_dense(normal(30, 100).clip(0.4) - 0.4), normal(30)),
+                       ir.LIF(3.0, 2.0, 0.0, 0.5), ir.Output(None)),
+        (20, 3, 100), {"in_axons": 16, "fan_in": 16, "neurons": 32}, 7,
+    ),
     "weights by step": (
         ir.Graph.chain(ir.Input([6, 5, 5]), ir.Conv2d(normal(3, 4, 6, 2, 2), normal(3, 4)), ir.IF(0.7),
                        ir.Output(None)),

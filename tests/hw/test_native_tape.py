@@ -117,6 +117,16 @@ def test_large_arrays_of_the_caller_are_not_copied(played: list[Tape]) -> None:
     assert len(played) == 1
 
 
+def test_what_is_held_may_change(played: list[Tape]) -> None:
+    """A layer by itself goes through it once, and then nothing is played; layers with neurons play."""
+    lone = ir.Graph.chain(ir.Input([5]), fc=ir.Affine(weights(4, 5)), out=ir.Output([4]))
+    for graph, shape, plays in ((lone, (2, 5), 0), (GRAPH, (2, 2, 8, 8), 3)):
+        program = hw.compile(graph)
+        for x in (some(*shape), some(*shape), -some(*shape), some(*shape)):
+            same_result(program.run(x, repeat=6), run(graph, x, repeat=6, engine="reference"))
+        assert len(played) == plays
+
+
 def test_what_is_recorded_may_change(played: list[Tape]) -> None:
     program = hw.compile(GRAPH)
     wanted = [(), "pool.out", "pool.out", (), "*.spikes", ("conv.out", "pool.out"), "lif.v", "lif.v", (), "*.spikes"]

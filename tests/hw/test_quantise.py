@@ -10,7 +10,6 @@ import pytest
 
 from talon import hw, ir
 from talon.engine import run
-from talon.engine.memory import Memory
 from talon.hw.integers.arithmetic import Decay, Register, decayed, overflowed
 from tests.hw.records import record_of, with_record
 
@@ -169,34 +168,6 @@ def test_layers_that_meet_in_a_sum_share_their_unit() -> None:
     units = record_of(quantised)["units"]
     assert np.array_equal(units["fc"], units["back"])
     assert run(quantised, x, engine="integer").outputs["out"].shape == (20, 2, 4)
-
-
-def test_sparse_weights_become_dense_with_a_line_in_the_ledger() -> None:
-    weight = np.where(RNG.random((6, 9)) < 0.3, RNG.standard_normal((6, 9)), 0).astype(np.float32)
-    x = (RNG.random((20, 2, 9)) < 0.4).astype(np.float32)
-    graphs = [
-        ir.Graph.chain(input=ir.Input([9]), fc=ir.Affine(w), lif=ir.LIF(3.0, 3.0, 0.0, 0.5), output=ir.Output([6]))
-        for w in (weight, ir.CSR.from_dense(weight))
-    ]
-    dense, sparse = (hw.quantize(graph, calibration=x) for graph in graphs)
-    assert sparse.nodes["fc"].same_as(dense.nodes["fc"])
-    (line,) = [line for line in hw.quantization_ledger(sparse) if "CSR" in line["before"]]
-    assert line["before"] == f"CSR(6 x 9), {np.count_nonzero(weight)} of 54 elements"
-    assert line["after"] == "array of 54 bytes at up to 8 bits, else 108 bytes: zeros are stored and multiplied, too"
-
-
-def test_sparse_weights_without_room_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    """2,000 x 2,000 elements of which few are there: 180 MB at the peak."""
-    there, size = np.arange(2001, dtype=np.int64), 2000
-    weight = ir.CSR(there, np.arange(size, dtype=np.int64), np.ones(size, np.float32), (size, size))
-    graph = ir.Graph.chain(input=ir.Input([size]), fc=ir.Affine(weight), cell=ir.IF(1.0), out=ir.Output(None))
-    monkeypatch.setattr("talon.hw.quantising.sparse.available", lambda: Memory(100_000_000, "free memory"))
-    monkeypatch.setattr(ir.CSR, "toarray", lambda self: pytest.fail("an array was made"))
-    with pytest.raises(ir.TalonRunError) as caught:
-        hw.quantize(graph, calibration=np.ones((1, 1, size), np.float32))
-    said = caught.value.diagnostic
-    assert (said.code, said.node, said.expected) == ("T409", "fc", "at most 100 MB (free memory)")
-    assert said.found == "about 180 MB: 'fc' 4,000,000 elements, zeros counted"
 
 
 def test_what_it_refuses() -> None:

@@ -18,8 +18,8 @@ def quantised(graph: ir.Graph, target: hw.Target, x: Any, **asked: Any) -> hw.Bu
 
 @cache
 def everything() -> hw.Build:
-    """Convolutions in groups, a pool, a dense layer by steps, a ring, delays, a sum that is read, three cores or more,
-    and a node that the host computes."""
+    """Convolutions in groups, a pool, a dense layer by steps, a sparse one in a ring, delays, a sum that is read,
+    three cores or more, and a node that the host computes."""
     rng = np.random.default_rng(4)
 
     def normal(*shape: int) -> np.ndarray:
@@ -34,7 +34,7 @@ def everything() -> hw.Build:
             "flat": ir.Flatten(),
             "fc": ir.Affine(normal(3, 8, 36), normal(8)),
             "b": ir.IF(0.9, reset="subtract", reset_delay=1),
-            "back": ir.Affine(normal(8, 8)),
+            "back": ir.Affine(ir.CSR.from_dense(normal(8, 8).clip(0))),
             "sum": ir.Affine(normal(4, 8)),
             "soft": ir.Softmax(4),
             "out": ir.Output(None),

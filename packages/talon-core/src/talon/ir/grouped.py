@@ -191,11 +191,16 @@ def grouped(kinds: Collection[type[Grouped]], parts: Parts, where: tuple[str, st
     )
 
 
+def parameters(value: Any) -> np.ndarray:
+    """The parameters that an array or a group holds."""
+    return value.parts()[value.values] if isinstance(value, Grouped) else np.asarray(value)
+
+
 def elements(value: Any) -> int:
     """How many parameters an array, or a reference to one, holds."""
     if isinstance(value, ArrayRef):
         return value.elements
-    return prod(value.parts()[value.values].shape) if isinstance(value, Grouped) else prod(value.shape)
+    return prod(parameters(value).shape) if isinstance(value, Grouped) else prod(value.shape)
 
 
 PLACES = frozenset({"indptr", "indices", "shape"})

@@ -11,7 +11,7 @@ import numpy as np
 from talon.ir.arrays import ArrayRef
 from talon.ir.csr import CSR
 from talon.ir.errors import TalonFormatError, TalonFrozenError, TalonTypeError, TalonValueError
-from talon.ir.grouped import Grouped, GroupRef, Parts, grouped, reference, stored_arrays
+from talon.ir.grouped import Grouped, GroupRef, Parts, grouped, parameters, reference, stored_arrays
 from talon.ir.values import brief, read_only, same_array
 
 RULES = ("pow2", "float")
@@ -80,7 +80,7 @@ class Quantized(ArrayRef):
     def integers(self) -> Any:
         """The integers, loaded and checked: an array, or an `ir.CSR`."""
         found = self.source.load()
-        self.fitting(found.parts()[found.values] if isinstance(found, Grouped) else found)
+        self.fitting(parameters(found))
         return found
 
     @property

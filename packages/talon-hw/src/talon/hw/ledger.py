@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from talon.ir.grouped import Grouped, parameters
+
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
@@ -41,7 +43,9 @@ class Rewrite:
 
 
 def told(value: Any) -> str:
-    """A value in a few words; an array by dtype, shape and range."""
+    """A value in a few words; an array by dtype, shape and range, a sparse matrix by its elements too."""
+    if isinstance(value, Grouped) and (values := parameters(value)).size:
+        return f"{value} {values.min():.6g} to {values.max():.6g}"
     if isinstance(value, np.ndarray) and value.size > 1:
         low, high = value.min(), value.max()
         return f"{value.dtype}{list(value.shape)} {low:.6g} to {high:.6g}"

@@ -38,7 +38,7 @@ KEYS = (
 """Of the manifest; those of its parts follow."""
 LAYER = ("members", "shape", "channel_axis", "level", "sources", "neuron")
 NEURON = ("node", "shape", "reset", "late", "comparator", "decays", "shift", "input_bits")
-SOURCE = ("node", "operation", "windows", "delay", "bound", "clipped", "stepped")
+SOURCE = ("node", "operation", "windows", "delay", "bound", "clipped", "stepped", "sparse")
 PORT = ("name", "shape", "first", "scale", "low", "high")
 
 
@@ -64,6 +64,9 @@ def source(said: Words, rank: int) -> Source:
     if not isinstance(stepped, list) or [type(flag) for flag in stepped] != [bool, bool]:
         raise damaged("a source does not say whether its weights go by steps")
     operation: Any = said.one_of("operation", OPERATIONS)
+    sparse = "sparse" in said.data and said.flag("sparse")
+    if sparse and (operation != "dense" or stepped[0]):
+        raise damaged("a source has sparse weights, and is no dense layer of one weight", "dense", operation)
     return Source(
         said.word("node"),
         operation,
@@ -71,7 +74,9 @@ def source(said: Words, rank: int) -> Source:
         said.whole("delay", 0, 1 << 14),
         said.whole("bound", 0, 2**62),
         said.flag("clipped"),
-        *stepped,
+        stepped[0],
+        stepped[1],
+        sparse,
     )
 
 

@@ -127,6 +127,7 @@ def source_as_dict(source: Source) -> dict[str, Any]:
         "bound": source.bound,
         "clipped": source.clipped,
         "stepped": [source.stepped_weight, source.stepped_bias],
+        **({"sparse": True} if source.sparse else {}),
     }
 
 

@@ -24,6 +24,7 @@ from talon.hw.deploying.programs import (
     Tile,
 )
 from talon.hw.families import Box
+from talon.hw.integers import matrices
 from talon.hw.integers.narrow import narrow
 from talon.hw.integers.pieces import Cell, Piece, Summed, Weights
 from talon.hw.integers.plan import Plan
@@ -134,6 +135,7 @@ class Compiler:
             isinstance(piece, Weights) and piece.clipped,
             weighted and node.per_step("weight"),
             weighted and node.bias is not None and node.per_step("bias"),
+            isinstance(piece, Weights) and piece.columns is not None,
         )
 
     def tile(self, cut: Cut, core: int, first: int, place: np.ndarray) -> Tile:
@@ -148,10 +150,7 @@ class Compiler:
         if not isinstance(piece, Weights) or feeder.summing:
             return Part(inputs)
         channels = slice(*box[layer.channel_axis])
-        weight = piece.weight[(slice(None), channels) if node.per_step("weight") else channels]
-        if feeder.columns is not None:
-            along = (-1 if "in" in node.dims else 1) + (node.per_step("weight") and "in" not in node.dims)
-            weight = weight.take(np.arange(*feeder.columns), axis=along)
+        weight = matrices.part(piece.weight, node, box[layer.channel_axis], feeder.columns)
         bias = piece.bias if feeder.columns is None or feeder.columns[0] == 0 else None
         if bias is not None:
             bias = narrow(bias[(slice(None), channels) if node.per_step("bias") else channels])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -86,6 +87,12 @@ class Local:
             found.append((channels, slice(low, high)))
         return found
 
+    @cached_property
+    def there(self) -> np.ndarray:
+        """1 where a sparse layer joins an input to an output, `(in, out)`."""
+        assert self.part.weight is not None
+        return np.asarray((self.part.weight != 0).T, np.float64)
+
     def windows(self, x: np.ndarray, fill: int) -> np.ndarray:
         """The values that each place reads, on a new last axis; the axes before that have windows of one."""
         rank = len(self.form) - 1
@@ -100,6 +107,8 @@ class Local:
     def heard(self, active: np.ndarray) -> np.ndarray:
         """How many active inputs every place reads, `(B, *form)`; with weights, each is a synaptic operation."""
         if self.source.operation == "dense":
+            if self.source.sparse:
+                return np.asarray(np.matmul(active.astype(np.float64), self.there)).astype(np.int64)
             each = np.count_nonzero(active, axis=-1)
             return np.broadcast_to(each[..., None], (len(active), *self.form))
         if self.source.operation == "copy":

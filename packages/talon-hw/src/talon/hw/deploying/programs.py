@@ -60,6 +60,8 @@ class Source:
     """Whether its inputs are sums, which are kept to the accumulators' width."""
     stepped_weight: bool = False
     stepped_bias: bool = False
+    sparse: bool = False
+    """Whether weights of 0 are not there, so that no operation is counted for them; of `dense` alone."""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from talon.hw.integers import matrices
 from talon.hw.integers.pieces import Weights
 from talon.hw.integers.stepwise import EXACT
 from talon.hw.native.affine import AffineOp
 from talon.hw.native.convolution import ConvolutionOp
 from talon.hw.native.layers import F32, Kind, Layer
 from talon.hw.native.lowering import Site
+from talon.hw.native.sparse import SparseOp
 from talon.ir.csr import CSR
 
 
@@ -21,7 +23,8 @@ class Whole(Layer):
     piece: Weights
 
     def weight_at(self, t: int) -> np.ndarray:
-        return self.piece.weight_at(t).astype(self.types.weight)
+        found: np.ndarray = self.piece.weight_at(t).astype(self.types.weight)
+        return found
 
     def bias_at(self, t: int) -> np.ndarray | None:
         bias = self.piece.bias_at(t)
@@ -43,7 +46,7 @@ KINDS = (
 
 def kinds_for(piece: Weights, entering: int) -> list[Kind]:
     """Those that hold the weights and all sums of a layer, whose inputs are at most `entering` in size."""
-    weight = int(np.abs(piece.weight).max(initial=0))
+    weight = matrices.most(piece.weight)
     most = max(piece.bound, entering)
     return [kind for kind in KINDS if weight <= largest(kind.weight) and most <= largest(kind.sums)]
 
@@ -62,17 +65,27 @@ class WholeConvolution(Whole, ConvolutionOp):
     whole = True
 
 
+class WholeSparse(Whole, SparseOp):
+    kind = "integer sparse affine"
+
+    def by_inputs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        assert self.piece.columns is not None
+        return self.piece.columns
+
+
 def layer(site: Site, piece: Weights, entering: int) -> Layer | None:
-    """None where no kernel holds the numbers, and for a sparse weight, of which the plan has made a dense one."""
+    """None where no kernel holds the numbers."""
     kinds = kinds_for(piece, entering)
-    node: Any = site.unit.node
-    op: WholeAffine | WholeConvolution
-    if "in" not in node.dims and F32 in kinds:
-        op = WholeConvolution(site.unit, site.shapes, site.options)
-    elif "in" not in node.dims or isinstance(node.weight, CSR) or not kinds:
-        return None
-    else:
+    matrix, sparse = "in" in site.unit.node.dims, isinstance(piece.weight, CSR)
+    op: WholeAffine | WholeSparse | WholeConvolution
+    if matrix and not sparse and kinds:
         op = WholeAffine(site.unit, site.options)
         op.types = kinds[0]
+    elif F32 not in kinds:
+        return None
+    elif matrix:
+        op = WholeSparse(site.unit, site.options)
+    else:
+        op = WholeConvolution(site.unit, site.shapes, site.options)
     op.piece = piece
     return op

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from talon.hw.integers import matrices
 from talon.hw.integers.arithmetic import Arithmetic, Decay, Register, decayed, overflowed, shifted
 from talon.hw.integers.pieces import Cell, Piece, Weights
 from talon.ir import exact
@@ -62,7 +63,7 @@ def sums(piece: Weights, t: int, x: np.ndarray, numeric: Arithmetic) -> np.ndarr
     if isinstance(node, Convolution):
         geometry = (node.strides, node.pads, node.dilations, node.group_count)
         return exact.convolve(x, weight, bias, *geometry)
-    rows = exact.affine(x.reshape(-1, x.shape[-1]), np.ascontiguousarray(weight.T), bias)
+    rows = matrices.sums(weight, x.reshape(-1, x.shape[-1]), bias, piece.columns)
     return rows.reshape(*x.shape[:-1], -1)
 
 
@@ -70,11 +71,9 @@ def saturated_sums(piece: Weights, t: int, x: np.ndarray, register: Register) ->
     """One input after the other in the written order, each sum kept to the register."""
     node, weight, bias = piece.node, piece.weight_at(t), piece.bias_at(t)
     if not isinstance(node, Convolution):
-        total = np.zeros((*x.shape[:-1], len(weight)), np.int64)
+        total = np.zeros((*x.shape[:-1], weight.shape[0]), np.int64)
         total = overflowed(total if bias is None else total + bias, register)
-        for i in range(x.shape[-1]):
-            total = overflowed(total + x[..., i, None] * weight[:, i], register)
-        return total
+        return matrices.saturated(weight, x, total, register, piece.columns)
     total = np.zeros((len(x), *piece.shape), np.int64)
     if bias is not None:
         total = overflowed(total + bias.reshape(-1, *(1,) * (total.ndim - 2)), register)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from talon.hw.integers import matrices
 from talon.hw.integers.arithmetic import factor_of, largest
 from talon.hw.integers.record import QuantRecord
 from talon.ir import exact
@@ -50,12 +52,11 @@ class Site:
     def refuse(self, message: str, expected: str, found: str, help: str) -> TalonRunError:
         return TalonRunError("T508", message, node=self.name, expected=expected, found=found, help=help)
 
-    def integers(self, field: str) -> np.ndarray:
-        """The integers of a quantised field; a parameter that is 0 needs none."""
+    def integers(self, field: str) -> Any:
+        """The integers of a quantised field, an array or an `ir.CSR` of int64; a parameter that is 0 needs none."""
         quantised: Quantized | None = self.node.quant.get(field)
         if quantised is not None:
-            found = quantised.integers
-            return np.asarray(found.toarray() if isinstance(found, CSR) else found, np.int64)
+            return quantised.integers.astype(np.int64)
         value = getattr(self.node, field)
         if (np.asarray(value) == 0).all():
             return np.zeros(np.shape(value), np.int64)
@@ -110,8 +111,7 @@ class Weights(Piece):
         self.bias = None if node.bias is None else site.integers("bias")
         outs = node.dims["out"]
         # The largest sum of any output at any step: what can arrive at each weight is at most the bound.
-        weight = self.weight if node.per_step("weight") else self.weight[None]
-        sums = np.abs(weight).reshape(len(weight), outs, -1).sum(axis=2).max(axis=0) * arriving
+        sums = matrices.sizes(self.weight, outs, node.per_step("weight")) * arriving
         if self.bias is not None:
             bias = self.bias if node.per_step("bias") else self.bias[None]
             sums = sums + np.abs(bias).max(axis=0)
@@ -129,9 +129,14 @@ class Weights(Piece):
         self.shape = site.shape
         self.outs = [Value(along, self.bound, summed=True)]
 
-    def weight_at(self, t: int) -> np.ndarray:
-        found: np.ndarray = exact.at_step(self.weight, self.node.per_step("weight"), t)
-        return found
+    def weight_at(self, t: int) -> Any:
+        """The weight of step `t`: an array, or an `ir.CSR`."""
+        return exact.at_step(self.weight, self.node.per_step("weight"), t)
+
+    @cached_property
+    def columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """A sparse weight by inputs, as `CSR.by_columns` gives it."""
+        return self.weight.by_columns() if isinstance(self.weight, CSR) else None
 
     def bias_at(self, t: int) -> np.ndarray | None:
         return None if self.bias is None else exact.at_step(self.bias, self.node.per_step("bias"), t)
@@ -306,22 +311,20 @@ def skip(site: Site) -> Piece:
     return Passed(site) if site.node.identity else Moved(site)
 
 
-def upsample(site: Site) -> Piece:
-    return OnHost(site) if on_host(site.node) else Moved(site)
-
-
 PIECES: dict[str, Callable[[Site], Piece]] = {
     **dict.fromkeys(("Affine", "SpikingAffine", "Conv1d", "Conv2d", "SConv", "SDConv"), Weights),
     **dict.fromkeys(("LIF", "IF"), Cell),
-    **dict.fromkeys(("MaxPool2d", "Flatten", "Concat", "ChannelSplit"), Moved),
+    **dict.fromkeys(("MaxPool2d", "Flatten", "Concat", "ChannelSplit", "Upsample"), Moved),
     "AvgPool2d": Summed,
-    "Upsample": upsample,
     "Skip": skip,
     **dict.fromkeys(("Output", "HybridRegion", "Dropout"), Passed),
 }
 """What integers make of a primitive, by its name; all others run on the host."""
+HOSTED: dict[str, Callable[[Any], bool]] = {"Upsample": lambda node: bool(node.mode != "nearest")}
+"""And of these primitives the nodes for which this holds."""
 
 
 def on_host(node: Any) -> bool:
     """Whether no core computes a node, whatever enters it."""
-    return node.type_name not in PIECES or (node.type_name == "Upsample" and node.mode != "nearest")
+    kind = node.type_name
+    return kind not in PIECES or (kind in HOSTED and HOSTED[kind](node))

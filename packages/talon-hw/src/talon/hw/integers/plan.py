@@ -10,7 +10,7 @@ import numpy as np
 
 from talon.engine.task import Task
 from talon.engine.wiring import Wiring
-from talon.hw.integers.pieces import PIECES, Cell, OnHost, Piece, Site, Value
+from talon.hw.integers.pieces import PIECES, Cell, OnHost, Piece, Site, Value, on_host
 from talon.hw.integers.record import Encoding, QuantRecord
 from talon.hw.levels import levels
 from talon.ir.errors import TalonRunError
@@ -73,8 +73,8 @@ def read(task: Task, wiring: Wiring, record: QuantRecord) -> Plan:
         node = task.graph.nodes[name]
         entering = [joined(unit.path, [values[s.node, s.port] for s in argument]) for argument in unit.arguments]
         site = Site(unit.path, node, task.in_shapes[name], unit.shapes[0], entering, record)
-        kind = PIECES.get(node.type_name, OnHost)
-        piece = found[number] = OnHost(site) if any(after_host(v) for v in entering) else kind(site)
+        hosted = on_host(node) or any(after_host(v) for v in entering)
+        piece = found[number] = OnHost(site) if hosted else PIECES[node.type_name](site)
         for port in range(len(unit.shapes)):
             values[number, port] = HOST if piece.host else piece.outs[port]
         if isinstance(piece, Cell):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from talon.engine.wiring import Source, Unit
+from talon.hw.native.layout import held, holding
 from talon.hw.native.library import library
 from talon.hw.native.memory import aligned, settled
 from talon.hw.native.neurons import MembraneOp
@@ -141,6 +142,9 @@ class Layer(Op):
         return not self.rows and self.last == neuron.last
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
+        if self.steps_alike and self.into is None and held(arguments[0]):
+            (y,), counts = self.run(t, (arguments[0][:1],), traces)
+            return (holding(y, len(arguments[0])),), counts
         x = np.ascontiguousarray(arguments[0])
         lead: Any = x.shape[:2]
         y, cost = self.target(lead), self.cost(lead)

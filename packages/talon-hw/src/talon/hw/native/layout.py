@@ -21,8 +21,20 @@ def plainly(function: Callable[..., Any], *arguments: Any) -> None:
     function(*arguments)
 
 
+def held(array: np.ndarray) -> bool:
+    """Whether several steps `(n, B, ...)` are one, which is there once."""
+    return len(array) > 1 and array.strides[0] == 0
+
+
+def holding(array: np.ndarray, steps: int) -> np.ndarray:
+    """One step `(1, B, ...)` held for several."""
+    return np.broadcast_to(array, (steps, *array.shape[1:]))
+
+
 def turned(array: np.ndarray, last: bool, do: Do = plainly) -> np.ndarray:
     """`(n, B, channels, *size)` as `(n, B, *size, channels)` where `last`, else the other way round."""
+    if held(array):
+        return holding(turned(array[:1], last, do), len(array))
     lead, sample = array.shape[:2], array.shape[2:]
     if len(sample) < 2:
         return array

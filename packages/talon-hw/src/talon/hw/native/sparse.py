@@ -40,8 +40,13 @@ class SparseOp(Layer):
         """The weight by inputs, which is the same at all steps, and the bias."""
         return self.node.prepared("synapses", self.joined), self.bias_at(t)
 
+    def by_inputs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The weight as `CSR.by_columns` gives it."""
+        found: tuple[np.ndarray, np.ndarray, np.ndarray] = self.node.by_inputs(self.weight)
+        return found
+
     def joined(self) -> Any:
         weight = self.weight
-        ends, outputs, values = self.node.by_inputs(weight)
+        ends, outputs, values = self.by_inputs()
         own = np.asarray(ends, np.int64), np.asarray(outputs, np.int32), np.asarray(values, np.float32)
         return library().synapses(weight.shape[1], weight.shape[0], weight.nnz, *own)

@@ -15,7 +15,8 @@ from talon.engine.result import EngineUse, Result
 from talon.engine.state import State
 from talon.engine.task import Task
 from talon.engine.wiring import Tallies, Wiring
-from talon.hw.native.layout import SPIKES, Signal, floats, turned
+from talon.hw.native.layers import Layer
+from talon.hw.native.layout import SPIKES, Signal, floats, held, holding, turned
 from talon.hw.native.library import library
 from talon.hw.native.lowering import bytes_a_step, fused, groups, heard_as_bytes, join_up, lower
 from talon.hw.native.ops import Alias, Op
@@ -31,11 +32,13 @@ besides its kernels is paid seldom."""
 
 class View(NamedTuple):
     """The ops as they run where some nodes are looked at, and None for those that others contain; how many steps a
-    chunk has at most; the outputs that are computed where they are told; whether chunks are all calls."""
+    chunk has at most; the outputs that are computed where they are told; the nodes that layers by themselves hear;
+    whether chunks are all calls."""
 
     ops: list[Op | None]
     length: int
     heard: dict[int, str]
+    layered: set[int]
     repeats: bool
 
 
@@ -183,7 +186,7 @@ class Sweep(Walk):
             apart = frozenset(number for number, _, port in self.places.values() if port is None or number in layers)
         if apart not in self.views:
             self.views[apart] = self.view(apart)
-        self.ops, self.length, self.heard, self.repeats = self.views[apart]
+        self.ops, self.length, self.heard, self.layered, self.repeats = self.views[apart]
 
     def view(self, apart: Collection[int]) -> View:
         self.ops = join_up(self.each, self.pairs, apart)
@@ -192,7 +195,8 @@ class Sweep(Walk):
         plain = {number: exit for number, exit in heard.items() if self.plain(number)}
         inputs = {self.wiring.number[name] for name in self.wiring.task.graph.inputs}
         ops = [op for number, op in enumerate(self.ops) if op is not None and number not in inputs]
-        return View(self.ops, length, plain, not self.stepwise and all(op.repeats for op in ops))
+        layered = {source.node for op in ops if isinstance(op, Layer) for source in op.sources[0]}
+        return View(self.ops, length, plain, layered, not self.stepwise and all(op.repeats for op in ops))
 
     def means(self) -> dict[str, str]:
         """By which means every node ran."""
@@ -219,7 +223,7 @@ class Sweep(Walk):
 
     def advance(self, start: int, steps: int) -> None:
         """All nodes over a chunk of steps."""
-        entered = {number: self.entered(number, x[start : start + steps]) for number, x in self.inputs.items()}
+        entered = {number: self.enter(number, x[start : start + steps]) for number, x in self.inputs.items()}
         form = Form(self.wiring.task.record, steps, self.wiring.first + start > 0)
         repeats = self.repeats and not self.traced
         tape = self.tapes.get(form) if repeats else None
@@ -232,13 +236,18 @@ class Sweep(Walk):
             self.walk(start, steps, entered)
             self.hand_out(start, steps)
 
+    def enter(self, number: int, x: np.ndarray) -> np.ndarray:
+        """Steps of an Input as the nodes get them; where they are held, of one."""
+        return holding(self.entered(number, x[:1]), len(x)) if held(x) else self.entered(number, x)
+
     def owned(self, entered: Mapping[int, np.ndarray]) -> dict[int, np.ndarray] | None:
         """What entered in arrays of the sweep's own, unless there is much to be copied."""
         found = {}
         for number, x in entered.items():
             op = self.each[number]
             if not any(x is room for room in op.rooms.values()):
-                if x.nbytes > COPIED_BYTES:
+                # What is held is gone through but once by layers.
+                if x.nbytes > COPIED_BYTES or (held(x) and number in self.layered):
                     return None
                 room = op.room("entered", x.shape, x.dtype)
                 room[...] = x

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from talon.engine import run
+from talon.engine import stream
 from talon.engine.inputs import batches
-from talon.engine.state import State
 from talon.ir.graph import Graph
 
 STEPS = 8
@@ -30,14 +29,9 @@ class Calibration:
 
 def calibrate(graph: Graph, inputs: Any, keys: Iterable[str], repeat: int | None = None) -> Calibration:
     """Run the graph in float32 and note how large the recorded quantities become. Raises what `run` raises."""
-    arrays, steps, _ = batches(graph, inputs, repeat)
-    wanted = tuple(keys)
+    arrays, _, _ = batches(graph, inputs, repeat)
     largest: dict[str, np.ndarray] = {}
-    state: State | None = None
-    for start in range(0, steps, STEPS):
-        part = {name: np.ascontiguousarray(array[start : start + STEPS]) for name, array in arrays.items()}
-        result = run(graph, part, state=state, record=wanted)
-        state = result.state
+    for result in stream(graph, arrays, chunk=STEPS, record=tuple(keys)):
         for key, values in result.records.items():
             size = np.abs(values).max(axis=(0, 1))
             largest[key] = np.maximum(largest[key], size) if key in largest else size

@@ -16,6 +16,7 @@ from talon.hw.quantising.calibration import Calibration
 from talon.hw.quantising.flow import Flow
 from talon.hw.quantising.grouping import ScaleGroup
 from talon.hw.quantising.parameters import PARAMETERS, parameter_bits
+from talon.hw.quantising.rows import rows_of
 from talon.hw.quantising.scales import CHOICES, of_the_rule
 from talon.hw.quantising.structure import Structure
 from talon.hw.rewrites.pass_ import Work
@@ -114,7 +115,8 @@ class Choice:
         for name in group.members:
             self.bits[name] = self.weight_bits(name)
             most = 2 ** (self.bits[name] - 1) - 1
-            np.maximum.at(unit, places[name], choose(self.rows(name), most, self.asked.percentile, self.rule))
+            rows = rows_of(self.work.node(name), self.unit_before(name))
+            np.maximum.at(unit, places[name], choose(rows, most, self.asked.percentile, self.rule))
         by_weights = unit.copy()
         for name in group.members:
             wide = widths.bias_bits(self.work.node(name), name, numeric)
@@ -169,21 +171,6 @@ class Choice:
                 why = "weight_bits of the node comes first"
                 self.work.log(name, hint, getattr(node, hint), f"{bits} bits", why)
         return bits
-
-    def rows(self, name: str) -> np.ndarray:
-        """The weights of a layer with the units of its inputs in them, `(out, n)`, over all steps."""
-        node: Any = self.work.node(name)
-        weight = node.weight.astype(np.float64)
-        stepped = weight if node.per_step("weight") else weight[None]
-        units = self.unit_before(name)
-        if "in" not in node.dims:
-            # Channels of the input, as the groups read them.
-            each = units.reshape(node.group_count, -1)
-            per_out = np.repeat(each, stepped.shape[1] // node.group_count, axis=0)
-            stepped = stepped * per_out.reshape(1, *per_out.shape, *(1,) * (stepped.ndim - 3))
-        else:
-            stepped = stepped * units
-        return np.asarray(np.moveaxis(stepped, 1, 0).reshape(stepped.shape[1], -1))
 
     def bias(self, name: str) -> np.ndarray:
         """The largest bias of every channel of a layer over all steps."""

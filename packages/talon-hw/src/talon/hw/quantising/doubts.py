@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from talon.ir.graph import Graph
+from talon.ir.grouped import parameters
 
 NAMED = 8
 """How many nodes a warning names."""
@@ -20,7 +22,8 @@ def narrow_weights(graph: Graph, quantised: Graph, bits_of: Mapping[str, int], a
     """A line for every layer of which no weight takes the bits that were `asked` for; of others, whose width is the
     target's, where less than half of it is left, or nothing. `bits_of`: the width by layer."""
     for name, bits in bits_of.items():
-        before, after = np.asarray(graph.nodes[name].weight), quantised.nodes[name].quant["weight"].integers  # type: ignore[attr-defined]
+        node: Any = graph.nodes[name]
+        before, after = parameters(node.weight), parameters(quantised.nodes[name].quant["weight"].integers)
         left = 1 + int(np.abs(after).max(initial=0)).bit_length()
         enough = bits if name in asked else max(2, bits / 2)
         if left < enough and before.any():

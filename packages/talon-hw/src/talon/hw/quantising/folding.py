@@ -14,10 +14,8 @@ import numpy as np
 
 from talon.hw.integers.arithmetic import Arithmetic, factor_of, tau_of
 from talon.hw.integers.pieces import PIECES, Weights
-from talon.hw.quantising.sparse import DENSE
 from talon.hw.quantising.units import compact
-from talon.hw.report import Finding, refusal
-from talon.hw.rewrites.pass_ import Work
+from talon.hw.rewrites.pass_ import Work, diagonal
 from talon.ir.edges import Edge
 from talon.ir.errors import TalonTargetError
 from talon.ir.primitives.convolution import Conv1d, SDConv
@@ -176,26 +174,10 @@ def carrying_sums(work: Work) -> set[str]:
     return found
 
 
-def too_large(name: str, channels: int) -> TalonTargetError:
-    return refusal(
-        Finding(
-            "T506",
-            "the layer of weights 1 that the node would need before it is too large",
-            node=name,
-            expected=f"at most {DENSE:,} elements",
-            found=f"{channels:,} x {channels:,}",
-            help="put a layer with weights before it, or give it the shape of a map",
-            resource="elements",
-            have=DENSE,
-            need=channels**2,
-        )
-    )
-
-
-ONES: Mapping[int, Callable[[Work, int], Any]] = {
-    1: lambda work, count: Affine(work.array((count, count), lambda: np.eye(count, dtype=np.float32))),
-    2: lambda work, channels: Conv1d(np.ones((channels, 1, 1), np.float32), groups=channels),
-    3: lambda work, channels: SDConv(np.ones((channels, 1, 1, 1), np.float32)),
+ONES: Mapping[int, Callable[[int], Any]] = {
+    1: lambda count: Affine(diagonal(np.ones(count, np.float32))),
+    2: lambda channels: Conv1d(np.ones((channels, 1, 1), np.float32), groups=channels),
+    3: lambda channels: SDConv(np.ones((channels, 1, 1, 1), np.float32)),
 }
 """A layer of weights 1 for samples of so many axes."""
 
@@ -216,10 +198,7 @@ def relay(work: Work, carrying: set[str], name: str, taken: list[Edge]) -> str |
         )
         return None
     channels = shape[0]
-    if len(shape) == 1 and channels**2 > DENSE:
-        work.refuse(too_large(name, channels))
-        return None
-    layer = ONES[len(shape)](work, channels)
+    layer = ONES[len(shape)](channels)
     new = work.draft.add(f"{name}_gain", layer, shape, name, before=True)
     for edge in taken:
         work.draft.swap(edge, [Edge(edge.src, new, delay=edge.delay)])

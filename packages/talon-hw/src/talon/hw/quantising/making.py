@@ -12,7 +12,7 @@ from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.pieces import Cell
 from talon.hw.integers.planned import planned
 from talon.hw.integers.record import Encoding, QuantRecord
-from talon.hw.quantising import hints, widths
+from talon.hw.quantising import hints, sparse, widths
 from talon.hw.quantising.arriving import Port
 from talon.hw.quantising.calibration import Calibration
 from talon.hw.quantising.choosing import Asked, Choice, single
@@ -103,6 +103,7 @@ class Making:
         choice, node = self.choice, self.work.node(name)
         wide = widths.bias_bits(node, name, self.numeric)
         before = single(name, choice.unit_before(name)).astype(np.float64)
+        sparse.refuse_many_scales(node, before, name)
         single(name, np.array([choice.units[name].min() / before.max(), choice.units[name].max() / before.min()]))
         for made in layer_fields(node, choice.units[name], before, choice.bits[name], wide, choice.rule):
             self.take(name, made)

@@ -18,7 +18,6 @@ from talon.hw.quantising.choosing import Asked
 from talon.hw.quantising.doubts import QuantisingWarning
 from talon.hw.quantising.making import Making
 from talon.hw.quantising.scales import METHODS, PERCENTILE
-from talon.hw.quantising.sparse import refuse_without_memory
 from talon.hw.quantising.structure import folded, structure
 from talon.hw.rewrites import rewritten
 from talon.hw.rewrites.pass_ import Work
@@ -50,8 +49,8 @@ def quantize(
     them; `quantization_ledger` gives a line for every change.
 
     Warns (`hw.QuantisingWarning`) of weights that got fewer bits than they were to have, and of neurons that never fire
-    with the calibration. Raises `TalonTargetError` (T506) for what cannot be quantised, naming the node,
-    `TalonRunError` (T409) where sparse weights, which become arrays, do not fit in memory, and what `run` raises.
+    with the calibration. Raises `TalonTargetError` (T506) for what cannot be quantised, naming the node, and what `run`
+    raises.
     """
     expect_graph(graph, "quantize")
     asked = asked_for(bits, method, percentile, input_bits)
@@ -67,7 +66,6 @@ def quantize(
     # What was inside others is called by its flat name from here on, in recordings too.
     plain = Work(Graph(work.graph.nodes, work.graph.edges, **work.graph.given()), target, work.paths)
     plain.ledger = [*work.ledger, *unheeded(graph, work)]
-    refuse_without_memory(plain)
     folded(plain, numeric)
     plain.running = "quantise"
     found = structure(plain, numeric, bits, plain.log, plain.refuse)

@@ -9,6 +9,7 @@ import numpy as np
 
 from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.pieces import scale_of
+from talon.hw.quantising import sparse
 from talon.hw.quantising.scales import narrow, rounded
 from talon.ir.primitives.neurons import spread
 from talon.ir.quantized import MOST_BITS, Quantized
@@ -46,12 +47,12 @@ def layer_fields(node: Any, unit: np.ndarray, before: np.ndarray, bits: int, wid
     """Weight and bias of a layer whose sums have this unit. `before`: what 1 stands for in its inputs; `bits`: of
     weights, `wide`: of biases."""
     weight, scale = node.weight, scale_of(node, unit, before)
-    integers, cut = rounded(weight, scale, 2 ** (bits - 1) - 1)
+    integers, cut = sparse.rounded(weight, scale, 2 ** (bits - 1) - 1)
     yield Field(
         "weight",
         Quantized(narrow(integers, bits), scale, bits, rule_of(scale, rule)),
         f"{bits} bits, scale {scale.min():.4g} to {scale.max():.4g}",
-        f"{cut} weights are cut" if cut else "weights are rounded",
+        sparse.changes(weight, integers, cut),
     )
     if node.bias is not None:
         values, lost = rounded(node.bias, unit, 2 ** (wide - 1) - 1)

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from talon.engine import run
+from talon.engine import stream
 from talon.engine.inputs import batches
-from talon.engine.state import State
 from talon.engine.task import make_task
 from talon.hw.integers.engine import Run
 from talon.hw.integers.plan import Proof
@@ -110,14 +109,11 @@ def quantization_report(graph: Graph, quantised: Graph, inputs: Any, repeat: int
     cells = [name for name, node in quantised.nodes.items() if getattr(node, "spiking", False)]
     refuse_other_neurons(graph, {name: quantised.shapes[f"{name}:out"] for name in cells})
     keys = [f"{name}.spikes" for name in cells] + [f"{name}.v" for name in cells]
-    arrays, steps, _ = batches(graph, inputs, repeat)
+    arrays, _, _ = batches(graph, inputs, repeat)
     tallies: dict[str, Tally] = {}
-    states: list[State | None] = [None, None]
-    for start in range(0, steps, STEPS):
-        part = {name: np.ascontiguousarray(array[start : start + STEPS]) for name, array in arrays.items()}
-        a = run(flat, part, state=states[0], record=[f"{name}.spikes" for name in cells])
-        b = run(quantised, part, engine="integer", state=states[1], record=keys)
-        states = [a.state, b.state]
+    floats = stream(flat, arrays, chunk=STEPS, record=[f"{name}.spikes" for name in cells])
+    integers = stream(quantised, arrays, chunk=STEPS, engine="integer", record=keys)
+    for a, b in zip(floats, integers, strict=True):
         for name in cells:
             x, y = a.records[f"{name}.spikes"], b.records[f"{name}.spikes"]
             own = tallies.setdefault(name, Tally(np.zeros(x.shape[2:], np.int64), np.zeros(x.shape[2:], np.int64)))

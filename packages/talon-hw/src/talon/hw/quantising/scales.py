@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
+
+from talon.hw.quantising.rows import Rows
 
 METHODS = ("max", "percentile", "mse")
 PERCENTILE = 99.9
@@ -13,29 +16,28 @@ FRACTIONS = {"float": np.linspace(0.3, 1.0, 29), "pow2": np.array([0.25, 0.5, 1.
 """Of the scale that cuts no weight: what `mse` tries, by the rule of the scales."""
 
 
-def largest(weights: np.ndarray, most: int, percentile: float, rule: str) -> np.ndarray:
-    """So that no weight is cut: the largest one becomes the largest integer. `weights (out, n)`."""
-    return of_the_rule(np.abs(weights).max(axis=1) / most, rule)
+def largest(weights: Rows, most: int, percentile: float, rule: str) -> np.ndarray:
+    """So that no weight is cut: the largest one becomes the largest integer."""
+    return of_the_rule(weights.largest() / most, rule)
 
 
-def quantile(weights: np.ndarray, most: int, percentile: float, rule: str) -> np.ndarray:
+def quantile(weights: Rows, most: int, percentile: float, rule: str) -> np.ndarray:
     """So that this percentage of the weights is not cut."""
-    return of_the_rule(np.percentile(np.abs(weights), percentile, axis=1) / most, rule)
+    return of_the_rule(weights.percentile(percentile) / most, rule)
 
 
-def least_squares(weights: np.ndarray, most: int, percentile: float, rule: str) -> np.ndarray:
+def least_squares(weights: Rows, most: int, percentile: float, rule: str) -> np.ndarray:
     """With the least mean squared error, of `FRACTIONS`; of equal ones the largest."""
     top = largest(weights, most, percentile, rule)
     best, error = top, np.full(len(top), np.inf)
     for fraction in FRACTIONS[rule][::-1]:
         scale = np.where(top > 0, top * fraction, 1.0)
-        back = np.clip(np.rint(weights / scale[:, None]), -most, most) * scale[:, None]
-        found = ((back - weights) ** 2).sum(axis=1)
+        found = weights.error(scale, most)
         best, error = np.where(found < error, scale, best), np.minimum(found, error)
     return np.where(top > 0, best, 0.0)
 
 
-CHOICES: Mapping[str, Callable[[np.ndarray, int, float, str], np.ndarray]] = {
+CHOICES: Mapping[str, Callable[[Rows, int, float, str], np.ndarray]] = {
     "max": largest,
     "percentile": quantile,
     "mse": least_squares,
@@ -57,6 +59,6 @@ def rounded(values: np.ndarray, scale: np.ndarray, most: int) -> tuple[np.ndarra
     return np.clip(found, -most, most).astype(np.int64), cut
 
 
-def narrow(integers: np.ndarray, bits: int) -> np.ndarray:
-    """In the smallest type that files have for this width."""
+def narrow(integers: Any, bits: int) -> Any:
+    """An array or a sparse matrix in the smallest type that files have for this width."""
     return integers.astype(np.int8 if bits <= 8 else np.int16 if bits <= 16 else np.int32)

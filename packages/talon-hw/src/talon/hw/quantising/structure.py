@@ -14,7 +14,7 @@ from talon.hw.description import Target
 from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.pieces import Cell, Weights, on_host
 from talon.hw.integers.plan import waiting_for_host, waits
-from talon.hw.quantising import accumulators, folding, sparse, widths
+from talon.hw.quantising import accumulators, folding, widths
 from talon.hw.quantising.arriving import Arriving
 from talon.hw.quantising.flow import Flow, Refuse, of_the_engine
 from talon.hw.quantising.grouping import ScaleGroup, groups
@@ -39,10 +39,9 @@ class Structure:
 
 
 def folded(work: Work, numeric: Arithmetic | None) -> None:
-    """Rewrite a flat graph that the target takes, so that integers can be made of it: sparse weights, sums that spikes
-    meet, and gains, where the arithmetic is known."""
+    """Rewrite a flat graph that the target takes, so that integers can be made of it: sums that spikes meet, and gains,
+    where the arithmetic is known."""
     work.running = "fold"
-    sparse.dense(work)
     folding.meetings(work)
     if numeric is not None:
         folding.gains(work, numeric)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from talon.hw.rewrites.pass_ import Work
+from talon.hw.rewrites.pass_ import Work, diagonal
 from talon.ir.primitives.convolution import SDConv
 from talon.ir.primitives.linear import Affine
 
@@ -51,8 +51,4 @@ def instead(work: Work, name: str) -> None:
     if shape is not None and len(shape) == 3 and work.runs("SDConv"):
         work.put(name, SDConv(scale.reshape(-1, 1, 1, 1), shift, metadata=node.metadata), ROUNDED)
     elif shape is not None and len(shape) == 1 and work.runs("Affine"):
-        work.put(
-            name,
-            Affine(work.array((shape[0], shape[0]), lambda: np.diag(scale)), shift, metadata=node.metadata),
-            ROUNDED,
-        )
+        work.put(name, Affine(diagonal(scale), shift, metadata=node.metadata), ROUNDED)

@@ -60,11 +60,6 @@ class Work:
             self.log(name, key, getattr(node, key), value, why)
         self.draft.put(name, node.changed(**fields))
 
-    def become(self, name: str, key: str, value: Any, before: str, after: str) -> None:
-        """Give a field another form of the same value, told in these words."""
-        self.log(name, key, before, after)
-        self.draft.put(name, self.node(name).changed(**{key: value}))
-
     def scale(self, name: str, by: np.ndarray, add: np.ndarray | None, why: str | None) -> None:
         """Multiply the outputs of a layer with weights, by one factor for all or one per channel, and add to them."""
         node = self.node(name)
@@ -152,6 +147,12 @@ class Sketch(Work):
 
 
 Pass = Callable[[Work], None]
+
+
+def diagonal(values: np.ndarray) -> CSR:
+    """A square matrix with these values on its diagonal."""
+    ends = np.arange(len(values) + 1)
+    return CSR(ends, ends[:-1], values, (len(values), len(values)))
 
 
 def scaled(node: Any, scale: np.ndarray) -> dict[str, Any]:
