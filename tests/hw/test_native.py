@@ -457,9 +457,20 @@ def test_a_session_that_is_interrupted_goes_back_to_where_the_call_began(monkeyp
     x = some(9, 4, 6)
     expected = run(graph, x, engine="reference")
     session = hw.compile(graph, chunk=2).session(batch=4)
-    first = session.run(x[:3])
+    whole, calls = ir.GELU.step, [0]
 
-    whole, calls = ir.GELU.step, []
+    def at_once(self: ir.GELU, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> Any:
+        if t == 2:
+            raise KeyboardInterrupt
+        return whole(self, t, state, *inputs)
+
+    # The first call, in its second chunk: nothing was done.
+    monkeypatch.setattr(ir.GELU, "step", at_once)
+    with pytest.raises(KeyboardInterrupt):
+        session.run(x[:3])
+    monkeypatch.setattr(ir.GELU, "step", whole)
+    first = session.run(x[:3])
+    calls.clear()
 
     def interrupted(self: ir.GELU, t: int, state: dict[str, np.ndarray], *inputs: np.ndarray) -> Any:
         calls.append(t)

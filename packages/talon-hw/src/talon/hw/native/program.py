@@ -161,8 +161,11 @@ class Session:
             self._state = result.state
             return result
         if self._sweep is None:
-            self._sweep = Sweep(task, program._options, program._own)
-            return self._sweep.run()
+            sweep = Sweep(task, program._options, program._own)
+            result = sweep.run()
+            # Only now: a first call that is interrupted has not been.
+            self._sweep = sweep
+            return result
         return self._sweep.go_on(task)
 
     def step(self, inputs: ArrayLike | Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
