@@ -2,8 +2,8 @@
    products in ascending ky, kx, input channel, each rounded before it is added.
 
    Events: places of the input in rising y, x, channel, each scattered to the outputs that read it. For a given output
-   that is the order above, because a later place is read by a later tap. Without stride and dilation the outputs of an
-   event are a patch: `runs` has the taps falling, so that a row of the patch is one run of weights.
+   that is the order above, because a later place is read by a later tap. Without dilation the outputs of an event are a
+   patch: `runs` has the taps falling, those of an event's class together, so that a row of the patch is one run of weights.
    Dense: channels of the output side by side, over a few places; depthwise, all channels side by side. */
 
 /* Outputs of a line that are worked on together: as many as the registers hold. */
@@ -154,8 +154,13 @@ static int NAME(conv)(const talon_conv *c) {
     int32_t *events = ends + c->size[0];
     const int patches = talon_conv_patches(c);
     int ways = 0;
+    /* Patches need no taps, and what they need is no more. */
+    int32_t *columns = patches && c->stride[1] > 1 ? xtaps : NULL;
     NAME(taps)(ytaps, c, 0);
-    NAME(taps)(xtaps, c, 1);
+    if (columns != NULL)
+        NAME(patch_columns)(c, columns);
+    else
+        NAME(taps)(xtaps, c, 1);
     NAME(inside)(inside, c, 0);
     NAME(inside)(inside + 2 * c->osize[0], c, 1);
     for (ptrdiff_t row = 0; row < c->rows; row++) {
@@ -167,7 +172,7 @@ static int NAME(conv)(const talon_conv *c) {
         } else {
             ways |= TALON_EVENT;
             if (patches)
-                NAME(conv_patches)(c, row, events, ends, &c->synops[row]);
+                NAME(conv_patches)(c, row, events, ends, columns, &c->synops[row]);
             else
                 NAME(conv_taps)(c, row, events, ends, ytaps, &c->synops[row]);
         }

@@ -90,7 +90,7 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     const Py_ssize_t taps = w.n[2] * w.n[3] * in * groups;
     c.x = values(&held, x, "x", rows * groups * in * places);
     c.weight = FLOATS(weight, "weight", taps * (in == 1 && out == 1 ? 1 : talon_widened(out)));
-    c.runs = FLOATS(runs, "runs", taps * out);
+    c.runs = FLOATS(runs, "runs", talon_conv_patches(&c) ? in * c.kernel[0] * talon_conv_whole(&c) : taps * out);
     c.bias = FLOATS_OR_NONE(bias, "bias", groups * out);
     c.y = after == Py_None ? INTO(y, "y", rows * outs, float) : NULL;
     c.fan = memory(&held, fan, "fan", places, sizeof(int64_t), 0, 0);
@@ -108,7 +108,7 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     return done(&held, mode);
 }
 
-/* Floats, and numbers, of scratch that a convolution needs. */
+/* Floats, and numbers, of scratch that a convolution needs; and whether its events are scattered as patches. */
 static PyObject *conv_scratch(PyObject *self, PyObject *args) {
     (void)self;
     talon_conv c = {0};
@@ -117,7 +117,7 @@ static PyObject *conv_scratch(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "nnn" WINDOW, &groups, &in, &out, WINDOW_AT(w))) return NULL;
     if (!fill(&w, c.size, c.kernel, c.stride, c.pad, c.dilation, c.osize)) return NULL;
     c.groups = groups, c.in = in, c.out = out;
-    return Py_BuildValue("nn", (Py_ssize_t)talon_conv_scratch(&c), (Py_ssize_t)talon_conv_index(&c));
+    return Py_BuildValue("nni", (Py_ssize_t)talon_conv_scratch(&c), (Py_ssize_t)talon_conv_index(&c), talon_conv_patches(&c));
 }
 
 static PyObject *neuron(PyObject *self, PyObject *args) {
