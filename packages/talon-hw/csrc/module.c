@@ -57,7 +57,7 @@ static PyObject *sparse(PyObject *self, PyObject *args) {
     c.synops = INTO(synops, "synops", rows, int64_t);
     c.binary = INTO(binary, "binary", rows, uint8_t);
     c.index = INTO(index, "index", found->c.in + TALON_WIDE, int32_t);
-    c.sum = after == Py_None ? NULL : INTO(sum, "sum", found->c.out, float);
+    c.sum = memory(&held, sum, "sum", found->c.out, sizeof(int32_t), 1, 0);
     c.after = fed(&held, after, &n, rows, found->c.out);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
@@ -336,7 +336,7 @@ static PyObject *isa(PyObject *self, PyObject *args) {
 static PyMethodDef methods[] = {
     {"affine", affine, METH_VARARGS,
      "kind, rows, in, out, crossover, x, weight, bias, y, synops, binary, index, masks, widened, neurons"},
-    {"synapses", joined, METH_VARARGS, "in, out, count, ends, index, value: a sparse weight by inputs, checked"},
+    {"synapses", joined, METH_VARARGS, "near, whole, in, out, count, ends, index, value: a sparse weight by inputs, checked"},
     {"sparse", sparse, METH_VARARGS, "rows, synapses, x, bias, y, synops, binary, index, sum, neurons"},
     {"conv", conv, METH_VARARGS,
      "whole, rows, groups, in, out, crossover, size, kernel, stride, pad, dilation, osize, x, weight, runs, bias, y, fan, "

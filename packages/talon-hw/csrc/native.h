@@ -114,12 +114,14 @@ typedef struct {
     talon_after after;
 } talon_affine;
 
-/* A sparse weight by inputs: those of input i are from ends[i] to ends[i + 1]. */
+/* A sparse weight by inputs: those of input i are from ends[i] to ends[i + 1]. It is read from far away: the narrower the
+   faster. */
 typedef struct {
     ptrdiff_t in, out;
-    const int64_t *ends;  /* (in + 1) */
-    const int32_t *index; /* the outputs: of one input ascending, each once */
-    const float *value;
+    const int64_t *ends; /* (in + 1) */
+    const void *index;   /* the outputs: of one input ascending, each once; int32, or uint16 if `near` */
+    const void *value;   /* float, or int16 if `whole` */
+    int near, whole;
 } talon_synapses;
 
 typedef struct {
@@ -131,7 +133,7 @@ typedef struct {
     int64_t *synops;   /* (rows) */
     uint8_t *binary;   /* (rows) */
     int32_t *index;    /* scratch: (in + TALON_WIDE) */
-    float *sum;        /* scratch: (out), with neurons */
+    void *sum;         /* scratch: (out), of floats for neurons, of int32 where synapses are whole */
     talon_after after;
 } talon_sparse;
 

@@ -70,7 +70,9 @@ class WholeSparse(Whole, SparseOp):
 
     def by_inputs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         assert self.piece.columns is not None
-        return self.piece.columns
+        ends, outputs, values = self.piece.columns
+        narrow = matrices.most(self.piece.weight) <= largest(np.int16)
+        return ends, outputs, values.astype(np.int16 if narrow else np.float32)
 
 
 def layer(site: Site, piece: Weights, entering: int) -> Layer | None:

@@ -84,7 +84,7 @@ class ConvolutionOp(Layer):
         )
 
     def laid_out(self, t: int) -> tuple[Any, ...]:
-        """The weight as `(ky, kx, in, groups, wide)` and, by classes of taps, `(groups * in, ky, kx, out)`; the bias."""
+        """The weight as `(ky, kx, in, groups, wide)`, and by classes of taps `(groups * in, ky, kx, out)`; the bias."""
         node = self.node
         weight = self.weight_at(t)
         kernel = two(weight.shape[2:], 1)
