@@ -7,10 +7,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from talon import ir
+from talon import hw, ir
 from talon.engine import run
+from talon.engine.task import make_task
+from talon.hw.integers.layers import WholeConvolution
+from talon.hw.integers.sweep import IntegerSweep
 from talon.hw.native import library
 from talon.hw.native.convolution import classes
+from talon.hw.native.options import Options
+from tests.hw.sparse_networks import ways
 from tests.hw.test_native import SETS, same_result, weights
 
 pytestmark = pytest.mark.skipif(library.load()[0] is None, reason=f"no C library here: {library.load()[1]}")
@@ -63,6 +68,64 @@ def test_any_geometry(
             same_result(run(graph, x, engine="native", engine_options={"kernels": "event"}), expected)
     finally:
         library.library().isa(SETS[-1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kernel=pairs(1, 5),
+    stride=pairs(1, 3),
+    padding=pairs(0, 2),
+    size=pairs(4, 11),
+    channels=st.tuples(st.sampled_from([1, 2, 5]), st.sampled_from([8, 16, 32])),
+    spikes=st.booleans(),
+    seed=st.integers(0, 2**16),
+)
+def test_integers_of_any_geometry(
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    size: tuple[int, int],
+    channels: tuple[int, int],
+    spikes: bool,
+    seed: int,
+) -> None:
+    """Sums of 16 bits where they are proved to fit, else floats."""
+    assume(all(s + 2 * p >= k for s, p, k in zip(size, padding, kernel, strict=True)))
+    rng = np.random.default_rng(seed)
+    ins, outs = channels
+    weight, bias = weights(outs, ins, *kernel), weights(outs) if seed % 2 else None
+    graph = ir.Graph.chain(
+        input=ir.Input([ins, *size]),
+        conv=ir.Conv2d(weight, bias, stride=stride, padding=padding),
+        lif=ir.LIF(2.0, 2.0, 0.0, 0.7),
+        output=ir.Output(None),
+    )
+    x = (rng.random((4, 2, ins, *size)) < 0.4).astype("f4")
+    if not spikes:
+        x *= rng.standard_normal(x.shape).astype("f4")
+    ways(hw.quantize(graph, calibration=x), x)
+
+
+def test_which_sums_are_narrow() -> None:
+    """Those that are proved to fit 16 bits, of places that have channels enough."""
+
+    def fits(ins: int, outs: int) -> bool:
+        graph = ir.Graph.chain(
+            input=ir.Input([ins, 1, 1]),
+            conv=ir.Conv2d(np.ones((outs, ins, 1, 1), "f4")),
+            lif=ir.IF(np.float32(9)),
+            output=ir.Output(None),
+        )
+        x = np.ones((2, 1, ins, 1, 1), "f4")
+        quantised = hw.quantize(graph, calibration=x, method="max")
+        (op,) = (op for op in IntegerSweep(make_task(quantised, x), Options()).each if isinstance(op, WholeConvolution))
+        ways(quantised, x)
+        assert op.fits == (outs % 16 == 0 and op.piece.bound < 2**15)
+        return op.fits
+
+    assert fits(100, 16)
+    assert not fits(100, 8)
+    assert not fits(600, 16)
 
 
 def test_taps_are_classed_by_the_stride() -> None:

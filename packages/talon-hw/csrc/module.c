@@ -76,7 +76,7 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     window w;
     int mode = 0;
     Py_ssize_t rows, groups, in, out;
-    if (!PyArg_ParseTuple(args, "pnnnnd" WINDOW "OOOOOOOOOOO", &c.whole, &rows, &groups, &in, &out, &c.crossover,
+    if (!PyArg_ParseTuple(args, "ppnnnnd" WINDOW "OOOOOOOOOOO", &c.whole, &c.narrow, &rows, &groups, &in, &out, &c.crossover,
                           WINDOW_AT(w), &x, &weight, &runs, &bias, &y, &fan, &synops, &binary, &scratch, &index, &after))
         return NULL;
     buffers held = {.count = 0};
@@ -90,7 +90,8 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     const Py_ssize_t taps = w.n[2] * w.n[3] * in * groups;
     c.x = values(&held, x, "x", rows * groups * in * places);
     c.weight = FLOATS(weight, "weight", taps * (in == 1 && out == 1 ? 1 : talon_widened(out)));
-    c.runs = FLOATS(runs, "runs", talon_conv_patches(&c) ? in * c.kernel[0] * talon_conv_whole(&c) : taps * out);
+    const Py_ssize_t filled = talon_conv_patches(&c) ? in * c.kernel[0] * talon_conv_whole(&c) : taps * out;
+    c.runs = memory(&held, runs, "runs", filled, c.narrow ? sizeof(int16_t) : sizeof(float), 0, 0);
     c.bias = FLOATS_OR_NONE(bias, "bias", groups * out);
     c.y = after == Py_None ? INTO(y, "y", rows * outs, float) : NULL;
     c.fan = memory(&held, fan, "fan", places, sizeof(int64_t), 0, 0);
@@ -99,6 +100,8 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     c.scratch = INTO(scratch, "scratch", talon_conv_scratch(&c), float);
     c.index = INTO(index, "index", talon_conv_index(&c), int32_t);
     c.after = fed(&held, after, &n, rows, outs);
+    if (c.narrow && !PyErr_Occurred() && (c.after.cell == NULL || !c.whole || !talon_conv_patches(&c)))
+        PyErr_SetString(PyExc_ValueError, "narrow sums: expected whole numbers, patches and integer neurons");
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         mode = kernels->conv(&c);

@@ -142,7 +142,7 @@ typedef struct {
     ptrdiff_t size[2], kernel[2], stride[2], pad[2], dilation[2], osize[2];
     talon_values x;      /* (rows, *size, groups * in) */
     const float *weight; /* (ky, kx, in, groups * wide): out and what fills it up; depthwise (ky, kx, groups) */
-    const float *runs;   /* the same as (groups * in, ky falling, kx falling, out) */
+    const void *runs;    /* the same as (groups * in, ky falling, kx falling, out); of int16 where they are narrow */
     const float *bias;   /* (groups * out) or NULL */
     float *y;            /* (rows, *osize, groups * out); unused with neurons */
     const int64_t *fan;  /* (*size): how many products an input at a place takes part in */
@@ -151,7 +151,8 @@ typedef struct {
     float *scratch;      /* of talon_conv_scratch floats */
     int32_t *index;      /* scratch: of talon_conv_index numbers */
     double crossover;
-    int whole; /* whether all numbers are whole and below 2^24 */
+    int whole;  /* whether all numbers are whole and below 2^24 */
+    int narrow; /* whether all are below 2^15 besides, patches suit, and integer neurons take the sums */
     talon_after after;
 } talon_conv;
 

@@ -12,7 +12,9 @@ from talon.hw.integers.stepwise import EXACT
 from talon.hw.native.affine import AffineOp
 from talon.hw.native.convolution import ConvolutionOp
 from talon.hw.native.layers import F32, Kind, Layer
+from talon.hw.native.library import library
 from talon.hw.native.lowering import Site
+from talon.hw.native.memory import settled
 from talon.hw.native.sparse import SparseOp
 from talon.ir.csr import CSR
 
@@ -63,6 +65,14 @@ class WholeAffine(Whole, AffineOp):
 class WholeConvolution(Whole, ConvolutionOp):
     kind = "integer convolution"
     whole = True
+    fits = False
+    """Whether patches of 16 bits hold all sums."""
+    narrow: np.ndarray | None = None
+
+    def narrowed(self, runs: np.ndarray) -> np.ndarray | None:
+        if self.narrow is None and self.fits:
+            self.narrow = settled(runs.astype(np.int16))
+        return self.narrow
 
 
 class WholeSparse(Whole, SparseOp):
@@ -89,5 +99,8 @@ def layer(site: Site, piece: Weights, entering: int) -> Layer | None:
         op = WholeSparse(site.unit, site.options)
     else:
         op = WholeConvolution(site.unit, site.shapes, site.options)
+        # Places of fewer channels are too short for it to be faster.
+        wide = op.node.dims["out"] % library().WIDE == 0
+        op.fits = wide and op.patches and op.steps_alike and max(piece.bound, entering) <= largest(np.int16)
     op.piece = piece
     return op

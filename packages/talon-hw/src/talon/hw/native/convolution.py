@@ -73,15 +73,22 @@ class ConvolutionOp(Layer):
         self.fan = np.ascontiguousarray((taps[0][:, None] * taps[1]).astype(np.int64) * each[1])
         self.macs = int(self.fan.sum()) * shapes[0][0]
         floats, numbers, patches = library().conv_scratch(*channels, *window)
-        self.classes = [classes(k, s if patches else 1) for k, s in zip(kernel, stride, strict=True)]
+        self.patches = bool(patches)
+        self.classes = [classes(k, s if self.patches else 1) for k, s in zip(kernel, stride, strict=True)]
         self.scratch, self.index = aligned((floats,)), aligned((numbers,), np.int32)
 
     def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> None:
         weight, runs, bias = self.weights(t)
+        narrow = None if neurons is None else self.narrowed(runs)
         self.do(
-            *(library().conv, self.whole, cost[0].size, *self.numbers, x, weight, runs, bias, y),
+            *(library().conv, self.whole, narrow is not None, cost[0].size, *self.numbers, x, weight),
+            *(runs if narrow is None else narrow, bias, y),
             *(self.fan, *cost, self.scratch, self.index, neurons),
         )
+
+    def narrowed(self, runs: np.ndarray) -> np.ndarray | None:
+        """The runs in 16 bits, if all sums are proved to fit those."""
+        return None
 
     def laid_out(self, t: int) -> tuple[Any, ...]:
         """The weight as `(ky, kx, in, groups, wide)`, and by classes of taps `(groups * in, ky, kx, out)`; the bias."""
