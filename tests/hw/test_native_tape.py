@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import gc
 import itertools
 import pickle
 import random
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -151,6 +153,28 @@ def test_results_stay_what_they_were() -> None:
     found = [program.run(x) for x in given]
     for k in (3, 0, 4, 1, 2):
         same_result(found[k], run(GRAPH, given[k], engine="reference"))
+
+
+def test_a_result_keeps_nothing_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its state and counts are still to be made, but the arrays for whole chunks are gone, without a search for
+    cycles."""
+    made: list[weakref.ref[Any]] = []
+    ready = Sweep.run
+
+    def noted(self: Sweep) -> Any:
+        made.extend(map(weakref.ref, (self, *self.each)))
+        return ready(self)
+
+    monkeypatch.setattr(Sweep, "run", noted)
+    x = inputs()
+    gc.disable()
+    try:
+        result = run(GRAPH, x, engine="native")
+        assert len(made) > len(GRAPH.nodes)
+        assert not any(found() for found in made)
+    finally:
+        gc.enable()
+    same_result(result, run(GRAPH, x, engine="reference"))
 
 
 def test_states_are_made_once_by_many_threads() -> None:

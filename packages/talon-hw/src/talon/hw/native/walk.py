@@ -54,7 +54,7 @@ class Walk:
                     for number in nodes:
                         self.compute(number, start, step, 1, steps)
             elif nodes[0] in entered:
-                self.values[nodes[0], 0] = Signal(entered[nodes[0]], last=False, do=self.do)
+                self.values[nodes[0], 0] = Signal(entered[nodes[0]], last=False)
             else:
                 self.compute(nodes[0], start, 0, steps, steps)
 
@@ -83,7 +83,7 @@ class Walk:
             self.count(op.layer.unit.path, at, op.inner)
         for port, value in enumerate(result):
             if not alone:
-                self.values[number, port] = Signal(value, op.last, self.do)
+                self.values[number, port] = Signal(value, op.last)
             elif not written:
                 if step == 0:
                     self.values[number, port] = Signal(np.empty((steps, *value.shape[1:]), value.dtype), op.last)
@@ -125,7 +125,7 @@ class Walk:
         """What a port gave `delay` steps before each of the steps; `takes_bytes`: spikes may be bytes."""
         key, first = (source.node, source.port), step - source.delay
         if first >= 0:
-            return self.values[key].part(first, count, last, takes_bytes)
+            return self.values[key].part(first, count, last, takes_bytes, self.do)
         held = self.wiring.held[key]
         early = [
             held[at] if (at := len(held) + first + k) >= 0 else self.before[key] for k in range(min(count, -first))
@@ -134,7 +134,7 @@ class Walk:
         before = turned(stacked, last) if last else stacked
         if len(early) == count:
             return before
-        return np.concatenate([before, self.values[key].part(0, count - len(early), last, takes_bytes=False)])
+        return np.concatenate([before, self.values[key].part(0, count - len(early), last, False, self.do)])
 
     def do(self, function: Callable[..., Any], *arguments: Any) -> None:
         """A call that no op makes."""
