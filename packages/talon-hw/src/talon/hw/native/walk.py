@@ -40,13 +40,10 @@ class Walk:
     outputs: dict[str, np.ndarray]
     records: dict[str, np.ndarray]
     tallies: Tallies
-    used: dict[str, str] | None = None
-    """By which means every node runs, as long as that is known."""
     taping: Tape | None = None
 
     def walk(self, start: int, steps: int, entered: Mapping[int, np.ndarray]) -> None:
         """Node by node."""
-        self.used = None
         self.values = {}
         for nodes, cyclic in self.groups:
             if cyclic:
@@ -138,6 +135,6 @@ class Walk:
 
     def do(self, function: Callable[..., Any], *arguments: Any) -> None:
         """A call that no op makes."""
-        gave = function(*arguments)
+        function(*arguments)
         if self.taping is not None:
-            self.taping.calls.append(Call(function, arguments, gave, heedless))
+            self.taping.calls.append(Call(function, arguments, heedless))
