@@ -90,9 +90,10 @@ class Sweeps:
                 for sweep in sweeps:
                     sweep.halt()
                 raise
+        used = means(sweeps)
         for sweep in sweeps:
             self.give_back(sweep)
-        return joined(results, means(sweeps))
+        return joined(results, used)
 
     def take(self, task: Task) -> Sweep:
         """A sweep ready to run the task. Nobody else has it until it is given back."""

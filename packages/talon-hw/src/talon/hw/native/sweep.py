@@ -297,13 +297,15 @@ class Sweep(Walk):
         """The outputs, the records, and what delayed edges have to deliver."""
         for number, exit in self.wiring.exits.items():
             output = self.outputs[exit][start : start + steps]
-            value = self.told(number, 0, self.values[number, 0].whole(False, True, self.do))
+            value = self.told(number, 0, self.values[number, 0].whole(last=False, takes_bytes=True, do=self.do))
             # `ctypes.data` says the same, ten times as slowly.
             if value.__array_interface__["data"] != output.__array_interface__["data"]:
                 output[...] = value
         for record, (number, _, port) in self.places.items():
             if port is not None:
-                value = self.told(number, port, self.values[number, port].whole(False, True, self.do))
+                value = self.told(
+                    number, port, self.values[number, port].whole(last=False, takes_bytes=True, do=self.do)
+                )
                 self.records[record][start : start + steps] = value
         for key, depth in self.wiring.depths.items():
             signal = self.values[key]

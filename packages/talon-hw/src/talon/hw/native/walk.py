@@ -131,7 +131,9 @@ class Walk:
         before = turned(stacked, last) if last else stacked
         if len(early) == count:
             return before
-        return np.concatenate([before, self.values[key].part(0, count - len(early), last, False, self.do)])
+        return np.concatenate(
+            [before, self.values[key].part(0, count - len(early), last, takes_bytes=False, do=self.do)]
+        )
 
     def do(self, function: Callable[..., Any], *arguments: Any) -> None:
         """A call that no op makes."""
