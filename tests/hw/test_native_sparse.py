@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from talon import hw, ir
 from talon.engine import run
 from talon.hw.native import library
+from talon.hw.native.sparse import NEAR
 from tests.hw.test_native import SETS, WAYS, agree, same, same_result, some, weights
 
 pytestmark = pytest.mark.skipif(library.load()[0] is None, reason=f"no C library here: {library.load()[1]}")
@@ -123,30 +124,50 @@ def test_any_size(outs: int, ins: int, share: float, rate: float, batch: int, is
     assert result.engine.nodes["fc"] == "native sparse affine, by events"
 
 
-def test_synapses_that_lie_are_refused() -> None:
+@pytest.mark.parametrize("outs", [NEAR, NEAR + 1])
+def test_places_of_sixteen_bits_and_more(outs: int) -> None:
+    """The last output that they reach, and the one behind it."""
+    rows = np.repeat(np.arange(outs), 2)
+    weight = ir.CSR(np.arange(outs + 1) * 2, np.tile([1, 4], outs), np.sin(rows + 1).astype("f4"), (outs, 5))
+    for behind in ([], [ir.IF(np.float32(0.4))]):
+        nodes = {"fc": ir.Affine(weight), **{f"node{n}": node for n, node in enumerate(behind)}}
+        agree(ir.Graph.chain(input=ir.Input([5]), **nodes, output=ir.Output(None)), some(3, 1, 5))
+
+
+@pytest.mark.parametrize("types", [(np.int32, np.float32), (np.uint16, np.int16)])
+def test_synapses_that_lie_are_refused(types: tuple[Any, Any]) -> None:
     module = library.library()
-    ends, index, value = np.array([0, 2, 2, 3]), np.array([0, 3, 1], np.int32), np.ones(3, np.float32)
-    right = (3, 4, 3, ends, index, value)
-    synapses = module.synapses(*right)
+    near, whole = types[0] is np.uint16, types[1] is np.int16
+    ends, index, value = np.array([0, 2, 2, 3]), np.array([0, 3, 1], types[0]), np.ones(3, types[1])
+    right = (near, whole, 3, 4, 3, ends, index, value)
+    module.synapses(*right)
     for place, wrong in (
-        (0, 0),
-        (1, 3),
-        (1, 1 << 40),
-        (2, 2),
-        (2, -1),
-        (3, np.array([0, 3, 2, 3])),
-        (3, np.array([1, 2, 2, 3])),
-        (3, np.array([0, 2, 2, 4])),
-        (3, np.array([0, 1 << 60, 2, 3])),
-        (3, ends[:3].copy()),
-        (4, np.array([0, 4, 1], np.int32)),
-        (4, np.array([0, -1, 1], np.int32)),
-        (4, np.array([3, 0, 1], np.int32)),
-        (4, np.array([3, 3, 1], np.int32)),
-        (5, value.astype(np.float64)),
+        (0, not near),
+        (1, not whole),
+        (2, 0),
+        (3, 3),
+        (3, 1 << 40),
+        (4, 2),
+        (4, -1),
+        (5, np.array([0, 3, 2, 3])),
+        (5, np.array([1, 2, 2, 3])),
+        (5, np.array([0, 2, 2, 4])),
+        (5, np.array([0, 1 << 60, 2, 3])),
+        (5, ends[:3].copy()),
+        (6, np.array([0, 4, 1], types[0])),
+        (6, np.array([0, -1, 1]).astype(types[0])),
+        (6, np.array([3, 0, 1], types[0])),
+        (6, np.array([3, 3, 1], types[0])),
+        (7, value.astype(np.float64)),
     ):
         with pytest.raises(ValueError, match="expected"):
             module.synapses(*[*right[:place], wrong, *right[place + 1 :]])
+
+
+def test_calls_with_other_buffers_than_they_say_are_refused() -> None:
+    module = library.library()
+    ends, places, value = np.array([0, 2, 2, 3]), np.array([0, 3, 1], np.int32), np.ones(3, np.float32)
+    synapses = module.synapses(False, False, 3, 4, 3, ends, places, value)
     x, y = np.ones((2, 3), np.float32), np.zeros((2, 4), np.float32)
     counts, binary, index, sums = (
         np.zeros(2, np.int64),

@@ -143,6 +143,31 @@ def test_what_is_held_may_change(played: list[Tape]) -> None:
         assert len(played) == plays
 
 
+def test_numpy_steps_are_played_too(played: list[Tape]) -> None:
+    """Those that know no time; a split gives maps that do not lie together. A step that knows time is not."""
+    nodes: dict[str, ir.Node] = {
+        "input": ir.Input([2, 8, 8]),
+        "conv": ir.Conv2d(weights(6, 2, 3, 3), padding=1),
+        "act": ir.PReLU(6, np.full(1, 0.3, np.float32)),
+        "split": ir.ChannelSplit([2, 4]),
+        "lif": ir.IF(np.float32(0.5)),
+        "join": ir.Concat(),
+        "output": ir.Output(None),
+    }
+    edges = [("input", "conv"), ("conv", "act"), ("act", "split"), ("split:0", "lif"), ("split:1", "join")]
+    graph = ir.Graph(nodes, [*edges, ("lif", "join"), ("join", "output")])
+    program = hw.compile(graph)
+    for x in (inputs(), -some(6, 3, 2, 8, 8), inputs(), some(6, 3, 2, 8, 8)):
+        record: Any = ("act.out", "lif.spikes")
+        same_result(program.run(x, record=record), run(graph, x, record=record, engine="reference"))
+    assert not played  # spikes, floats, and back
+    x = inputs()
+    same_result(program.run(x), run(graph, x, engine="reference"))
+    same_result(program.run(-x), run(graph, -x, engine="reference"))
+    same_result(program.run(-2 * x), run(graph, -2 * x, engine="reference"))
+    assert len(played) == 1
+
+
 def test_what_is_recorded_may_change(played: list[Tape]) -> None:
     program = hw.compile(GRAPH)
     wanted = [(), "pool.out", "pool.out", (), "*.spikes", ("conv.out", "pool.out"), "lif.v", "lif.v", (), "*.spikes"]

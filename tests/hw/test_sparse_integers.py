@@ -17,6 +17,7 @@ from talon.hw.integers.arithmetic import Register
 from talon.hw.integers.pieces import Weights
 from talon.hw.integers.planned import planned
 from talon.hw.native import library
+from talon.hw.native.sparse import NEAR
 from talon.hw.quantising.scales import METHODS
 from tests.hw.chips import chip
 from tests.hw.deploying.agreeing import split
@@ -54,6 +55,16 @@ def test_nothing_is_made_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "T503" in {d.code for d in refused.errors}
     with pytest.raises(ir.TalonTargetError):
         hw.deploy(read)
+
+
+@C
+@pytest.mark.parametrize("outs", [NEAR, NEAR + 1])
+def test_places_of_sixteen_bits_and_more(outs: int) -> None:
+    weight = ir.CSR(np.arange(outs + 1), np.tile([1, 4], outs)[:outs], np.sin(np.arange(outs)).astype("f4"), (outs, 5))
+    x = spikes(4, 2, 5)
+    ways(hw.quantize(layer(weight), chip(), calibration=x), x)
+    # Sums that go nowhere but out.
+    ways(hw.quantize(layer(weight), chip(), calibration=x), x, record="fc.out")
 
 
 @pytest.mark.parametrize("accumulate", ["exact", "sequential_saturate"])

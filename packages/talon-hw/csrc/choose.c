@@ -5,16 +5,13 @@
 
 int talon_conv_patches(const talon_conv *c) {
     int suits = c->groups == 1 && c->kernel[0] <= TALON_PATCH;
-    for (int axis = 0; axis < 2; axis++) {
-        /* Rows of outputs that the scratch has behind its border; `after` may be more than the padding that was asked for. */
-        const ptrdiff_t after = c->osize[axis] - (c->size[axis] + c->pad[axis] - c->kernel[axis] + 1);
-        suits &= c->stride[axis] == 1 && c->dilation[axis] == 1 && c->pad[axis] < c->kernel[axis] && after < c->kernel[axis];
-    }
+    for (int axis = 0; axis < 2; axis++) suits &= c->dilation[axis] == 1 && c->pad[axis] < c->kernel[axis];
     return suits;
 }
 
 ptrdiff_t talon_conv_scratch(const talon_conv *c) {
-    const ptrdiff_t ring = c->kernel[0] * (c->size[1] + c->kernel[1] - 1), places = c->osize[0] * c->osize[1];
+    const ptrdiff_t places = c->osize[0] * c->osize[1];
+    const ptrdiff_t ring = talon_conv_patches(c) ? talon_conv_ring(c, 0) * talon_conv_reached(c, 1).count : 0;
     const ptrdiff_t outs = c->groups * c->out, sums = (ring > places ? ring : places) * outs;
     /* Dense, from bytes: the sums of a line, and the map as floats. */
     const ptrdiff_t widened = c->osize[1] * outs + c->size[0] * c->size[1] * c->groups * c->in;

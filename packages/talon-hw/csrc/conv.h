@@ -2,8 +2,8 @@
    products in ascending ky, kx, input channel, each rounded before it is added.
 
    Events: places of the input in rising y, x, channel, each scattered to the outputs that read it. For a given output
-   that is the order above, because a later place is read by a later tap. Without stride and dilation the outputs of an
-   event are a patch: `runs` has the taps falling, so that a row of the patch is one run of weights.
+   that is the order above, because a later place is read by a later tap. Without dilation the outputs of an event are a
+   patch: `runs` has the taps falling, those of an event's class together, so that a row of the patch is one run of weights.
    Dense: channels of the output side by side, over a few places; depthwise, all channels side by side. */
 
 /* Outputs of a line that are worked on together: as many as the registers hold. */
@@ -80,6 +80,34 @@ static inline int32_t NAME(divided)(int32_t event, NAME(divider) by) {
     return by.factor != 0 ? (int32_t)(((uint64_t)event * by.factor) >> 40) : event / by.in;
 }
 
+/* With a stride: where the patch of each place of a line begins, and its weights; -1 where it reaches nothing. */
+static void NAME(patch_columns)(const talon_conv *c, int32_t *restrict columns) {
+    const ptrdiff_t low = talon_conv_reached(c, 1).low;
+    for (ptrdiff_t ix = 0; ix < c->size[1]; ix++, columns += 2) {
+        const talon_patch patch = talon_conv_patch(c, 1, ix);
+        columns[0] = (int32_t)((patch.low - low) * c->out);
+        columns[1] = patch.count == 0 ? -1 : (int32_t)(patch.class * talon_conv_ring(c, 1) * c->out);
+    }
+}
+
+#define PATCH f32
+#define SUM float
+#define PATCH_RUN NAME(add_run)
+#define PATCH_LINE NAME(conv_line)
+#include "patches.h"
+
+/* Sums that are proved to fit 16 bits, on their way to integer neurons. */
+static inline void NAME(conv_line_narrow)(const talon_conv *c, ptrdiff_t row, ptrdiff_t oy, const int16_t *sum) {
+    const ptrdiff_t wide = c->osize[1] * c->out;
+    NAME(feed_i8_i16)(&c->after, row, oy * wide, wide, sum);
+}
+static inline void NAME(add_narrow)(int16_t *restrict y, int16_t x, const int16_t *restrict w, ptrdiff_t count) {
+    for (ptrdiff_t o = 0; o < count; o++) y[o] = (int16_t)(y[o] + x * w[o]);
+}
+#define PATCH i16
+#define SUM int16_t
+#define PATCH_RUN NAME(add_narrow)
+#define PATCH_LINE NAME(conv_line_narrow)
 #include "patches.h"
 
 /* With any stride and dilation, and groups: tap by tap. */
@@ -101,7 +129,7 @@ static void NAME(conv_taps)(const talon_conv *c, ptrdiff_t row, const int32_t *r
             const ptrdiff_t first = c->groups == 1 ? 0 : i / (int32_t)c->in * out;
             const float value = x == NULL ? 1.0f : x[event];
             cost += fan[ix];
-            const float *runs = c->runs + i * ky * kx * out;
+            const float *runs = (const float *)c->runs + i * ky * kx * out;
             for (int32_t a = 0; a < rows[0]; a++)
                 for (int32_t b = 0; b < columns[0]; b++)
                     NAME(add_run)(c->scratch + first + rows[2 + 2 * a] + columns[2 + 2 * b], value,
@@ -154,8 +182,13 @@ static int NAME(conv)(const talon_conv *c) {
     int32_t *events = ends + c->size[0];
     const int patches = talon_conv_patches(c);
     int ways = 0;
+    /* Patches need no taps, and what they need is no more. */
+    int32_t *columns = patches && c->stride[1] > 1 ? xtaps : NULL;
     NAME(taps)(ytaps, c, 0);
-    NAME(taps)(xtaps, c, 1);
+    if (columns != NULL)
+        NAME(patch_columns)(c, columns);
+    else
+        NAME(taps)(xtaps, c, 1);
     NAME(inside)(inside, c, 0);
     NAME(inside)(inside + 2 * c->osize[0], c, 1);
     for (ptrdiff_t row = 0; row < c->rows; row++) {
@@ -166,8 +199,10 @@ static int NAME(conv)(const talon_conv *c) {
             (c->whole ? NAME(conv_dense_whole) : NAME(conv_dense_f32))(c, row, inside);
         } else {
             ways |= TALON_EVENT;
-            if (patches)
-                NAME(conv_patches)(c, row, events, ends, &c->synops[row]);
+            if (c->narrow)
+                NAME(conv_patches_i16)(c, row, events, ends, columns, &c->synops[row]);
+            else if (patches)
+                NAME(conv_patches_f32)(c, row, events, ends, columns, &c->synops[row]);
             else
                 NAME(conv_taps)(c, row, events, ends, ytaps, &c->synops[row]);
         }

@@ -57,7 +57,7 @@ static PyObject *sparse(PyObject *self, PyObject *args) {
     c.synops = INTO(synops, "synops", rows, int64_t);
     c.binary = INTO(binary, "binary", rows, uint8_t);
     c.index = INTO(index, "index", found->c.in + TALON_WIDE, int32_t);
-    c.sum = after == Py_None ? NULL : INTO(sum, "sum", found->c.out, float);
+    c.sum = memory(&held, sum, "sum", found->c.out, sizeof(int32_t), 1, 0);
     c.after = fed(&held, after, &n, rows, found->c.out);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
@@ -76,7 +76,7 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     window w;
     int mode = 0;
     Py_ssize_t rows, groups, in, out;
-    if (!PyArg_ParseTuple(args, "pnnnnd" WINDOW "OOOOOOOOOOO", &c.whole, &rows, &groups, &in, &out, &c.crossover,
+    if (!PyArg_ParseTuple(args, "ppnnnnd" WINDOW "OOOOOOOOOOO", &c.whole, &c.narrow, &rows, &groups, &in, &out, &c.crossover,
                           WINDOW_AT(w), &x, &weight, &runs, &bias, &y, &fan, &synops, &binary, &scratch, &index, &after))
         return NULL;
     buffers held = {.count = 0};
@@ -90,7 +90,8 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     const Py_ssize_t taps = w.n[2] * w.n[3] * in * groups;
     c.x = values(&held, x, "x", rows * groups * in * places);
     c.weight = FLOATS(weight, "weight", taps * (in == 1 && out == 1 ? 1 : talon_widened(out)));
-    c.runs = FLOATS(runs, "runs", taps * out);
+    const Py_ssize_t filled = talon_conv_patches(&c) ? in * c.kernel[0] * talon_conv_whole(&c) : taps * out;
+    c.runs = memory(&held, runs, "runs", filled, c.narrow ? sizeof(int16_t) : sizeof(float), 0, 0);
     c.bias = FLOATS_OR_NONE(bias, "bias", groups * out);
     c.y = after == Py_None ? INTO(y, "y", rows * outs, float) : NULL;
     c.fan = memory(&held, fan, "fan", places, sizeof(int64_t), 0, 0);
@@ -99,6 +100,8 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     c.scratch = INTO(scratch, "scratch", talon_conv_scratch(&c), float);
     c.index = INTO(index, "index", talon_conv_index(&c), int32_t);
     c.after = fed(&held, after, &n, rows, outs);
+    if (c.narrow && !PyErr_Occurred() && (c.after.cell == NULL || !c.whole || !talon_conv_patches(&c)))
+        PyErr_SetString(PyExc_ValueError, "narrow sums: expected whole numbers, patches and integer neurons");
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         mode = kernels->conv(&c);
@@ -108,7 +111,7 @@ static PyObject *conv(PyObject *self, PyObject *args) {
     return done(&held, mode);
 }
 
-/* Floats, and numbers, of scratch that a convolution needs. */
+/* Floats, and numbers, of scratch that a convolution needs; and whether its events are scattered as patches. */
 static PyObject *conv_scratch(PyObject *self, PyObject *args) {
     (void)self;
     talon_conv c = {0};
@@ -117,7 +120,7 @@ static PyObject *conv_scratch(PyObject *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "nnn" WINDOW, &groups, &in, &out, WINDOW_AT(w))) return NULL;
     if (!fill(&w, c.size, c.kernel, c.stride, c.pad, c.dilation, c.osize)) return NULL;
     c.groups = groups, c.in = in, c.out = out;
-    return Py_BuildValue("nn", (Py_ssize_t)talon_conv_scratch(&c), (Py_ssize_t)talon_conv_index(&c));
+    return Py_BuildValue("nni", (Py_ssize_t)talon_conv_scratch(&c), (Py_ssize_t)talon_conv_index(&c), talon_conv_patches(&c));
 }
 
 static PyObject *neuron(PyObject *self, PyObject *args) {
@@ -336,7 +339,7 @@ static PyObject *isa(PyObject *self, PyObject *args) {
 static PyMethodDef methods[] = {
     {"affine", affine, METH_VARARGS,
      "kind, rows, in, out, crossover, x, weight, bias, y, synops, binary, index, masks, widened, neurons"},
-    {"synapses", joined, METH_VARARGS, "in, out, count, ends, index, value: a sparse weight by inputs, checked"},
+    {"synapses", joined, METH_VARARGS, "near, whole, in, out, count, ends, index, value: a sparse weight by inputs, checked"},
     {"sparse", sparse, METH_VARARGS, "rows, synapses, x, bias, y, synops, binary, index, sum, neurons"},
     {"conv", conv, METH_VARARGS,
      "whole, rows, groups, in, out, crossover, size, kernel, stride, pad, dilation, osize, x, weight, runs, bias, y, fan, "

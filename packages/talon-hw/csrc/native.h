@@ -114,12 +114,14 @@ typedef struct {
     talon_after after;
 } talon_affine;
 
-/* A sparse weight by inputs: those of input i are from ends[i] to ends[i + 1]. */
+/* A sparse weight by inputs: those of input i are from ends[i] to ends[i + 1]. It is read from far away: the narrower the
+   faster. */
 typedef struct {
     ptrdiff_t in, out;
-    const int64_t *ends;  /* (in + 1) */
-    const int32_t *index; /* the outputs: of one input ascending, each once */
-    const float *value;
+    const int64_t *ends; /* (in + 1) */
+    const void *index;   /* the outputs: of one input ascending, each once; int32, or uint16 if `near` */
+    const void *value;   /* float, or int16 if `whole` */
+    int near, whole;
 } talon_synapses;
 
 typedef struct {
@@ -131,7 +133,7 @@ typedef struct {
     int64_t *synops;   /* (rows) */
     uint8_t *binary;   /* (rows) */
     int32_t *index;    /* scratch: (in + TALON_WIDE) */
-    float *sum;        /* scratch: (out), with neurons */
+    void *sum;         /* scratch: (out), of floats for neurons, of int32 where synapses are whole */
     talon_after after;
 } talon_sparse;
 
@@ -140,7 +142,7 @@ typedef struct {
     ptrdiff_t size[2], kernel[2], stride[2], pad[2], dilation[2], osize[2];
     talon_values x;      /* (rows, *size, groups * in) */
     const float *weight; /* (ky, kx, in, groups * wide): out and what fills it up; depthwise (ky, kx, groups) */
-    const float *runs;   /* the same as (groups * in, ky falling, kx falling, out) */
+    const void *runs;    /* the same as (groups * in, ky falling, kx falling, out); of int16 where they are narrow */
     const float *bias;   /* (groups * out) or NULL */
     float *y;            /* (rows, *osize, groups * out); unused with neurons */
     const int64_t *fan;  /* (*size): how many products an input at a place takes part in */
@@ -149,7 +151,8 @@ typedef struct {
     float *scratch;      /* of talon_conv_scratch floats */
     int32_t *index;      /* scratch: of talon_conv_index numbers */
     double crossover;
-    int whole; /* whether all numbers are whole and below 2^24 */
+    int whole;  /* whether all numbers are whole and below 2^24 */
+    int narrow; /* whether all are below 2^15 besides, patches suit, and integer neurons take the sums */
     talon_after after;
 } talon_conv;
 
@@ -243,6 +246,48 @@ ptrdiff_t talon_conv_index(const talon_conv *c);
    what falls outside. */
 #define TALON_PATCH 16
 int talon_conv_patches(const talon_conv *c);
+
+/* Outputs of an axis that an input reaches at most. */
+static inline ptrdiff_t talon_conv_ring(const talon_conv *c, int axis) {
+    return (c->kernel[axis] + c->stride[axis] - 1) / c->stride[axis];
+}
+
+/* Weights of a line of a patch: taps are classed by what is left of them by the stride, and each class is filled up with 0. */
+static inline ptrdiff_t talon_conv_whole(const talon_conv *c) {
+    const ptrdiff_t classes = c->stride[1] < c->kernel[1] ? c->stride[1] : c->kernel[1];
+    return classes * talon_conv_ring(c, 1) * c->out;
+}
+
+/* The outputs of an axis that there are or that a patch lies over: from `low` on. */
+typedef struct {
+    ptrdiff_t low, count;
+} talon_span;
+
+static inline talon_span talon_conv_reached(const talon_conv *c, int axis) {
+    const ptrdiff_t before = (c->kernel[axis] - 1 - c->pad[axis]) / c->stride[axis], end = c->osize[axis] - 1;
+    const ptrdiff_t last = (c->size[axis] - 1 + c->pad[axis]) / c->stride[axis] + (c->stride[axis] > 1);
+    const talon_span found = {-before, (last > end ? last : end) + before + 1};
+    return found;
+}
+
+/* The patch of an input on an axis: from output `low` on, as many as its class has taps, which begin at tap `first`. */
+typedef struct {
+    ptrdiff_t low, count, class, first;
+} talon_patch;
+
+static inline talon_patch talon_conv_patch(const talon_conv *c, int axis, ptrdiff_t place) {
+    const ptrdiff_t at = place + c->pad[axis], stride = c->stride[axis], kernel = c->kernel[axis];
+    if (stride == 1) { /* without divisions */
+        const talon_patch all = {at + 1 - kernel, kernel, 0, 0};
+        return all;
+    }
+    talon_patch found = {at / stride + 1, 0, at % stride, 0};
+    if (found.class < kernel) found.count = (kernel - found.class + stride - 1) / stride;
+    found.low -= found.count;
+    for (ptrdiff_t before = 0; before < found.class && before < kernel; before++)
+        found.first += (kernel - before + stride - 1) / stride;
+    return found;
+}
 
 /* The table for this processor, or of a name; NULL where it does not have it. */
 const talon_kernels *talon_choose(const char *name);

@@ -33,32 +33,38 @@ static int sound(const talon_synapses *c, Py_ssize_t count) {
         PyErr_Format(PyExc_ValueError, "ends: expected %zd as the last, found %lld", count, (long long)before);
         return 0;
     }
-    for (ptrdiff_t i = 0; i < c->in; i++)
-        for (int64_t k = c->ends[i]; k < c->ends[i + 1]; k++)
-            if (c->index[k] < 0 || c->index[k] >= c->out || (k > c->ends[i] && c->index[k] <= c->index[k - 1])) {
-                PyErr_Format(PyExc_ValueError, "index: expected to ascend below %zd, found %d for input %zd",
-                             (Py_ssize_t)c->out, (int)c->index[k], (Py_ssize_t)i);
+    for (ptrdiff_t i = 0; i < c->in; i++) {
+        ptrdiff_t last = -1;
+        for (int64_t k = c->ends[i]; k < c->ends[i + 1]; k++) {
+            const ptrdiff_t output = c->near ? ((const uint16_t *)c->index)[k] : ((const int32_t *)c->index)[k];
+            if (output <= last || output >= c->out) {
+                PyErr_Format(PyExc_ValueError, "index: expected to ascend below %zd, found %zd for input %zd",
+                             (Py_ssize_t)c->out, (Py_ssize_t)output, (Py_ssize_t)i);
                 return 0;
             }
+            last = output;
+        }
+    }
     return 1;
 }
 
-/* in, out, count, ends (in + 1), index (count), value (count) -> what `sparse` takes. */
+/* near, whole, in, out, count, ends (in + 1), index (count), value (count) -> what `sparse` takes. */
 static PyObject *joined(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *ends, *index, *value, *capsule = NULL;
     Py_ssize_t in, out, count;
-    if (!PyArg_ParseTuple(args, "nnnOOO", &in, &out, &count, &ends, &index, &value)) return NULL;
+    int near, whole;
+    if (!PyArg_ParseTuple(args, "ppnnnOOO", &near, &whole, &in, &out, &count, &ends, &index, &value)) return NULL;
     if (in < 1 || out < 1 || in >= INT32_MAX || out > INT32_MAX) {
         PyErr_SetString(PyExc_ValueError, "in, out: expected 1 to what 32 bits say");
         return NULL;
     }
     synapses *made = PyMem_Calloc(1, sizeof(synapses));
     if (made == NULL) return PyErr_NoMemory();
-    made->c.in = in, made->c.out = out;
+    made->c.in = in, made->c.out = out, made->c.near = near, made->c.whole = whole;
     made->c.ends = memory(&made->held, ends, "ends", in + 1, sizeof(int64_t), 0, 0);
-    made->c.index = memory(&made->held, index, "index", count, sizeof(int32_t), 0, 0);
-    made->c.value = memory(&made->held, value, "value", count, sizeof(float), 0, 0);
+    made->c.index = memory(&made->held, index, "index", count, near ? sizeof(uint16_t) : sizeof(int32_t), 0, 0);
+    made->c.value = memory(&made->held, value, "value", count, whole ? sizeof(int16_t) : sizeof(float), 0, 0);
     if (!PyErr_Occurred() && sound(&made->c, count)) capsule = PyCapsule_New(made, SYNAPSES, forget);
     if (capsule == NULL) {
         release(&made->held);

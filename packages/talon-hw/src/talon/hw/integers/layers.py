@@ -12,7 +12,9 @@ from talon.hw.integers.stepwise import EXACT
 from talon.hw.native.affine import AffineOp
 from talon.hw.native.convolution import ConvolutionOp
 from talon.hw.native.layers import F32, Kind, Layer
+from talon.hw.native.library import library
 from talon.hw.native.lowering import Site
+from talon.hw.native.memory import settled
 from talon.hw.native.sparse import SparseOp
 from talon.ir.csr import CSR
 
@@ -63,6 +65,14 @@ class WholeAffine(Whole, AffineOp):
 class WholeConvolution(Whole, ConvolutionOp):
     kind = "integer convolution"
     whole = True
+    fits = False
+    """Whether patches of 16 bits hold all sums."""
+    narrow: np.ndarray | None = None
+
+    def narrowed(self, runs: np.ndarray) -> np.ndarray | None:
+        if self.narrow is None and self.fits:
+            self.narrow = settled(runs.astype(np.int16))
+        return self.narrow
 
 
 class WholeSparse(Whole, SparseOp):
@@ -70,7 +80,9 @@ class WholeSparse(Whole, SparseOp):
 
     def by_inputs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         assert self.piece.columns is not None
-        return self.piece.columns
+        ends, outputs, values = self.piece.columns
+        narrow = matrices.most(self.piece.weight) <= largest(np.int16)
+        return ends, outputs, values.astype(np.int16 if narrow else np.float32)
 
 
 def layer(site: Site, piece: Weights, entering: int) -> Layer | None:
@@ -87,5 +99,8 @@ def layer(site: Site, piece: Weights, entering: int) -> Layer | None:
         op = WholeSparse(site.unit, site.options)
     else:
         op = WholeConvolution(site.unit, site.shapes, site.options)
+        # Places of fewer channels are too short for it to be faster.
+        wide = op.node.dims["out"] % library().WIDE == 0
+        op.fits = wide and op.patches and op.steps_alike and max(piece.bound, entering) <= largest(np.int16)
     op.piece = piece
     return op

@@ -72,6 +72,14 @@ def floats(array: np.ndarray, do: Do = plainly) -> np.ndarray:
     return y
 
 
+def put(array: np.ndarray, into: np.ndarray) -> None:
+    """Values, or spikes as bytes, into an array of floats."""
+    if array.dtype == SPIKES and array.flags.c_contiguous and into.flags.c_contiguous:
+        library().widen(array.size, array, into)
+    else:
+        into[...] = array
+
+
 class Signal:
     """What a port gives over a chunk of steps, as it came; in another layout or type when that is asked for, which `do`
     then makes. It keeps no `do`, which would keep a sweep whose tapes keep it."""

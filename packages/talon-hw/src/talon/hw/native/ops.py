@@ -146,16 +146,25 @@ class Timeless(Op):
     all steps: they stand side by side as samples."""
 
     how = "numpy step, all steps at once"
+    repeats = True
 
     @staticmethod
     def suits(unit: Unit) -> bool:
         return not unit.state and type(unit.node).count is Primitive.count
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
-        unit, lead = self.unit, arguments[0].shape[:2]
-        side = tuple([read_only(a.reshape(-1, *a.shape[2:])) for a in arguments])
-        values = unit.outcome(t, side, [(lead[0] * lead[1], *shape) for shape in unit.shapes])
-        return tuple([value.reshape(*lead, *shape) for value, shape in zip(values, unit.shapes, strict=True)]), {}
+        lead = arguments[0].shape[:2]
+        shapes = [(*lead, *shape) for shape in self.unit.shapes]
+        outputs = tuple([self.room(f"y{port}", shape, self.unit.dtype) for port, shape in enumerate(shapes)])
+        self.do(self.fill, t, arguments, outputs)
+        return outputs, {}
+
+    def fill(self, t: int, arguments: Arrays, outputs: Arrays) -> None:
+        unit, many = self.unit, len(arguments[0]) * arguments[0].shape[1]
+        side = tuple([read_only(a.reshape(many, *a.shape[2:])) for a in arguments])
+        values = unit.outcome(t, side, [(many, *shape) for shape in unit.shapes])
+        for into, value in zip(outputs, values, strict=True):
+            into[...] = value.reshape(into.shape)
 
 
 class Alias(Op):

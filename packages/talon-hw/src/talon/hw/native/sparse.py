@@ -15,6 +15,9 @@ from talon.hw.native.options import Options
 from talon.ir.csr import CSR
 from talon.ir.primitives.linear import Affine
 
+NEAR = 1 << 16
+"""So many outputs have places of 16 bits."""
+
 
 class SparseOp(Layer):
     """It always goes by events: what is not there cannot be gone through."""
@@ -41,12 +44,14 @@ class SparseOp(Layer):
         return self.node.prepared("synapses", self.joined), self.bias_at(t)
 
     def by_inputs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The weight as `CSR.by_columns` gives it."""
+        """The weight as `CSR.by_columns` gives it; of whole numbers as int16, if they are."""
         found: tuple[np.ndarray, np.ndarray, np.ndarray] = self.node.by_inputs(self.weight)
         return found
 
     def joined(self) -> Any:
         weight = self.weight
         ends, outputs, values = self.by_inputs()
-        own = np.asarray(ends, np.int64), np.asarray(outputs, np.int32), np.asarray(values, np.float32)
-        return library().synapses(weight.shape[1], weight.shape[0], weight.nnz, *own)
+        near, whole = weight.shape[0] <= NEAR, values.dtype == np.int16
+        index = np.asarray(outputs, np.uint16 if near else np.int32)
+        own = np.asarray(ends, np.int64), index, np.asarray(values, np.int16 if whole else np.float32)
+        return library().synapses(near, whole, weight.shape[1], weight.shape[0], weight.nnz, *own)

@@ -16,7 +16,7 @@ from talon.engine.state import State
 from talon.engine.task import Task
 from talon.engine.wiring import Tallies, Wiring
 from talon.hw.native.layers import Layer
-from talon.hw.native.layout import SPIKES, Signal, floats, held, holding, turned
+from talon.hw.native.layout import SPIKES, Signal, floats, held, holding, put, turned
 from talon.hw.native.library import library
 from talon.hw.native.lowering import bytes_a_step, fused, groups, heard_as_bytes, join_up, lower
 from talon.hw.native.ops import Alias, Op
@@ -300,13 +300,13 @@ class Sweep(Walk):
             value = self.told(number, 0, self.values[number, 0].whole(last=False, takes_bytes=True, do=self.do))
             # `ctypes.data` says the same, ten times as slowly.
             if value.__array_interface__["data"] != output.__array_interface__["data"]:
-                output[...] = value
+                put(value, output)
         for record, (number, _, port) in self.places.items():
             if port is not None:
                 value = self.told(
                     number, port, self.values[number, port].whole(last=False, takes_bytes=True, do=self.do)
                 )
-                self.records[record][start : start + steps] = value
+                put(value, self.records[record][start : start + steps])
         for key, depth in self.wiring.depths.items():
             signal = self.values[key]
             recent = floats(signal.array[-depth:] if not signal.last else turned(signal.array[-depth:], last=False))
