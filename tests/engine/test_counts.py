@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from talon import ir
 from talon.engine import run
+from talon.engine.wiring import KEPT, Tallies
 from talon.testing.graphs import feeds, graphs
 
 
@@ -217,3 +218,15 @@ def test_every_layer_counts_what_walking_it_gives(walked: Any, name: str) -> Non
 @given(graphs(size=6), st.integers(0, 2**16), st.integers(1, 3))
 def test_random_graphs_count_what_walking_them_gives(walked: Any, graph: ir.Graph, seed: int, batch: int) -> None:
     agree(walked, graph, feeds(graph, seed, steps=3, batch=batch))
+
+
+def test_tallies_keep_but_some_parts_of_a_long_run() -> None:
+    steps = 3 * KEPT + 5
+    tallies, spikes = Tallies(steps, 2), np.zeros((1, 2), np.int64)
+    for step in range(steps):
+        spikes[...] = step
+        tallies.keep(slice(step, step + 1), [("lif", {"updates": 7, "spikes": spikes})])
+        assert len(tallies.kept) < KEPT
+    found = tallies.all()["lif"]
+    assert (found["updates"] == 7).all()
+    assert (found["spikes"] == np.arange(steps)[:, None]).all()

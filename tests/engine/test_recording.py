@@ -279,6 +279,16 @@ def test_ctrl_c_in_a_callback_is_not_lost() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_ctrl_c_before_an_error_is_not_lost() -> None:
+    def fail() -> None:
+        signal.raise_signal(signal.SIGINT)
+        raise OSError("disk full")
+
+    with pytest.raises(KeyboardInterrupt) as caught, interrupts_later():
+        fail()
+    assert "disk full" in str(caught.value.__context__)
+
+
 def test_signals_of_others_and_other_threads_are_left_alone() -> None:
     heard: list[int] = []
     former = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import gc
 import itertools
 import pickle
 import random
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -83,11 +85,25 @@ def test_runs_of_a_program(chunk: int | None, kernels: str, played: list[Tape]) 
 
 
 def test_the_means_are_those_of_the_run(played: list[Tape]) -> None:
-    """Crossing from events to dense kernels and back, in chunks that are played."""
+    """Crossing from events to dense kernels and back, in chunks that are played, by a program and by a session."""
     program = hw.compile(GRAPH)
-    assert "events" in program.run(inputs(rate=0.01)).engine.nodes["conv"]
-    assert "dense" in program.run(inputs(rate=1.0)).engine.nodes["conv"]
-    assert len(played) == 1
+    session = program.session(3)
+    session.run(inputs())
+    for rate in (0.01, 1.0, 1.0, 0.01):
+        x = inputs(rate=rate)
+        expected = run(GRAPH, x, engine="native").engine.nodes
+        assert ("events" in expected["conv"]) == (rate < 0.5)
+        assert program.run(x).engine.nodes == expected
+        assert session.run(x).engine.nodes["conv"] == expected["conv"]
+    # All but the first of the program, and of the session all but two: the first of all had no neurons to reset.
+    assert len(played) == 6
+
+
+def test_the_means_are_those_of_all_threads() -> None:
+    x = np.ones((4, 2, 2, 8, 8), np.float32)
+    x[:, 0] = 0
+    for part, words in ((x[:, :1], "by events"), (x[:, 1:], "dense"), (x, "by events and dense")):
+        assert run(GRAPH, part, engine="native", threads=2).engine.nodes["conv"] == f"native convolution, {words}"
 
 
 def test_all_kinds_of_inputs(played: list[Tape]) -> None:
@@ -176,6 +192,28 @@ def test_results_stay_what_they_were() -> None:
     found = [program.run(x) for x in given]
     for k in (3, 0, 4, 1, 2):
         same_result(found[k], run(GRAPH, given[k], engine="reference"))
+
+
+def test_a_result_keeps_nothing_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its state and counts are still to be made, but the arrays for whole chunks are gone, without a search for
+    cycles."""
+    made: list[weakref.ref[Any]] = []
+    ready = Sweep.run
+
+    def noted(self: Sweep) -> Any:
+        made.extend(map(weakref.ref, (self, *self.each)))
+        return ready(self)
+
+    monkeypatch.setattr(Sweep, "run", noted)
+    x = inputs()
+    gc.disable()
+    try:
+        result = run(GRAPH, x, engine="native")
+        assert len(made) > len(GRAPH.nodes)
+        assert not any(found() for found in made)
+    finally:
+        gc.enable()
+    same_result(result, run(GRAPH, x, engine="reference"))
 
 
 def test_states_are_made_once_by_many_threads() -> None:

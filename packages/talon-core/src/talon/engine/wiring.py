@@ -71,6 +71,10 @@ Counted = tuple[str, dict[str, Any]]
 """A node's path, and quantities of what it did: `(T, B)`, or one number for all."""
 
 
+KEPT = 256
+"""How many parts of a run tallies keep before they are added."""
+
+
 class Tallies:
     """Counts while they are made: node path -> quantity -> `(T, B)`."""
 
@@ -94,6 +98,9 @@ class Tallies:
             value.copy() for _, quantities in counted for value in quantities.values() if type(value) is np.ndarray
         ]
         self.kept.append((steps, counted, arrays))
+        # Many small arrays take more than what they are added to.
+        if len(self.kept) >= KEPT:
+            self.all()
 
     def all(self) -> dict[str, Mapping[str, np.ndarray]]:
         """Everything that was added or kept."""

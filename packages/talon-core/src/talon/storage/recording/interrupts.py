@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def interrupts_later() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` for a Ctrl-C inside at the end, when all is as it should be. h5py lets objects go whose
-    weak references have callbacks, and what is raised in one of those Python prints and ignores.
+    """Raise `KeyboardInterrupt` for a Ctrl-C inside at the end, when all is as it should be, or in place of what went
+    wrong, which is its context. h5py lets objects go whose weak references have callbacks, and what is raised in one of
+    those Python prints and ignores.
 
     Signals that somebody else handles, and other threads, which get none, stay as they are."""
     usual = signal.default_int_handler
@@ -24,5 +25,5 @@ def interrupts_later() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, usual)
-    if came:
-        raise KeyboardInterrupt
+        if came:
+            raise KeyboardInterrupt

@@ -79,10 +79,6 @@ class CellOp(MembraneOp):
         self.unproved = False
         return super().again()
 
-    def told(self, v: np.ndarray) -> dict[str, np.ndarray]:
-        found = super().told(v)
-        return found if self.word is self.kept_as else {"v": found["v"].astype(self.kept_as)}
-
     def shown(self, v: np.ndarray) -> np.ndarray:
         return np.asarray(v * self.piece.unit.astype(np.float64))
 

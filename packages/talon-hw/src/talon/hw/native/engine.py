@@ -90,9 +90,10 @@ class Sweeps:
                 for sweep in sweeps:
                     sweep.halt()
                 raise
+        used = means(sweeps)
         for sweep in sweeps:
             self.give_back(sweep)
-        return joined(results)
+        return joined(results, used)
 
     def take(self, task: Task) -> Sweep:
         """A sweep ready to run the task. Nobody else has it until it is given back."""
@@ -132,7 +133,16 @@ def share(task: Task, part: slice) -> Task:
     )
 
 
-def joined(results: list[Result]) -> Result:
+def means(sweeps: list[Sweep]) -> dict[str, str]:
+    """By which means every node ran, of sweeps that shared the samples."""
+    first, *others = sweeps
+    for other in others:
+        for layer, same in zip(first.layers, other.layers, strict=True):
+            layer.ways |= same.ways
+    return dict(first.means())
+
+
+def joined(results: list[Result], used: dict[str, str]) -> Result:
     """The samples together again."""
     first = results[0]
 
@@ -142,6 +152,5 @@ def joined(results: list[Result]) -> Result:
     nodes = {path: along(0, [r.state.nodes[path] for r in results]) for path in first.state.nodes}
     state = State(first.state.step, nodes, along(1, [r.state.delays for r in results]))
     counts = Counts({path: along(1, [r.counts[path] for r in results]) for path in first.counts})
-    used = {path: max((r.engine.nodes[path] for r in results), key=len) for path in first.engine.nodes}
     outputs, records = along(1, [r.outputs for r in results]), along(1, [r.records for r in results])
     return Result(outputs, state, counts, records, replace(first.engine, nodes=used))

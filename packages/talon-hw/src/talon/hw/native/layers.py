@@ -59,6 +59,7 @@ class Layer(Op):
         self.crossover = crossover
         self.steps_alike = not (node.per_step("weight") or node.per_step("bias"))
         self.ways = 0
+        """Those it went in this run, as bits of the library."""
         self.fed: MembraneOp | None = None
         """Neurons that are computed with it, whenever that is possible."""
         self.fixed: tuple[Any, ...] | None = None

@@ -82,28 +82,28 @@ def put(array: np.ndarray, into: np.ndarray) -> None:
 
 class Signal:
     """What a port gives over a chunk of steps, as it came; in another layout or type when that is asked for, which `do`
-    then makes."""
+    then makes. It keeps no `do`, which would keep a sweep whose tapes keep it."""
 
-    __slots__ = ("array", "do", "found", "last")
+    __slots__ = ("array", "found", "last")
 
-    def __init__(self, array: np.ndarray, last: bool, do: Do = plainly) -> None:
-        self.array, self.last, self.do = array, last, do
+    def __init__(self, array: np.ndarray, last: bool) -> None:
+        self.array, self.last = array, last
         self.found: dict[tuple[bool, bool], np.ndarray] = {}
 
-    def whole(self, last: bool, takes_bytes: bool) -> np.ndarray:
+    def whole(self, last: bool, takes_bytes: bool, do: Do) -> np.ndarray:
         """`takes_bytes`: whether spikes may be bytes."""
         if last == self.last and (takes_bytes or self.array.dtype != SPIKES):
             return self.array
         key = last, takes_bytes
         if key not in self.found:
-            as_it_came = self.array if takes_bytes else self.whole(last, takes_bytes=True)
-            self.found[key] = turned(as_it_came, last, self.do) if takes_bytes else floats(as_it_came, self.do)
+            as_it_came = self.array if takes_bytes else self.whole(last, True, do)
+            self.found[key] = turned(as_it_came, last, do) if takes_bytes else floats(as_it_came, do)
         return self.found[key]
 
-    def part(self, first: int, count: int, last: bool, takes_bytes: bool) -> np.ndarray:
+    def part(self, first: int, count: int, last: bool, takes_bytes: bool, do: Do) -> np.ndarray:
         """`count` of the steps, from `first` on."""
         if first == 0 and count == len(self.array):
-            return self.whole(last, takes_bytes)
+            return self.whole(last, takes_bytes, do)
         steps = self.array[first : first + count]
         array = steps if last == self.last else turned(steps, last)
         return array if takes_bytes else floats(array)

@@ -27,6 +27,8 @@ class MembraneOp(Op):
     gives = SPIKES
     word: Any = np.float32
     """Of a membrane."""
+    kept_as: Any = np.float32
+    """Of one in a state."""
 
     def __init__(self, unit: Unit, shape: Shape, last: bool) -> None:
         super().__init__(unit)
@@ -68,15 +70,11 @@ class MembraneOp(Op):
         return True
 
     def told_state(self) -> dict[str, np.ndarray]:
-        return self.told(self.v)
+        return self.tell()()
 
     def tell(self) -> Callable[[], dict[str, np.ndarray]]:
-        return partial(self.told, self.v)
-
-    def told(self, v: np.ndarray) -> dict[str, np.ndarray]:
-        """Membranes as they are handed out."""
-        own = moved(v[None], last=False)[0] if self.last else v
-        return {"v": np.array(own) if np.shares_memory(own, v) else own}
+        # Nothing else of the op, whose arrays for a whole chunk a result would keep.
+        return partial(told, self.v, self.last, self.kept_as)
 
     def save(self) -> None:
         np.copyto(self.room("saved", self.v.shape, self.word), self.v)
@@ -101,6 +99,12 @@ class MembraneOp(Op):
         if wanted is not None and own is not None:
             wanted[...] = self.shown(moved(own, last=False) if self.last else own)
         return (y,), self.counts(spikes)
+
+
+def told(v: np.ndarray, last: bool, dtype: Any) -> dict[str, np.ndarray]:
+    """Membranes as they are handed out."""
+    own = (moved(v[None], last=False)[0] if last else v).astype(dtype, copy=False)
+    return {"v": np.array(own) if np.shares_memory(own, v) else own}
 
 
 class NeuronOp(MembraneOp):

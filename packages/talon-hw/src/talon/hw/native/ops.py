@@ -16,12 +16,10 @@ Quantities = dict[str, Any]
 
 
 class Call(NamedTuple):
-    """A call that can be made again, since what it reads and writes stays where it is: what it gave, and who heeds
-    that."""
+    """A call that can be made again, since what it reads and writes stays where it is, and who heeds what it gives."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
-    gave: Any
     heed: Callable[[Any], None]
 
 
@@ -63,7 +61,7 @@ class Op:
         if gave:
             self.heed(gave)
         if self.log is not None:
-            self.log.append(Call(function, arguments, gave, self.heed))
+            self.log.append(Call(function, arguments, self.heed))
 
     def heed(self, gave: Any) -> None:
         """What the library gave back."""

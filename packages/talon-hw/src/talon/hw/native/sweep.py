@@ -62,6 +62,10 @@ class Sweep(Walk):
             if op.unit.state or type(op).begin is not Op.begin
         ]
         """The ops that know something of earlier steps, with the names of their nodes."""
+        self.layers = [op for op in self.each if isinstance(op, Layer)]
+        self.ways: list[int] | None = None
+        self.used: dict[str, str] = {}
+        """By which means every node runs, where the layers go these ways."""
         self.pairs = fused(self.wiring, self.each)
         self.groups = groups(self.wiring)
         self.stepwise = bool(self.wiring.depths) or any(cyclic for _, cyclic in self.groups)
@@ -160,6 +164,8 @@ class Sweep(Walk):
             if port is None:
                 self.traced.setdefault(number, []).append((key, name))
         self.look()
+        for layer in self.layers:
+            layer.ways = 0
         self.tallies = Tallies(task.steps, task.batch)
         self.outputs = {
             name: np.empty((task.steps, task.batch, *task.out_shapes[name][0]), task.dtype)
@@ -200,8 +206,9 @@ class Sweep(Walk):
 
     def means(self) -> dict[str, str]:
         """By which means every node ran."""
-        if self.used is None:
-            self.used = {op.unit.path: op.how for op in self.each}
+        ways = [layer.ways for layer in self.layers]
+        if ways != self.ways:
+            self.ways, self.used = ways, {op.unit.path: op.how for op in self.each}
         return self.used
 
     def told_state(self) -> State:
@@ -278,12 +285,11 @@ class Sweep(Walk):
 
     def play(self, tape: Tape, start: int, steps: int) -> None:
         """A chunk of steps of the same form by the same calls."""
-        for function, arguments, gave, heed in tape.calls:
+        for function, arguments, heed in tape.calls:
             if self.halted:
                 raise KeyboardInterrupt
-            if (now := function(*arguments)) != gave:
-                self.used = None
-                heed(now)
+            if gave := function(*arguments):
+                heed(gave)
         self.tallies.keep(slice(start, start + steps), tape.counted)
         self.values = tape.values
 
@@ -291,13 +297,15 @@ class Sweep(Walk):
         """The outputs, the records, and what delayed edges have to deliver."""
         for number, exit in self.wiring.exits.items():
             output = self.outputs[exit][start : start + steps]
-            value = self.told(number, 0, self.values[number, 0].whole(last=False, takes_bytes=True))
+            value = self.told(number, 0, self.values[number, 0].whole(last=False, takes_bytes=True, do=self.do))
             # `ctypes.data` says the same, ten times as slowly.
             if value.__array_interface__["data"] != output.__array_interface__["data"]:
                 put(value, output)
         for record, (number, _, port) in self.places.items():
             if port is not None:
-                value = self.told(number, port, self.values[number, port].whole(last=False, takes_bytes=True))
+                value = self.told(
+                    number, port, self.values[number, port].whole(last=False, takes_bytes=True, do=self.do)
+                )
                 put(value, self.records[record][start : start + steps])
         for key, depth in self.wiring.depths.items():
             signal = self.values[key]

@@ -40,13 +40,10 @@ class Walk:
     outputs: dict[str, np.ndarray]
     records: dict[str, np.ndarray]
     tallies: Tallies
-    used: dict[str, str] | None = None
-    """By which means every node runs, as long as that is known."""
     taping: Tape | None = None
 
     def walk(self, start: int, steps: int, entered: Mapping[int, np.ndarray]) -> None:
         """Node by node."""
-        self.used = None
         self.values = {}
         for nodes, cyclic in self.groups:
             if cyclic:
@@ -54,7 +51,7 @@ class Walk:
                     for number in nodes:
                         self.compute(number, start, step, 1, steps)
             elif nodes[0] in entered:
-                self.values[nodes[0], 0] = Signal(entered[nodes[0]], last=False, do=self.do)
+                self.values[nodes[0], 0] = Signal(entered[nodes[0]], last=False)
             else:
                 self.compute(nodes[0], start, 0, steps, steps)
 
@@ -83,7 +80,7 @@ class Walk:
             self.count(op.layer.unit.path, at, op.inner)
         for port, value in enumerate(result):
             if not alone:
-                self.values[number, port] = Signal(value, op.last, self.do)
+                self.values[number, port] = Signal(value, op.last)
             elif not written:
                 if step == 0:
                     self.values[number, port] = Signal(np.empty((steps, *value.shape[1:]), value.dtype), op.last)
@@ -125,7 +122,7 @@ class Walk:
         """What a port gave `delay` steps before each of the steps; `takes_bytes`: spikes may be bytes."""
         key, first = (source.node, source.port), step - source.delay
         if first >= 0:
-            return self.values[key].part(first, count, last, takes_bytes)
+            return self.values[key].part(first, count, last, takes_bytes, self.do)
         held = self.wiring.held[key]
         early = [
             held[at] if (at := len(held) + first + k) >= 0 else self.before[key] for k in range(min(count, -first))
@@ -134,10 +131,12 @@ class Walk:
         before = turned(stacked, last) if last else stacked
         if len(early) == count:
             return before
-        return np.concatenate([before, self.values[key].part(0, count - len(early), last, takes_bytes=False)])
+        return np.concatenate(
+            [before, self.values[key].part(0, count - len(early), last, takes_bytes=False, do=self.do)]
+        )
 
     def do(self, function: Callable[..., Any], *arguments: Any) -> None:
         """A call that no op makes."""
-        gave = function(*arguments)
+        function(*arguments)
         if self.taping is not None:
-            self.taping.calls.append(Call(function, arguments, gave, heedless))
+            self.taping.calls.append(Call(function, arguments, heedless))
