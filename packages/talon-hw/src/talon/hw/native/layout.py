@@ -104,6 +104,17 @@ class Signal:
         """`count` of the steps, from `first` on."""
         if first == 0 and count == len(self.array):
             return self.whole(last, takes_bytes, do)
-        steps = self.array[first : first + count]
+        return self.as_asked(self.array[first : first + count], last, takes_bytes)
+
+    def as_asked(self, steps: np.ndarray, last: bool, takes_bytes: bool) -> np.ndarray:
         array = steps if last == self.last else turned(steps, last)
         return array if takes_bytes else floats(array)
+
+
+class Moment(Signal):
+    """What a port gives at the step that is gone through now, where nobody asks for another one."""
+
+    __slots__ = ()
+
+    def part(self, first: int, count: int, last: bool, takes_bytes: bool, do: Do) -> np.ndarray:
+        return self.as_asked(self.array, last, takes_bytes)

@@ -160,11 +160,12 @@ def heard_as_bytes(wiring: Wiring, ops: Sequence[Op]) -> set[int]:
     return found
 
 
-def bytes_a_step(wiring: Wiring, ops: Sequence[Op | None], narrow: Collection[int]) -> int:
-    """What the values of a step take: nothing between a layer and its neurons, a byte a spike of those in `narrow`."""
+def bytes_a_step(wiring: Wiring, ops: Sequence[Op | None], narrow: Collection[int], passing: Collection[int]) -> int:
+    """What the values of a step take: nothing between a layer and its neurons or for those in `passing`, a byte a spike
+    of those in `narrow`."""
     total = 0
     for number, (unit, op) in enumerate(zip(wiring.units, ops, strict=True)):
-        if op is None or isinstance(op, (Alias, Reshaped)):
+        if op is None or number in passing or isinstance(op, (Alias, Reshaped)):
             continue
         width = SPIKES.itemsize if op.gives == SPIKES and number in narrow else wiring.task.dtype.itemsize
         total += width * sum(math.prod(shape) for shape in unit.promised)
@@ -193,3 +194,13 @@ def groups(wiring: Wiring) -> list[Group]:
         )
         for nodes in found
     ]
+
+
+def passing(wiring: Wiring, ops: Sequence[Op], groups: Sequence[Group]) -> frozenset[int]:
+    """The nodes of cycles that are only heard by nodes of the same cycle, and at the same step."""
+    cycle = {number: at for at, (nodes, cyclic) in enumerate(groups) if cyclic for number in nodes}
+    found = {number for number in cycle if ops[number].direct and len(wiring.units[number].shapes) == 1}
+    for number, unit in enumerate(wiring.units):
+        for argument in unit.arguments:
+            found -= {s.node for s in argument if s.delay or cycle.get(number) != cycle.get(s.node)}
+    return frozenset(found)

@@ -18,7 +18,7 @@ from talon.engine.wiring import Tallies, Wiring
 from talon.hw.native.layers import Layer
 from talon.hw.native.layout import SPIKES, Signal, floats, held, holding, put, turned
 from talon.hw.native.library import library
-from talon.hw.native.lowering import bytes_a_step, fused, groups, heard_as_bytes, join_up, lower
+from talon.hw.native.lowering import bytes_a_step, fused, groups, heard_as_bytes, join_up, lower, passing
 from talon.hw.native.ops import Alias, Op
 from talon.hw.native.options import Options
 from talon.hw.native.tape import COPIED_BYTES, TAPES, Form, Tape
@@ -68,9 +68,10 @@ class Sweep(Walk):
         """By which means every node runs, where the layers go these ways."""
         self.pairs = fused(self.wiring, self.each)
         self.groups = groups(self.wiring)
+        self.all_passing = passing(self.wiring, self.each, self.groups)
         self.stepwise = bool(self.wiring.depths) or any(cyclic for _, cyclic in self.groups)
         self.narrow = heard_as_bytes(self.wiring, self.each)
-        self.views: dict[frozenset[int], View] = {}
+        self.views: dict[tuple[frozenset[int], frozenset[int]], View] = {}
         self.before = {key: self.wiring.zeros(*key) for key in self.wiring.depths}
         self.values: dict[tuple[int, int], Signal] = {}
         self.batch = task.batch
@@ -187,16 +188,19 @@ class Sweep(Walk):
         """The ops as they are to be run where these things are recorded."""
         # Of what is recorded only spikes are there when neurons are in their layer.
         apart: frozenset[int] = frozenset()
+        self.passing = self.all_passing
         if self.places:
+            self.passing -= {number for number, _, port in self.places.values() if port is not None}
             layers = {layer for layer, _ in self.pairs.values()}
             apart = frozenset(number for number, _, port in self.places.values() if port is None or number in layers)
-        if apart not in self.views:
-            self.views[apart] = self.view(apart)
-        self.ops, self.length, self.heard, self.layered, self.repeats = self.views[apart]
+        key = apart, self.passing
+        if key not in self.views:
+            self.views[key] = self.view(apart)
+        self.ops, self.length, self.heard, self.layered, self.repeats = self.views[key]
 
     def view(self, apart: Collection[int]) -> View:
         self.ops = join_up(self.each, self.pairs, apart)
-        length = max(1, CHUNK_BYTES // max(bytes_a_step(self.wiring, self.ops, self.narrow), 1))
+        length = max(1, CHUNK_BYTES // max(bytes_a_step(self.wiring, self.ops, self.narrow, self.passing), 1))
         heard = {self.origin(number): exit for number, exit in self.wiring.exits.items()}
         plain = {number: exit for number, exit in heard.items() if self.plain(number)}
         inputs = {self.wiring.number[name] for name in self.wiring.task.graph.inputs}

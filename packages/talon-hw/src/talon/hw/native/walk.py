@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from talon.engine.wiring import Source, Tallies, Wiring
 from talon.hw.native.layers import Fused
-from talon.hw.native.layout import Signal, turned
+from talon.hw.native.layout import Moment, Signal, turned
 from talon.hw.native.lowering import Group
 from talon.hw.native.ops import Call, Op, Quantities
 from talon.hw.native.tape import Tape
@@ -28,7 +28,8 @@ def added(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
 class Walk:
     """A chunk of steps, layer by layer, and step by step inside cycles. `ops`: those of the nodes, None where another
     contains it; `traced`: the records and names of state that an op fills; `heard`: the outputs that are computed where
-    they are told; `taping`: the tape that the calls are noted down on, if any."""
+    they are told; `passing`: nodes of cycles of which every step is forgotten when it is over; `taping`: the tape that
+    the calls are noted down on, if any."""
 
     wiring: Wiring
     batch: int
@@ -36,6 +37,7 @@ class Walk:
     before: dict[tuple[int, int], np.ndarray]
     ops: list[Op | None]
     heard: dict[int, str]
+    passing: Collection[int]
     traced: dict[int, list[tuple[str, str]]]
     outputs: dict[str, np.ndarray]
     records: dict[str, np.ndarray]
@@ -67,7 +69,7 @@ class Walk:
         op.heed_halt()
         alone = count < steps
         if alone and op.direct:
-            op.into = self.whole(number, op, start, step, steps)[step : step + 1]
+            op.into = self.place(number, op, start, step, steps)
         arguments = tuple([self.argument(sources, step, count, op, place) for place, sources in enumerate(op.sources)])
         at = slice(start + step, start + step + count)
         traces = (
@@ -92,17 +94,19 @@ class Walk:
         if self.taping is not None:
             self.taping.counted.append((path, quantities))
 
-    def whole(self, number: int, op: Op, start: int, step: int, steps: int) -> np.ndarray:
-        """What a node of a cycle gives over a chunk of steps, to be filled step by step: the output, where it is that,
-        or the same memory for every chunk."""
+    def place(self, number: int, op: Op, start: int, step: int, steps: int) -> np.ndarray:
+        """Where a node of a cycle puts what it gives at a step: in the output, where it is that, or in memory that is
+        the same for every chunk, and for every step where only this step matters."""
+        passes = number in self.passing
         if step == 0:
             exit = self.heard.get(number)
             if exit is not None and op.gives == np.float32 and (not op.last or len(op.form) < 2):
                 array = self.outputs[exit][start : start + steps]
             else:
-                array = op.room("chunk", (steps, self.batch, *op.form), op.gives)
-            self.values[number, 0] = Signal(array, op.last)
-        return self.values[number, 0].array
+                array = op.room("chunk", (1 if passes else steps, self.batch, *op.form), op.gives)
+            self.values[number, 0] = (Moment if passes else Signal)(array, op.last)
+        array = self.values[number, 0].array
+        return array if passes else array[step : step + 1]
 
     def argument(self, sources: list[Source], step: int, count: int, op: Op, place: int) -> np.ndarray:
         """The sum of the sources over `count` steps, in edge order."""
