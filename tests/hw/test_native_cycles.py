@@ -18,8 +18,9 @@ from tests.hw.test_native import agree, some, weights
 pytestmark = pytest.mark.skipif(library.load()[0] is None, reason=f"no C library here: {library.load()[1]}")
 
 
-def recurrent() -> ir.Graph:
-    """Maps that excite themselves a step later, by way of two layers; one of them somebody else hears, too."""
+def recurrent(later: str = "one") -> ir.Graph:
+    """Maps that excite themselves by way of three nodes, of which one hears a step later; one of them somebody else
+    hears, too."""
     nodes: dict[str, ir.Node] = {
         "input": ir.Input([4, 5, 6]),
         "one": ir.Conv2d(weights(8, 4, 3, 3), padding=1),
@@ -29,8 +30,9 @@ def recurrent() -> ir.Graph:
         "output": ir.Output(None),
         "seen": ir.Output(None),
     }
-    edges: list[Any] = [("input", "lif"), ir.Edge("lif", "one", delay=1), ("one", "act"), ("act", "two")]
-    return ir.Graph(nodes, [*edges, ("two", "lif"), ("lif", "output"), ("act", "seen")], allow_cycles=True)
+    ring = itertools.pairwise(["lif", "one", "act", "two", "lif"])
+    edges: list[Any] = [ir.Edge(source, target, delay=int(target == later)) for source, target in ring]
+    return ir.Graph(nodes, [*edges, ("input", "lif"), ("lif", "output"), ("act", "seen")], allow_cycles=True)
 
 
 def passing(graph: ir.Graph, record: tuple[str, ...] = ()) -> set[str]:
@@ -43,15 +45,18 @@ def test_which_they_are() -> None:
     """`act` is heard outside, `lif` outside and later; what is recorded is kept."""
     graph = recurrent()
     assert passing(graph) == {"one", "two"}
+    assert passing(recurrent("act")) == {"two"}
+    assert passing(recurrent("lif")) == {"one"}
     assert passing(graph, ("two.out", "lif.v")) == {"one"}
     assert passing(graph, ("*.out",)) == set()
     straight = ir.Graph.chain(ir.Input([4, 5, 6]), conv=ir.Conv2d(weights(8, 4, 3, 3)), out=ir.Output(None))
     assert passing(straight) == set()
 
 
-@pytest.mark.parametrize("record", list(itertools.chain([()], [("two.out",), ("lif.v", "one.out"), ("*",)])))
-def test_the_reference_says_the_same(record: tuple[str, ...]) -> None:
-    agree(recurrent(), some(7, 3, 4, 5, 6), record=record)
+@pytest.mark.parametrize("record", [(), ("two.out",), ("lif.v", "one.out"), ("*",)])
+@pytest.mark.parametrize("later", ["one", "act", "two", "lif"])
+def test_the_reference_says_the_same(record: tuple[str, ...], later: str) -> None:
+    agree(recurrent(later), some(7, 3, 4, 5, 6), record=record)
 
 
 def test_several_runs_of_one_sweep() -> None:
