@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -25,42 +27,28 @@ def pairs(low: int, high: int) -> st.SearchStrategy[tuple[int, int]]:
     return st.tuples(st.integers(low, high), st.integers(low, high))
 
 
-@settings(max_examples=120, deadline=None)
-@given(
-    kernel=pairs(1, 7),
-    stride=pairs(1, 4),
-    padding=pairs(0, 4),
-    size=pairs(1, 13),
-    channels=st.tuples(st.sampled_from([1, 2, 3, 5]), st.sampled_from([1, 3, 8, 16, 17, 24, 32])),
-    rate=st.sampled_from([0.05, 0.4, 1.0]),
-    spikes=st.booleans(),
-    neurons=st.booleans(),
-    seed=st.integers(0, 2**16),
-)
-def test_any_geometry(
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    size: tuple[int, int],
-    channels: tuple[int, int],
-    rate: float,
-    spikes: bool,
-    neurons: bool,
-    seed: int,
-) -> None:
-    assume(all(s + 2 * p >= k for s, p, k in zip(size, padding, kernel, strict=True)))
-    rng = np.random.default_rng(seed)
-    ins, outs = channels
-    bias = weights(outs) if seed % 2 else None
-    nodes: dict[str, ir.Node] = {
-        "input": ir.Input([ins, *size]),
-        "conv": ir.Conv2d(weights(outs, ins, *kernel), bias, stride=stride, padding=padding),
-    }
-    nodes |= {"if": ir.IF(np.float32(0.5))} if neurons else {}
-    graph = ir.Graph.chain(**nodes, output=ir.Output(None))
-    x = (rng.random((3, 2, ins, *size)) < rate).astype("f4")
-    if not spikes:
+@st.composite
+def cases(draw: st.DrawFn, most: tuple[int, int, int], size: tuple[int, int], outs: list[int]) -> Any:
+    """Nodes up to a convolution, by names, and inputs for them. `most`: of the kernel, the stride and the padding."""
+    kernel, stride, padding = draw(pairs(1, most[0])), draw(pairs(1, most[1])), draw(pairs(0, most[2]))
+    extent = draw(pairs(*size))
+    assume(all(s + 2 * p >= k for s, p, k in zip(extent, padding, kernel, strict=True)))
+    ins, out = draw(st.sampled_from([1, 2, 3, 5])), draw(st.sampled_from(outs))
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    bias = weights(out) if draw(st.booleans()) else None
+    conv = ir.Conv2d(weights(out, ins, *kernel), bias, stride=stride, padding=padding)
+    x = (rng.random((3, 2, ins, *extent)) < draw(st.sampled_from([0.05, 0.4, 1.0]))).astype("f4")
+    if draw(st.booleans()):
         x *= rng.standard_normal(x.shape).astype("f4")
+    return {"input": ir.Input([ins, *extent]), "conv": conv}, x
+
+
+@settings(max_examples=120, deadline=None)
+@given(cases((7, 4, 4), (1, 13), [1, 3, 8, 16, 17, 24, 32]), st.booleans())
+def test_any_geometry(case: tuple[dict[str, ir.Node], np.ndarray], neurons: bool) -> None:
+    nodes, x = case
+    behind: dict[str, ir.Node] = {"if": ir.IF(np.float32(0.5))} if neurons else {}
+    graph = ir.Graph.chain(**nodes, **behind, output=ir.Output(None))
     expected = run(graph, x, engine="reference")
     try:
         for isa in SETS:
@@ -71,38 +59,11 @@ def test_any_geometry(
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    kernel=pairs(1, 5),
-    stride=pairs(1, 3),
-    padding=pairs(0, 2),
-    size=pairs(4, 11),
-    channels=st.tuples(st.sampled_from([1, 2, 5]), st.sampled_from([8, 16, 32])),
-    spikes=st.booleans(),
-    seed=st.integers(0, 2**16),
-)
-def test_integers_of_any_geometry(
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    size: tuple[int, int],
-    channels: tuple[int, int],
-    spikes: bool,
-    seed: int,
-) -> None:
+@given(cases((5, 3, 2), (4, 11), [8, 16, 32]))
+def test_integers_of_any_geometry(case: tuple[dict[str, ir.Node], np.ndarray]) -> None:
     """Sums of 16 bits where they are proved to fit, else floats."""
-    assume(all(s + 2 * p >= k for s, p, k in zip(size, padding, kernel, strict=True)))
-    rng = np.random.default_rng(seed)
-    ins, outs = channels
-    weight, bias = weights(outs, ins, *kernel), weights(outs) if seed % 2 else None
-    graph = ir.Graph.chain(
-        input=ir.Input([ins, *size]),
-        conv=ir.Conv2d(weight, bias, stride=stride, padding=padding),
-        lif=ir.LIF(2.0, 2.0, 0.0, 0.7),
-        output=ir.Output(None),
-    )
-    x = (rng.random((4, 2, ins, *size)) < 0.4).astype("f4")
-    if not spikes:
-        x *= rng.standard_normal(x.shape).astype("f4")
+    nodes, x = case
+    graph = ir.Graph.chain(**nodes, lif=ir.LIF(2.0, 2.0, 0.0, 0.7), output=ir.Output(None))
     ways(hw.quantize(graph, calibration=x), x)
 
 

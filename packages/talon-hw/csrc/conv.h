@@ -92,11 +92,21 @@ static void NAME(patch_columns)(const talon_conv *c, int32_t *restrict columns) 
 
 #define PATCH f32
 #define SUM float
+#define PATCH_BEGIN(c, y, places) NAME(begin_f32)(y, (c)->bias, places, (c)->out)
 #define PATCH_RUN NAME(add_run)
 #define PATCH_LINE NAME(conv_line)
 #include "patches.h"
 
-/* Sums that are proved to fit 16 bits, on their way to integer neurons. */
+/* Sums that are proved to fit 16 bits, on their way to integer neurons; they begin at the bias, of floats. */
+static void NAME(begin_narrow)(const talon_conv *c, int16_t *restrict y, ptrdiff_t places) {
+    const ptrdiff_t out = c->out;
+    if (c->bias == NULL) {
+        NAME(begin_i8_i16)(y, NULL, places, out);
+        return;
+    }
+    for (ptrdiff_t o = 0; o < out; o++) y[o] = (int16_t)c->bias[o];
+    for (ptrdiff_t p = 1; p < places; p++) memcpy(y + p * out, y, sizeof *y * (size_t)out);
+}
 static inline void NAME(conv_line_narrow)(const talon_conv *c, ptrdiff_t row, ptrdiff_t oy, const int16_t *sum) {
     const ptrdiff_t wide = c->osize[1] * c->out;
     NAME(feed_i8_i16)(&c->after, row, oy * wide, wide, sum);
@@ -106,6 +116,7 @@ static inline void NAME(add_narrow)(int16_t *restrict y, int16_t x, const int16_
 }
 #define PATCH i16
 #define SUM int16_t
+#define PATCH_BEGIN NAME(begin_narrow)
 #define PATCH_RUN NAME(add_narrow)
 #define PATCH_LINE NAME(conv_line_narrow)
 #include "patches.h"
@@ -184,11 +195,11 @@ static int NAME(conv)(const talon_conv *c) {
     int ways = 0;
     /* Patches need no taps, and what they need is no more. */
     int32_t *columns = patches && c->stride[1] > 1 ? xtaps : NULL;
-    NAME(taps)(ytaps, c, 0);
-    if (columns != NULL)
-        NAME(patch_columns)(c, columns);
-    else
+    if (columns != NULL) NAME(patch_columns)(c, columns);
+    if (!patches) {
+        NAME(taps)(ytaps, c, 0);
         NAME(taps)(xtaps, c, 1);
+    }
     NAME(inside)(inside, c, 0);
     NAME(inside)(inside + 2 * c->osize[0], c, 1);
     for (ptrdiff_t row = 0; row < c->rows; row++) {

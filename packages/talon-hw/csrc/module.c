@@ -342,7 +342,7 @@ static PyMethodDef methods[] = {
     {"synapses", joined, METH_VARARGS, "near, whole, in, out, count, ends, index, value: a sparse weight by inputs, checked"},
     {"sparse", sparse, METH_VARARGS, "rows, synapses, x, bias, y, synops, binary, index, sum, neurons"},
     {"conv", conv, METH_VARARGS,
-     "whole, rows, groups, in, out, crossover, size, kernel, stride, pad, dilation, osize, x, weight, runs, bias, y, fan, "
+     "whole, narrow, rows, groups, in, out, crossover, size, kernel, stride, pad, dilation, osize, x, weight, runs, bias, y, fan, "
      "synops, binary, scratch, index, neurons"},
     {"conv_scratch", conv_scratch, METH_VARARGS, "groups, in, out, size, kernel, stride, pad, dilation, osize"},
     {"neuron", neuron, METH_VARARGS,

@@ -1,7 +1,7 @@
 /* Events scattered as patches: `rows` runs of weights, each to a line of sums. Lines of sums are begun, added to and
    handed on one after the other: a ring of them stays in the first cache. One compilation for each type of weights and sums,
-   which the file that includes this names: PATCH, SUM, how a run of any length is added, PATCH_RUN, and how a line is handed
-   on, PATCH_LINE. */
+   which the file that includes this names: PATCH, SUM, where the sums of places begin, PATCH_BEGIN, how a run of any length
+   is added, PATCH_RUN, and how a line is handed on, PATCH_LINE. */
 #define PATCH_NAME_OF(function, patch) function##_##patch
 #define PATCH_NAMED(function, patch) NAME(PATCH_NAME_OF(function, patch))
 #define PATCH_NAME(function) PATCH_NAMED(function, PATCH)
@@ -10,17 +10,6 @@
 typedef SUM PATCH_NAME(many) __attribute__((vector_size(TALON_WIDE * sizeof(SUM)), aligned(sizeof(SUM)), may_alias));
 typedef SUM PATCH_NAME(fewer) __attribute__((vector_size(TALON_WIDE / 2 * sizeof(SUM)), aligned(sizeof(SUM)), may_alias));
 #define PATCH_ADD(TYPE, y, value, w) (*(TYPE *)(y) = *(const TYPE *)(y) + (value) * *(const TYPE *)(w))
-
-/* Sums of places begin at the bias + 0. */
-static void PATCH_NAME(patch_begin)(const talon_conv *c, SUM *restrict y, ptrdiff_t places) {
-    const ptrdiff_t out = c->out;
-    if (c->bias == NULL) {
-        memset(y, 0, sizeof(SUM) * (size_t)(places * out));
-        return;
-    }
-    for (ptrdiff_t o = 0; o < out; o++) y[o] = (SUM)(c->bias[o] + 0.0f);
-    for (ptrdiff_t p = 1; p < places; p++) memcpy(y + p * out, y, sizeof(SUM) * (size_t)out);
-}
 
 /* The events of a line of the map, from `events` on; of bytes all are 1, and `x` is not there. Without a stride there are no
    `columns`. Every row of a patch is as long as the longest: weights of 0 change no sum. Sums are taken by as many as a place
@@ -93,7 +82,7 @@ static void PATCH_NAME(conv_patches)(const talon_conv *c, ptrdiff_t row, const i
         const float *x = NAME(floats_at)(c->x, (row * c->size[0] + iy) * c->size[1] * in);
         const talon_patch line = talon_conv_patch(c, 0, iy);
         for (; begun < line.low + line.count; begun++)
-            PATCH_NAME(patch_begin)(c, scratch + talon_remainder(begun + ring, ring) * wide, across.count);
+            PATCH_BEGIN(c, scratch + talon_remainder(begun + ring, ring) * wide, across.count);
         ptrdiff_t at = talon_remainder(line.low + ring, ring);
         for (ptrdiff_t a = 0; a < line.count; a++, at = at + 1 < ring ? at + 1 : 0) lines[a] = scratch + at * wide;
         if (line.count > 0)
@@ -106,7 +95,7 @@ static void PATCH_NAME(conv_patches)(const talon_conv *c, ptrdiff_t row, const i
     *synops = cost;
     for (; oy < c->osize[0]; oy++) {
         for (; begun <= oy; begun++)
-            PATCH_NAME(patch_begin)(c, scratch + talon_remainder(begun + ring, ring) * wide, across.count);
+            PATCH_BEGIN(c, scratch + talon_remainder(begun + ring, ring) * wide, across.count);
         PATCH_LINE(c, row, oy, scratch + talon_remainder(oy, ring) * wide + left);
     }
 }
@@ -118,5 +107,6 @@ static void PATCH_NAME(conv_patches)(const talon_conv *c, ptrdiff_t row, const i
 #undef PATCH_SIZES
 #undef PATCH
 #undef SUM
+#undef PATCH_BEGIN
 #undef PATCH_RUN
 #undef PATCH_LINE

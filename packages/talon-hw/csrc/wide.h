@@ -13,10 +13,6 @@ typedef float NAME(wide) __attribute__((vector_size(4 * TALON_WIDE), aligned(4),
 #define TAKE(p) (*(const WIDE *)(p))
 #define PUT(p, a) (*(WIDE *)(p) = (a))
 #define ZERO ((WIDE){0})
-typedef float NAME(half) __attribute__((vector_size(2 * TALON_WIDE), aligned(4), may_alias));
-#define HALF NAME(half)
-#define TAKE_HALF(p) (*(const HALF *)(p))
-#define PUT_HALF(p, a) (*(HALF *)(p) = (a))
 typedef float NAME(four) __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t NAME(places) __attribute__((vector_size(16)));
 #define FOUR NAME(four)

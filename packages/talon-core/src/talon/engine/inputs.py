@@ -115,14 +115,15 @@ def real(name: str, value: Any) -> np.ndarray:
 
 
 def distinct(array: np.ndarray) -> np.ndarray:
-    """The part of a broadcast array that holds all of its values."""
+    """The part of a broadcast array that holds all of its values; any other as it is."""
+    if 0 not in array.strides:
+        return array
     return array[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)]
 
 
 def cast(name: str, array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     """A finite array of the run's dtype; the same one where it has it already, and broadcast where it was."""
-    part = distinct(array) if 0 in array.strides else array
-    made = part
+    made = part = distinct(array)
     if part.dtype != dtype:
         with np.errstate(over="ignore"):
             made = part.astype(dtype)

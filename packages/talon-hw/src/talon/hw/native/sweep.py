@@ -297,20 +297,21 @@ class Sweep(Walk):
         self.tallies.keep(slice(start, start + steps), tape.counted)
         self.values = tape.values
 
+    def shown(self, number: int, port: int) -> np.ndarray:
+        """What a port gave over the chunk, as it is told."""
+        return self.told(number, port, self.values[number, port].whole(last=False, takes_bytes=True, do=self.do))
+
     def hand_out(self, start: int, steps: int) -> None:
         """The outputs, the records, and what delayed edges have to deliver."""
         for number, exit in self.wiring.exits.items():
             output = self.outputs[exit][start : start + steps]
-            value = self.told(number, 0, self.values[number, 0].whole(last=False, takes_bytes=True, do=self.do))
+            value = self.shown(number, 0)
             # `ctypes.data` says the same, ten times as slowly.
             if value.__array_interface__["data"] != output.__array_interface__["data"]:
                 put(value, output)
         for record, (number, _, port) in self.places.items():
             if port is not None:
-                value = self.told(
-                    number, port, self.values[number, port].whole(last=False, takes_bytes=True, do=self.do)
-                )
-                put(value, self.records[record][start : start + steps])
+                put(self.shown(number, port), self.records[record][start : start + steps])
         for key, depth in self.wiring.depths.items():
             signal = self.values[key]
             recent = floats(signal.array[-depth:] if not signal.last else turned(signal.array[-depth:], last=False))
