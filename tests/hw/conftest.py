@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from talon import hw, ir
+from talon.hw.native.sweep import Sweep
+from talon.hw.native.tape import Tape
 
 MESH = files("talon.hw").joinpath("targets", "generic-mesh.toml").read_text()
 
@@ -125,3 +127,17 @@ def limited(**limits: int) -> hw.Target:
         else:
             text = re.sub(rf"(?m)^{key} = {{ value = \d+", f"{key} = {{ value = {value}", text)
     return described(text.encode(), "test.toml")
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[Tape]:
+    """The tapes that were played, in order."""
+    found: list[Tape] = []
+    play = Sweep.play
+
+    def noted(self: Sweep, tape: Tape, start: int, steps: int) -> None:
+        found.append(tape)
+        play(self, tape, start, steps)
+
+    monkeypatch.setattr(Sweep, "play", noted)
+    return found

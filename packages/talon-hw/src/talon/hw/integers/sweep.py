@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -90,9 +91,9 @@ class IntegerSweep(Sweep):
     def plain(self, number: int) -> bool:
         return self.same((number, 0))
 
-    def recalled(self, key: tuple[int, int], array: np.ndarray) -> np.ndarray:
+    def recalled(self, key: tuple[int, int]) -> Any:
         assert self.plan is not None
-        return array.astype(np.float32) if self.plan.values[key].bound <= EXACT else array
+        return np.float32 if self.plan.values[key].bound <= EXACT else np.int64
 
     def argument(self, sources: list[Source], step: int, count: int, op: Op, place: int) -> np.ndarray:
         if not isinstance(op, (HostOp, OracleOp)):
@@ -100,7 +101,7 @@ class IntegerSweep(Sweep):
         host = isinstance(op, HostOp)
         keys = [(source.node, source.port) for source in sources]
         values = [
-            self.whole_numbers(key, self.delivered(source, step, count, last=False, takes_bytes=False))
+            self.whole_numbers(key, self.delivered(source, step, count, op, f"{place}", takes_bytes=False))
             for key, source in zip(keys, sources, strict=True)
         ]
         mixed = len({value.dtype.kind for value in values}) > 1

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from talon.engine.wiring import Source, Unit
+from talon.engine.wiring import Counted, Source, Unit
 from talon.hw.native.layout import held, holding
 from talon.hw.native.library import library
 from talon.hw.native.memory import aligned, settled
@@ -129,7 +129,7 @@ class Layer(Op):
     def cost(self, lead: tuple[int, int]) -> Arrays:
         """Arrays for what the kernel counts of every row."""
         shape = (*lead, *self.rows)
-        return self.room("synops", shape, np.int64), self.room("binary", shape, np.uint8)
+        return self.tally("synops", shape), self.tally("binary", shape, np.uint8)
 
     def counts(self, lead: tuple[int, int], cost: Arrays) -> Quantities:
         """What the node counts, from what the kernel has."""
@@ -137,6 +137,13 @@ class Layer(Op):
         if self.rows:
             synops, binary = synops.reshape(*lead, -1).sum(axis=2), binary.reshape(*lead, -1).min(axis=2)
         return {"macs": self.macs, "synops": synops, "binary_input": binary}
+
+    def tallied(self, lead: tuple[int, int]) -> list[Counted]:
+        return [(self.unit.path, self.counts(lead, self.cost(lead)))]
+
+    @property
+    def takes_held(self) -> bool:  # type: ignore[override]
+        return self.steps_alike
 
     def feeds(self, neuron: MembraneOp) -> bool:
         """Whether its sums can go to these neurons as they are made."""
@@ -189,6 +196,14 @@ class Fused(Op):
         layer.passed(t, x, None, cost, given)
         self.inner = layer.counts(lead, cost)
         return (y,), self.neuron.counts(spikes)
+
+    def cycled(self, among: tuple[int, int] | None) -> None:
+        self.layer.cycled(among)
+        self.neuron.cycled(among)
+        super().cycled(among)
+
+    def tallied(self, lead: tuple[int, int]) -> list[Counted]:
+        return [*self.neuron.tallied(lead), *self.layer.tallied(lead)]
 
     def begin(self) -> None:
         self.neuron.begin()

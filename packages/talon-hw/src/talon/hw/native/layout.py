@@ -14,6 +14,8 @@ from talon.hw.native.memory import aligned
 
 Do = Callable[..., Any]
 """What makes a call: a function of it and its arguments."""
+Room = Callable[..., np.ndarray]
+"""What gives an array to be filled, of a shape and a type."""
 
 
 def plainly(function: Callable[..., Any], *arguments: Any) -> None:
@@ -31,10 +33,10 @@ def holding(array: np.ndarray, steps: int) -> np.ndarray:
     return np.broadcast_to(array, (steps, *array.shape[1:]))
 
 
-def turned(array: np.ndarray, last: bool, do: Do = plainly) -> np.ndarray:
+def turned(array: np.ndarray, last: bool, do: Do = plainly, room: Room = aligned) -> np.ndarray:
     """`(n, B, channels, *size)` as `(n, B, *size, channels)` where `last`, else the other way round."""
     if held(array):
-        return holding(turned(array[:1], last, do), len(array))
+        return holding(turned(array[:1], last, do, room), len(array))
     lead, sample = array.shape[:2], array.shape[2:]
     if len(sample) < 2:
         return array
@@ -44,7 +46,7 @@ def turned(array: np.ndarray, last: bool, do: Do = plainly) -> np.ndarray:
     x = np.ascontiguousarray(array)
     if channels == 1 or places == 1:
         return x.reshape(*lead, *shape)
-    y = aligned((*lead, *shape), array.dtype)
+    y = room((*lead, *shape), array.dtype)
     do(library().turn, lead[0] * lead[1], *((channels, places) if last else (places, channels)), x, y)
     return y
 
@@ -62,12 +64,14 @@ SPIKES = np.dtype(np.uint8)
 """Of spikes as bytes."""
 
 
-def floats(array: np.ndarray, do: Do = plainly) -> np.ndarray:
+def floats(array: np.ndarray, do: Do = plainly, room: Room = aligned) -> np.ndarray:
     """Spikes as floats; what is no bytes stays what it is."""
     if array.dtype != SPIKES:
         return array
+    if held(array):
+        return holding(floats(array[:1], do, room), len(array))
     x = np.ascontiguousarray(array)
-    y = aligned(x.shape)
+    y = room(x.shape, np.float32)
     do(library().widen, x.size, x, y)
     return y
 
@@ -100,15 +104,15 @@ class Signal:
             self.found[key] = turned(as_it_came, last, do) if takes_bytes else floats(as_it_came, do)
         return self.found[key]
 
-    def part(self, first: int, count: int, last: bool, takes_bytes: bool, do: Do) -> np.ndarray:
-        """`count` of the steps, from `first` on."""
+    def part(self, first: int, count: int, last: bool, takes_bytes: bool, do: Do, room: Room) -> np.ndarray:
+        """`count` of the steps, from `first` on; where they are only some, in the caller's own `room`."""
         if first == 0 and count == len(self.array):
             return self.whole(last, takes_bytes, do)
-        return self.as_asked(self.array[first : first + count], last, takes_bytes)
+        return self.as_asked(self.array[first : first + count], last, takes_bytes, do, room)
 
-    def as_asked(self, steps: np.ndarray, last: bool, takes_bytes: bool) -> np.ndarray:
-        array = steps if last == self.last else turned(steps, last)
-        return array if takes_bytes else floats(array)
+    def as_asked(self, steps: np.ndarray, last: bool, takes_bytes: bool, do: Do, room: Room) -> np.ndarray:
+        array = steps if last == self.last else turned(steps, last, do, room)
+        return array if takes_bytes else floats(array, do, room)
 
 
 class Moment(Signal):
@@ -116,5 +120,5 @@ class Moment(Signal):
 
     __slots__ = ()
 
-    def part(self, first: int, count: int, last: bool, takes_bytes: bool, do: Do) -> np.ndarray:
-        return self.as_asked(self.array, last, takes_bytes)
+    def part(self, first: int, count: int, last: bool, takes_bytes: bool, do: Do, room: Room) -> np.ndarray:
+        return self.as_asked(self.array, last, takes_bytes, do, room)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,8 @@ class JoinOp(Op):
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         lead = arguments[0].shape[:2]
         if len({x.dtype for x in arguments}) > 1:
-            arguments = tuple([floats(x, self.do) for x in arguments])
+            rooms = [partial(self.room, f"x{place}") for place in range(len(arguments))]
+            arguments = tuple([floats(x, self.do, room) for x, room in zip(arguments, rooms, strict=True)])
         y = self.room("y", (*lead, *self.shape), arguments[0].dtype)
         offset = 0
         for x in arguments:

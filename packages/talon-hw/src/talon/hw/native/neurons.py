@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from talon.engine.wiring import Unit
+from talon.engine.wiring import Counted, Unit
 from talon.hw.native.layout import SPIKES, moved
 from talon.hw.native.library import library
 from talon.hw.native.memory import aligned, settled
@@ -84,7 +84,10 @@ class MembraneOp(Op):
 
     def spikes(self, lead: tuple[int, int]) -> np.ndarray:
         """An array for the numbers of spikes."""
-        return self.room("spikes", lead, np.int64)
+        return self.tally("spikes", lead)
+
+    def tallied(self, lead: tuple[int, int]) -> list[Counted]:
+        return [(self.unit.path, self.counts(self.spikes(lead)))]
 
     def counts(self, spikes: np.ndarray) -> Quantities:
         return {"updates": self.size, "spikes": spikes}

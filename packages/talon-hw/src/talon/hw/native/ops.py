@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from talon.engine.wiring import Source, Tallies, Unit, read_only
+from talon.engine.wiring import Counted, Source, Tallies, Unit, read_only
 from talon.hw.native.memory import aligned
 from talon.ir.primitive import Primitive
 
@@ -35,6 +35,8 @@ class Op:
     """Whether its output goes where `into` says, and it keeps none of its arguments."""
     takes_bytes = False
     """Whether spikes may come as bytes, 0 or 1, instead of floats."""
+    takes_held = False
+    """Whether it knows what to do with a step that is held for several."""
     gives: Any = np.float32
     """Of its first output, where `target` makes the array."""
     repeats = False
@@ -49,6 +51,8 @@ class Op:
         self.kept: dict[str, np.ndarray] = {}
         self.rooms: dict[str, np.ndarray] = {}
         self.into: np.ndarray | None = None
+        self.among: tuple[int, int] | None = None
+        """In a cycle the step that it computes, of how many: its counts lie with those of the others."""
 
     def run(self, t: int, arguments: Arrays, traces: Mapping[str, np.ndarray]) -> tuple[Arrays, Quantities]:
         """`n` steps from step `t` on. `arguments` and outputs are `(n, B, *shape)`, counts `(n, B)`; `traces` are
@@ -113,6 +117,21 @@ class Op:
         """What the first output is written to."""
         return self.room("y", (*lead, *self.form), self.gives) if self.into is None else self.into
 
+    def cycled(self, among: tuple[int, int] | None) -> None:
+        """Be told which step of a cycle it computes."""
+        self.among = among
+
+    def tally(self, name: str, shape: tuple[int, ...], dtype: Any = np.int64) -> np.ndarray:
+        """An array for a quantity of `(n, B)`."""
+        if self.among is None:
+            return self.room(name, shape, dtype)
+        step, steps = self.among
+        return self.room(name, (steps, *shape[1:]), dtype)[step : step + 1]
+
+    def tallied(self, lead: tuple[int, int]) -> list[Counted]:
+        """What the nodes it computes counted at all steps of a cycle, if it `repeats`."""
+        return []
+
     def room(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
         """An array to write to, the same one as long as its shape and type are."""
         found = self.rooms.get(name)
@@ -172,6 +191,7 @@ class Alias(Op):
 
     how = "handed on"
     takes_bytes = True
+    takes_held = True
     repeats = True
 
     def __init__(self, unit: Unit, last: bool) -> None:

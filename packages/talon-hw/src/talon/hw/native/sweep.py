@@ -16,12 +16,12 @@ from talon.engine.state import State
 from talon.engine.task import Task
 from talon.engine.wiring import Tallies, Wiring
 from talon.hw.native.layers import Layer
-from talon.hw.native.layout import SPIKES, Signal, floats, held, holding, put, turned
+from talon.hw.native.layout import SPIKES, Signal, floats, held, put, turned
 from talon.hw.native.library import library
 from talon.hw.native.lowering import bytes_a_step, fused, groups, heard_as_bytes, join_up, lower, passing
 from talon.hw.native.ops import Alias, Op
 from talon.hw.native.options import Options
-from talon.hw.native.tape import COPIED_BYTES, TAPES, Form, Tape
+from talon.hw.native.tape import COPIED_BYTES, TAPED_STEPS, TAPES, Form, Tape
 from talon.hw.native.walk import Walk
 from talon.ir.primitive import Primitive
 
@@ -38,7 +38,6 @@ class View(NamedTuple):
     ops: list[Op | None]
     length: int
     heard: dict[int, str]
-    layered: set[int]
     repeats: bool
 
 
@@ -69,7 +68,8 @@ class Sweep(Walk):
         self.pairs = fused(self.wiring, self.each)
         self.groups = groups(self.wiring)
         self.all_passing = passing(self.wiring, self.each, self.groups)
-        self.stepwise = bool(self.wiring.depths) or any(cyclic for _, cyclic in self.groups)
+        self.cycling = sum(len(nodes) for nodes, cyclic in self.groups if cyclic)
+        """Nodes of cycles, of which every step is calls of its own."""
         self.narrow = heard_as_bytes(self.wiring, self.each)
         self.views: dict[tuple[frozenset[int], frozenset[int]], View] = {}
         self.before = {key: self.wiring.zeros(*key) for key in self.wiring.depths}
@@ -196,7 +196,7 @@ class Sweep(Walk):
         key = apart, self.passing
         if key not in self.views:
             self.views[key] = self.view(apart)
-        self.ops, self.length, self.heard, self.layered, self.repeats = self.views[key]
+        self.ops, self.length, self.heard, self.repeats = self.views[key]
 
     def view(self, apart: Collection[int]) -> View:
         self.ops = join_up(self.each, self.pairs, apart)
@@ -204,9 +204,10 @@ class Sweep(Walk):
         heard = {self.origin(number): exit for number, exit in self.wiring.exits.items()}
         plain = {number: exit for number, exit in heard.items() if self.plain(number)}
         inputs = {self.wiring.number[name] for name in self.wiring.task.graph.inputs}
-        ops = [op for number, op in enumerate(self.ops) if op is not None and number not in inputs]
-        layered = {source.node for op in ops if isinstance(op, Layer) for source in op.sources[0]}
-        return View(self.ops, length, plain, layered, not self.stepwise and all(op.repeats for op in ops))
+        repeats = all(op.repeats for number, op in enumerate(self.ops) if op is not None and number not in inputs)
+        if repeats and self.cycling:
+            length = min(length, max(1, TAPED_STEPS // self.cycling))
+        return View(self.ops, length, plain, repeats)
 
     def means(self) -> dict[str, str]:
         """By which means every node ran."""
@@ -236,35 +237,35 @@ class Sweep(Walk):
         """All nodes over a chunk of steps."""
         entered = {number: self.enter(number, x[start : start + steps]) for number, x in self.inputs.items()}
         form = Form(self.wiring.task.record, steps, self.wiring.first + start > 0)
-        repeats = self.repeats and not self.traced
+        repeats = self.repeats and not self.traced and (steps - 1) * self.cycling < TAPED_STEPS
         tape = self.tapes.get(form) if repeats else None
         if tape is not None and tape.takes(entered):
             self.play(tape, start, steps)
             self.hand_out(start, steps)
-        elif repeats and (own := self.owned(entered)) is not None:
-            self.record(Tape(form, own), start, steps)
+        elif repeats and (fresh := self.taped(form, entered)) is not None:
+            self.record(fresh, start, steps)
         else:
             self.walk(start, steps, entered)
             self.hand_out(start, steps)
 
     def enter(self, number: int, x: np.ndarray) -> np.ndarray:
-        """Steps of an Input as the nodes get them; where they are held, of one."""
-        return holding(self.entered(number, x[:1]), len(x)) if held(x) else self.entered(number, x)
+        """Steps of an Input as the nodes get them; where they are held, one."""
+        return self.entered(number, x[:1] if held(x) else x)
 
-    def owned(self, entered: Mapping[int, np.ndarray]) -> dict[int, np.ndarray] | None:
-        """What entered in arrays of the sweep's own, unless there is much to be copied."""
-        found = {}
+    def taped(self, form: Form, entered: Mapping[int, np.ndarray]) -> Tape | None:
+        """A tape to be recorded on, with what entered in arrays of the sweep's own, unless there is much to be
+        copied."""
+        own, most = {}, COPIED_BYTES * (form.steps if self.cycling else 1)
         for number, x in entered.items():
             op = self.each[number]
             if not any(x is room for room in op.rooms.values()):
-                # What is held is gone through but once by layers.
-                if x.nbytes > COPIED_BYTES or (held(x) and number in self.layered):
+                if x.nbytes > most:
                     return None
                 room = op.room("entered", x.shape, x.dtype)
                 room[...] = x
                 x = room
-            found[number] = x
-        return found
+            own[number] = x
+        return Tape(form, own, most)
 
     def record(self, tape: Tape, start: int, steps: int) -> None:
         """A chunk of steps, with the calls that it comes down to."""
@@ -281,11 +282,9 @@ class Sweep(Walk):
             for op in self.each:
                 op.log = None
         tape.values = self.values
-        # Of what does not lie together ops make copies, that no call fills.
-        if all(signal.array.flags.c_contiguous for signal in self.values.values()):
-            if len(self.tapes) >= TAPES:
-                self.tapes = {}
-            self.tapes[tape.form] = tape
+        if len(self.tapes) >= TAPES:
+            self.tapes = {}
+        self.tapes[tape.form] = tape
 
     def play(self, tape: Tape, start: int, steps: int) -> None:
         """A chunk of steps of the same form by the same calls."""

@@ -15,8 +15,11 @@ from talon.hw.native.layout import Signal
 from talon.hw.native.ops import Call
 
 COPIED_BYTES = 1 << 18
-"""So much of the caller's own arrays is copied, so that calls find it where they expect it; more is not."""
+"""So much of the caller's own arrays is copied, so that calls find it where they expect it; more is not. In
+cycles, where every step has calls of its own, it is so much a step."""
 
+TAPED_STEPS = 1 << 12
+"""Steps of nodes in cycles that a tape notes down one by one."""
 
 TAPES = 3
 """How many a sweep keeps: of the first chunk of a run, of those that follow, and of the last, which may be shorter."""
@@ -32,11 +35,12 @@ class Form(NamedTuple):
 
 
 class Tape:
-    """`entered`: what the Inputs give, in arrays of the sweep's own; `values`: what the ports give; `counted`: what
-    each node counts, by its path. All in arrays that the calls write to."""
+    """`entered`: what the Inputs give, in arrays of the sweep's own, one step where it is held; `most`: so many bytes
+    of one are copied; `values`: what the ports give; `counted`: what each node counts, by its path. All in arrays that
+    the calls write to."""
 
-    def __init__(self, form: Form, entered: Mapping[int, np.ndarray]) -> None:
-        self.form, self.entered = form, entered
+    def __init__(self, form: Form, entered: Mapping[int, np.ndarray], most: int) -> None:
+        self.form, self.entered, self.most = form, entered, most
         self.calls: list[Call] = []
         self.counted: list[Counted] = []
         self.values: dict[tuple[int, int], Signal] = {}
@@ -46,7 +50,7 @@ class Tape:
         for number, x in entered.items():
             own = self.entered[number]
             if x is not own:
-                if x.dtype != own.dtype or x.nbytes > COPIED_BYTES:
+                if x.dtype != own.dtype or x.shape != own.shape or x.nbytes > self.most:
                     return False
                 own[...] = x
         return True

@@ -9,8 +9,9 @@ import numpy as np
 
 from talon.engine.wiring import Source, Tallies, Wiring
 from talon.hw.native.layers import Fused
-from talon.hw.native.layout import Moment, Signal, turned
+from talon.hw.native.layout import Moment, Room, Signal, held, holding, turned
 from talon.hw.native.lowering import Group
+from talon.hw.native.memory import aligned
 from talon.hw.native.ops import Call, Op, Quantities
 from talon.hw.native.tape import Tape
 
@@ -19,6 +20,16 @@ NOTHING: Mapping[str, np.ndarray] = {}
 
 def heedless(gave: Any) -> None:
     """Nothing follows from it."""
+
+
+def remembered(
+    wiring: Wiring, key: tuple[int, int], before: np.ndarray, first: int, last: bool, into: np.ndarray
+) -> None:
+    """Steps from `first` on of a delayed port, counted from now, which were held or were before there was anything."""
+    kept = wiring.held[key]
+    steps = [kept[at] if (at := len(kept) + first + k) >= 0 else before for k in range(len(into))]
+    stacked = np.stack(steps).astype(into.dtype, copy=False)
+    into[...] = turned(stacked, last) if last else stacked
 
 
 def added(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
@@ -45,7 +56,7 @@ class Walk:
     taping: Tape | None = None
 
     def walk(self, start: int, steps: int, entered: Mapping[int, np.ndarray]) -> None:
-        """Node by node."""
+        """Node by node. `entered`: what the Inputs give, one step where it is held for all."""
         self.values = {}
         for nodes, cyclic in self.groups:
             if cyclic:
@@ -53,13 +64,14 @@ class Walk:
                     for number in nodes:
                         self.compute(number, start, step, 1, steps)
             elif nodes[0] in entered:
-                self.values[nodes[0], 0] = Signal(entered[nodes[0]], last=False)
+                x = entered[nodes[0]]
+                self.values[nodes[0], 0] = Signal(x if len(x) == steps else holding(x, steps), last=False)
             else:
                 self.compute(nodes[0], start, 0, steps, steps)
 
-    def recalled(self, key: tuple[int, int], array: np.ndarray) -> np.ndarray:
-        """Values of a delayed port that were held, as they came from it."""
-        return array
+    def recalled(self, key: tuple[int, int]) -> Any:
+        """The type of what comes from a delayed port."""
+        return np.float32
 
     def compute(self, number: int, start: int, step: int, count: int, steps: int) -> None:
         """`count` steps of a node, from `step` of the chunk on."""
@@ -68,8 +80,8 @@ class Walk:
             return
         op.heed_halt()
         alone = count < steps
-        if alone and op.direct:
-            op.into = self.place(number, op, start, step, steps)
+        op.into = self.place(number, op, start, step, steps) if alone and op.direct else None
+        op.cycled((step, steps) if alone and op.repeats else None)
         arguments = tuple([self.argument(sources, step, count, op, place) for place, sources in enumerate(op.sources)])
         at = slice(start + step, start + step + count)
         traces = (
@@ -77,16 +89,22 @@ class Walk:
         )
         result, counts = op.run(self.wiring.first + start + step, arguments, traces)
         written, op.into = op.into is not None, None
-        self.count(op.unit.path, at, counts)
-        if isinstance(op, Fused):
-            self.count(op.layer.unit.path, at, op.inner)
+        if op.among is None:
+            self.count(op.unit.path, at, counts)
+            if isinstance(op, Fused):
+                self.count(op.layer.unit.path, at, op.inner)
+        elif step == steps - 1:
+            op.cycled(None)
+            for path, quantities in op.tallied((steps, self.batch)):
+                self.count(path, slice(start, start + steps), quantities)
         for port, value in enumerate(result):
             if not alone:
                 self.values[number, port] = Signal(value, op.last)
             elif not written:
                 if step == 0:
-                    self.values[number, port] = Signal(np.empty((steps, *value.shape[1:]), value.dtype), op.last)
-                self.values[number, port].array[step] = value[0]
+                    array = op.room(f"chunk{port}", (steps, *value.shape[1:]), value.dtype)
+                    self.values[number, port] = Signal(array, op.last)
+                self.do(np.copyto, self.values[number, port].array[step : step + 1], value)
 
     def count(self, path: str, at: slice, quantities: Quantities) -> None:
         """What some steps cost a node."""
@@ -99,7 +117,8 @@ class Walk:
         the same for every chunk, and for every step where only this step matters."""
         passes = number in self.passing
         if step == 0:
-            exit = self.heard.get(number)
+            # What is handed out belongs to whoever gets it, and no call may write to it later.
+            exit = self.heard.get(number) if self.taping is None else None
             if exit is not None and op.gives == np.float32 and (not op.last or len(op.form) < 2):
                 array = self.outputs[exit][start : start + steps]
             else:
@@ -111,33 +130,39 @@ class Walk:
     def argument(self, sources: list[Source], step: int, count: int, op: Op, place: int) -> np.ndarray:
         """The sum of the sources over `count` steps, in edge order."""
         takes_bytes = op.takes_bytes and len(sources) == 1
-        total = self.delivered(sources[0], step, count, op.last, takes_bytes)
+        total = self.delivered(sources[0], step, count, op, f"{place}", takes_bytes)
         for source in sources[1:]:
-            other = self.delivered(source, step, count, op.last, takes_bytes)
-            if op.direct or self.taping is not None:
-                room = op.room(f"sum{place}", total.shape)
-                self.do(added, total, other, room)
-                total = room
-            else:
-                total = total + other
-        return total
+            other = self.delivered(source, step, count, op, f"{place} too", takes_bytes)
+            room = self.room(op, f"sum{place}")(total.shape, total.dtype)
+            self.do(added, total, other, room)
+            total = room
+        if self.taping is None or total.flags.c_contiguous or (op.takes_held and held(total)):
+            return total
+        # Which the op would copy, and once only.
+        copy = op.room(f"copy{place}", total.shape, total.dtype)
+        self.do(np.copyto, copy, total)
+        return copy
 
-    def delivered(self, source: Source, step: int, count: int, last: bool, takes_bytes: bool) -> np.ndarray:
+    def room(self, op: Op, name: str) -> Room:
+        """What gives an op arrays for an argument: the same ones again, unless it might have kept them."""
+        if not op.direct and self.taping is None:
+            return aligned
+        return lambda shape, dtype: op.room(f"{name} {np.dtype(dtype)}", shape, dtype)
+
+    def delivered(self, source: Source, step: int, count: int, op: Op, name: str, takes_bytes: bool) -> np.ndarray:
         """What a port gave `delay` steps before each of the steps; `takes_bytes`: spikes may be bytes."""
-        key, first = (source.node, source.port), step - source.delay
+        key, first, room = (source.node, source.port), step - source.delay, self.room(op, f"from {name}")
         if first >= 0:
-            return self.values[key].part(first, count, last, takes_bytes, self.do)
-        held = self.wiring.held[key]
-        early = [
-            held[at] if (at := len(held) + first + k) >= 0 else self.before[key] for k in range(min(count, -first))
-        ]
-        stacked = self.recalled(key, np.stack(early))
-        before = turned(stacked, last) if last else stacked
-        if len(early) == count:
-            return before
-        return np.concatenate(
-            [before, self.values[key].part(0, count - len(early), last, takes_bytes=False, do=self.do)]
-        )
+            return self.values[key].part(first, count, op.last, takes_bytes, self.do, room)
+        early, before = min(count, -first), self.before[key]
+        batch, *sample = before.shape
+        form = (*sample[1:], *sample[:1]) if op.last else sample
+        found = self.room(op, f"before {name}")((count, batch, *form), self.recalled(key))
+        self.do(remembered, self.wiring, key, before, first, op.last, found[:early])
+        if early < count:
+            since = self.values[key].part(0, count - early, op.last, takes_bytes=False, do=self.do, room=room)
+            self.do(np.copyto, found[early:], since)
+        return found
 
     def do(self, function: Callable[..., Any], *arguments: Any) -> None:
         """A call that no op makes."""
