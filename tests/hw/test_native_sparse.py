@@ -137,13 +137,14 @@ def test_places_of_sixteen_bits_and_more(outs: int) -> None:
 @pytest.mark.parametrize("types", [(np.int32, np.float32), (np.uint16, np.int16)])
 def test_synapses_that_lie_are_refused(types: tuple[Any, Any]) -> None:
     module = library.library()
-    near, whole = types[0] is np.uint16, types[1] is np.int16
+    near, whole = types[0] is np.uint16, 32 * (types[1] is np.int16)
     ends, index, value = np.array([0, 2, 2, 3]), np.array([0, 3, 1], types[0]), np.ones(3, types[1])
     right = (near, whole, 3, 4, 3, ends, index, value)
     module.synapses(*right)
     for place, wrong in (
         (0, not near),
-        (1, not whole),
+        (1, 0 if whole else 32),
+        (1, 1),
         (2, 0),
         (3, 3),
         (3, 1 << 40),
@@ -167,7 +168,7 @@ def test_synapses_that_lie_are_refused(types: tuple[Any, Any]) -> None:
 def test_calls_with_other_buffers_than_they_say_are_refused() -> None:
     module = library.library()
     ends, places, value = np.array([0, 2, 2, 3]), np.array([0, 3, 1], np.int32), np.ones(3, np.float32)
-    synapses = module.synapses(False, False, 3, 4, 3, ends, places, value)
+    synapses = module.synapses(False, 0, 3, 4, 3, ends, places, value)
     x, y = np.ones((2, 3), np.float32), np.zeros((2, 4), np.float32)
     counts, binary, index, sums = (
         np.zeros(2, np.int64),

@@ -218,3 +218,17 @@ def test_narrowing_sees_all_bits(odd: float) -> None:
             c.widen(count, y, back)
             same({"": back}, {"": x})
     c.isa(SETS[-1])
+
+
+def test_many_bytes_as_floats_from_any_place_on() -> None:
+    """So many are written past the caches, by whole lines of them; what lies before and behind is left."""
+    c, most = library.library(), 1 << 20
+    x = RNG.integers(0, 256, most + 40).astype(np.uint8)
+    for isa, begin, count in itertools.product(SETS, (0, 1, 15), (most - 1, most, most + 17)):
+        c.isa(isa)
+        y = np.full(count + 40, -1, np.float32)
+        first = begin + -y.ctypes.data // 4 % 16
+        c.widen(count, x[:count], y[first : first + count])
+        assert np.array_equal(y[first : first + count], x[:count])
+        assert (y[:first] == -1).all() and (y[first + count :] == -1).all()
+    c.isa(SETS[-1])

@@ -95,7 +95,7 @@ def test_every_addition_is_kept(overflow: str) -> None:
 
 
 @C
-@pytest.mark.parametrize(("bits", "input_bits", "how"), [(8, None, "float32"), (16, 16, "")])
+@pytest.mark.parametrize(("bits", "input_bits", "how"), [(8, None, "int16"), (12, None, "int32"), (16, 16, "")])
 def test_sums_of_every_width(bits: int, input_bits: int | None, how: str) -> None:
     """Samples of two axes share the weights, and the bias has a step axis."""
     node = ir.Affine(ir.CSR.from_dense(np.abs(thinned(RNG, 70, 300, share=0.5))), RNG.normal(size=(3, 70)))
@@ -106,7 +106,18 @@ def test_sums_of_every_width(bits: int, input_bits: int | None, how: str) -> Non
     quantised = hw.quantize(graph, target, calibration=x, method="max", input_bits=input_bits)
     assert ways(quantised, x, record="*").outputs["out"].any()
     used = run(quantised, x, engine="integer").engine.nodes["fc"]
-    assert used == ("integers in numpy" if input_bits else f"native integer sparse affine, by events, {how} in {how}")
+    assert used == ("integers in numpy" if input_bits else f"native integer sparse affine, by events, int16 in {how}")
+
+
+@C
+@pytest.mark.parametrize(("inputs", "how"), [(257, "int16"), (259, "int32")])
+def test_sums_that_just_fit_and_do_not(inputs: int, how: str) -> None:
+    """Weights of 127, all of whose inputs spike: 16 bits hold 258 of them."""
+    graph = layer(ir.CSR.from_dense(np.full((3, inputs), 127 / 128, np.float32)), v_threshold=inputs / 2)
+    x = np.ones((4, 2, inputs), np.float32)
+    quantised = hw.quantize(graph, chip(accumulators__bits=24, membranes__bits=24), calibration=x)
+    assert ways(quantised, x, record="*").outputs["out"].any()
+    assert run(quantised, x, engine="integer").engine.nodes["fc"].endswith(f"int16 in {how}")
 
 
 def test_the_bound_is_that_of_what_is_there() -> None:

@@ -121,7 +121,7 @@ typedef struct {
     const int64_t *ends; /* (in + 1) */
     const void *index;   /* the outputs: of one input ascending, each once; int32, or uint16 if `near` */
     const void *value;   /* float, or int16 if `whole` */
-    int near, whole;
+    int near, whole;     /* whole: 0, or the bits of sums, 16 or 32: Python has proved that they fit */
 } talon_synapses;
 
 typedef struct {
@@ -133,7 +133,7 @@ typedef struct {
     int64_t *synops;   /* (rows) */
     uint8_t *binary;   /* (rows) */
     int32_t *index;    /* scratch: (in + TALON_WIDE) */
-    void *sum;         /* scratch: (out), of floats for neurons, of int32 where synapses are whole */
+    void *sum;         /* scratch: (out), of the type of sums; in 4 bytes each */
     talon_after after;
 } talon_sparse;
 
@@ -211,6 +211,9 @@ extern const talon_kernels talon_v3, talon_v4;
 
 /* How many values kernels work on side by side, whatever the width of the registers. */
 #define TALON_WIDE 16
+
+/* From so many floats on, which no second cache holds, they are written past the caches. */
+#define TALON_STREAMED (1 << 20)
 
 /* Rows of a dense layer whose sums stay in registers. */
 #define TALON_ROWS 4

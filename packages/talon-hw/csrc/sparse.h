@@ -16,41 +16,68 @@
             __builtin_prefetch(after + k);                                                                           \
             __builtin_prefetch(later + k);                                                                           \
             if (x == 1) {                                                                                            \
-                for (ptrdiff_t j = k; j < k + SPARSE_LINE; j++) y[index[j]] += value[j];                             \
+                for (ptrdiff_t j = k; j < k + SPARSE_LINE; j++) y[index[j]] = (SUM)(y[index[j]] + value[j]);         \
             } else {                                                                                                 \
-                for (ptrdiff_t j = k; j < k + SPARSE_LINE; j++) y[index[j]] += x * value[j];                         \
+                for (ptrdiff_t j = k; j < k + SPARSE_LINE; j++) y[index[j]] = (SUM)(y[index[j]] + x * value[j]);     \
             }                                                                                                        \
         }                                                                                                            \
         __builtin_prefetch(after + k);                                                                               \
         __builtin_prefetch(later + k);                                                                               \
-        for (; k < count; k++) y[index[k]] += x * value[k];                                                          \
+        for (; k < count; k++) y[index[k]] = (SUM)(y[index[k]] + x * value[k]);                                      \
     }
 SPARSE_SCATTER(float, int32_t, float, NAME(scatter_f32))
 SPARSE_SCATTER(float, uint16_t, float, NAME(scatter_near_f32))
 SPARSE_SCATTER(int32_t, int32_t, int16_t, NAME(scatter_i32))
 SPARSE_SCATTER(int32_t, uint16_t, int16_t, NAME(scatter_near_i32))
+SPARSE_SCATTER(int16_t, int32_t, int16_t, NAME(scatter_i16))
+SPARSE_SCATTER(int16_t, uint16_t, int16_t, NAME(scatter_near_i16))
 #undef SPARSE_SCATTER
+
+/* Events whose synapses are looked up side by side, before the first is gone through: each lies far from the others. */
+#define SPARSE_AHEAD 32
 
 /* The events of a row, from inputs that are not there where they are bytes; gives the synapses that they went through. */
 #define SPARSE_EVENTS(SUM, FAR, CLOSE, NAMED)                                                                        \
     static int64_t NAMED(const talon_sparse *c, SUM *restrict y, const float *restrict x, ptrdiff_t events) {        \
         const talon_synapses *s = c->synapses;                                                                       \
-        int64_t synops = 0;                                                                                          \
-        for (ptrdiff_t e = 0; e < events; e++) {                                                                     \
-            const int32_t input = c->index[e], next = c->index[e + 1 < events ? e + 1 : e];                          \
-            const int64_t from = s->ends[input], count = s->ends[input + 1] - from;                                  \
-            const SUM value = x == NULL ? 1 : (SUM)x[input];                                                         \
-            if (s->near)                                                                                             \
-                CLOSE(y, value, s, from, count, s->ends[next]);                                                      \
-            else                                                                                                     \
-                FAR(y, value, s, from, count, s->ends[next]);                                                        \
-            synops += count;                                                                                         \
+        int64_t synops = 0, from[SPARSE_AHEAD + 1], end[SPARSE_AHEAD];                                               \
+        for (ptrdiff_t first = 0; first < events; first += SPARSE_AHEAD) {                                           \
+            const int32_t *input = c->index + first;                                                                 \
+            const ptrdiff_t few = events - first < SPARSE_AHEAD ? events - first : SPARSE_AHEAD;                     \
+            for (ptrdiff_t e = 0; e < few; e++) {                                                                    \
+                from[e] = s->ends[input[e]];                                                                         \
+                end[e] = s->ends[input[e] + 1];                                                                      \
+            }                                                                                                        \
+            from[few] = from[few - 1];                                                                               \
+            for (ptrdiff_t e = 0; e < few; e++) {                                                                    \
+                const SUM value = x == NULL ? 1 : (SUM)x[input[e]];                                                  \
+                if (s->near)                                                                                         \
+                    CLOSE(y, value, s, from[e], end[e] - from[e], from[e + 1]);                                      \
+                else                                                                                                 \
+                    FAR(y, value, s, from[e], end[e] - from[e], from[e + 1]);                                        \
+                synops += end[e] - from[e];                                                                          \
+            }                                                                                                        \
         }                                                                                                            \
         return synops;                                                                                               \
     }
 SPARSE_EVENTS(float, NAME(scatter_f32), NAME(scatter_near_f32), NAME(sparse_events_f32))
 SPARSE_EVENTS(int32_t, NAME(scatter_i32), NAME(scatter_near_i32), NAME(sparse_events_i32))
+SPARSE_EVENTS(int16_t, NAME(scatter_i16), NAME(scatter_near_i16), NAME(sparse_events_i16))
 #undef SPARSE_EVENTS
+
+/* A row of whole numbers. */
+#define SPARSE_WHOLE(SUM, EVENTS, FEED, NAMED)                                                                       \
+    static void NAMED(const talon_sparse *c, ptrdiff_t row, const float *x, ptrdiff_t events) {                      \
+        const ptrdiff_t out = c->synapses->out;                                                                      \
+        SUM *restrict sum = c->sum;                                                                                  \
+        for (ptrdiff_t o = 0; o < out; o++) sum[o] = c->bias == NULL ? 0 : (SUM)c->bias[o];                          \
+        c->synops[row] = EVENTS(c, sum, x, events);                                                                  \
+        if (!FEED(&c->after, row, 0, out, sum))                                                                      \
+            for (ptrdiff_t o = 0; o < out; o++) c->y[row * out + o] = (float)sum[o];                                 \
+    }
+SPARSE_WHOLE(int32_t, NAME(sparse_events_i32), NAME(feed_i16_i32), NAME(sparse_i32))
+SPARSE_WHOLE(int16_t, NAME(sparse_events_i16), NAME(feed_i8_i16), NAME(sparse_i16))
+#undef SPARSE_WHOLE
 
 static int NAME(sparse)(const talon_sparse *c) {
     const talon_synapses *s = c->synapses;
@@ -60,13 +87,10 @@ static int NAME(sparse)(const talon_sparse *c) {
         int odd = 0;
         const ptrdiff_t events = NAME(active)(c->x, row * s->in, s->in, c->index, &odd);
         c->binary[row] = !odd;
-        if (s->whole) {
-            /* In the memory of the floats that they become. */
-            int32_t *sum = y == NULL ? c->sum : (int32_t *)(void *)y;
-            for (ptrdiff_t o = 0; o < s->out; o++) sum[o] = c->bias == NULL ? 0 : (int32_t)c->bias[o];
-            c->synops[row] = NAME(sparse_events_i32)(c, sum, x, events);
-            if (!NAME(feed_i16_i32)(&c->after, row, 0, s->out, sum))
-                for (ptrdiff_t o = 0; o < s->out; o++) y[o] = (float)sum[o];
+        if (s->whole == 16) {
+            NAME(sparse_i16)(c, row, x, events);
+        } else if (s->whole == 32) {
+            NAME(sparse_i32)(c, row, x, events);
         } else {
             float *sum = y == NULL ? c->sum : y;
             NAME(begin_f32)(sum, c->bias, 1, s->out);

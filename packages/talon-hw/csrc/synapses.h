@@ -48,15 +48,19 @@ static int sound(const talon_synapses *c, Py_ssize_t count) {
     return 1;
 }
 
-/* near, whole, in, out, count, ends (in + 1), index (count), value (count) -> what `sparse` takes. */
+/* near, whole (0, or bits of sums), in, out, count, ends (in + 1), index (count), value (count) -> what `sparse` takes. */
 static PyObject *joined(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *ends, *index, *value, *capsule = NULL;
     Py_ssize_t in, out, count;
     int near, whole;
-    if (!PyArg_ParseTuple(args, "ppnnnOOO", &near, &whole, &in, &out, &count, &ends, &index, &value)) return NULL;
+    if (!PyArg_ParseTuple(args, "pinnnOOO", &near, &whole, &in, &out, &count, &ends, &index, &value)) return NULL;
     if (in < 1 || out < 1 || in >= INT32_MAX || out > INT32_MAX) {
         PyErr_SetString(PyExc_ValueError, "in, out: expected 1 to what 32 bits say");
+        return NULL;
+    }
+    if (whole != 0 && whole != 16 && whole != 32) {
+        PyErr_SetString(PyExc_ValueError, "whole: expected 0, 16 or 32");
         return NULL;
     }
     synapses *made = PyMem_Calloc(1, sizeof(synapses));

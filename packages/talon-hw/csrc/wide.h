@@ -55,7 +55,19 @@ static inline const float *NAME(floats_at)(talon_values x, ptrdiff_t at) {
 
 /* Bytes as floats. */
 static void NAME(widen)(ptrdiff_t count, const uint8_t *restrict x, float *restrict y) {
-    for (ptrdiff_t i = 0; i < count; i++) y[i] = (float)x[i];
+    ptrdiff_t i = 0;
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+    /* What is too much for the caches of a core is written past them, by whole lines, which are not read before. */
+    if (count >= TALON_STREAMED) {
+        for (; ((uintptr_t)(y + i) & 63) != 0; i++) y[i] = (float)x[i];
+        for (; i + 16 <= count; i += 16) {
+            const __m128i own = _mm_loadu_si128((const __m128i *)(const void *)(x + i));
+            _mm512_stream_ps(y + i, _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(own)));
+        }
+        _mm_sfence();
+    }
+#endif
+    for (; i < count; i++) y[i] = (float)x[i];
 }
 
 /* The places of the bytes that are not zero. */

@@ -51,6 +51,8 @@ class CellOp(MembraneOp):
     def spread(self, parameters: list[np.ndarray], shape: Shape) -> tuple[int, list[np.ndarray]]:
         """Parameters as the library reads them, and after how many neurons they repeat."""
         word = self.word
+        # Those that are alike are read once.
+        parameters = [p.reshape(-1)[:1] if p.size and (p == p.flat[0]).all() else p for p in parameters]
         if all(p.size == 1 for p in parameters):
             return 0, [np.asarray(p.reshape(()), word) for p in parameters]
         if (

@@ -34,7 +34,11 @@ class Whole(Layer):
 
     @property
     def how(self) -> str:  # type: ignore[override]
-        return f"{super().how}, {self.types.weight.__name__} in {self.types.sums.__name__}"
+        return f"{super().how}, {self.types_told}"
+
+    @property
+    def types_told(self) -> str:
+        return f"{self.types.weight.__name__} in {self.types.sums.__name__}"
 
 
 KINDS = (
@@ -78,16 +82,23 @@ class WholeConvolution(Whole, ConvolutionOp):
 class WholeSparse(Whole, SparseOp):
     kind = "integer sparse affine"
 
+    held_as: Any = np.float32
+    """Of the weights."""
+
     def by_inputs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         assert self.piece.columns is not None
         ends, outputs, values = self.piece.columns
-        narrow = matrices.most(self.piece.weight) <= largest(np.int16)
-        return ends, outputs, values.astype(np.int16 if narrow else np.float32)
+        return ends, outputs, values.astype(self.held_as)
+
+    @property
+    def types_told(self) -> str:
+        whole = self.held_as is np.int16
+        return f"int16 in int{self.sum_bits}" if whole else super().types_told
 
 
 def layer(site: Site, piece: Weights, entering: int) -> Layer | None:
     """None where no kernel holds the numbers."""
-    kinds = kinds_for(piece, entering)
+    kinds, most = kinds_for(piece, entering), max(piece.bound, entering)
     matrix, sparse = "in" in site.unit.node.dims, isinstance(piece.weight, CSR)
     op: WholeAffine | WholeSparse | WholeConvolution
     if matrix and not sparse and kinds:
@@ -97,10 +108,13 @@ def layer(site: Site, piece: Weights, entering: int) -> Layer | None:
         return None
     elif matrix:
         op = WholeSparse(site.unit, site.options)
+        if matrices.most(piece.weight) <= largest(np.int16):
+            op.held_as = np.int16
+            op.sum_bits = 16 if most <= largest(np.int16) else 32
     else:
         op = WholeConvolution(site.unit, site.shapes, site.options)
         # Places of fewer channels are too short for it to be faster.
         wide = op.node.dims["out"] % library().WIDE == 0
-        op.fits = wide and op.patches and op.steps_alike and max(piece.bound, entering) <= largest(np.int16)
+        op.fits = wide and op.patches and op.steps_alike and most <= largest(np.int16)
     op.piece = piece
     return op

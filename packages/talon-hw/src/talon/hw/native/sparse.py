@@ -23,6 +23,8 @@ class SparseOp(Layer):
     """It always goes by events: what is not there cannot be gone through."""
 
     kind = "sparse affine"
+    sum_bits = 32
+    """Of the sums, where weights are int16."""
 
     def __init__(self, unit: Unit, options: Options) -> None:
         assert isinstance(unit.node, Affine)
@@ -54,4 +56,5 @@ class SparseOp(Layer):
         near, whole = weight.shape[0] <= NEAR, values.dtype == np.int16
         index = np.asarray(outputs, np.uint16 if near else np.int32)
         own = np.asarray(ends, np.int64), index, np.asarray(values, np.int16 if whole else np.float32)
-        return library().synapses(near, whole, weight.shape[1], weight.shape[0], weight.nnz, *own)
+        bits = self.sum_bits if whole else 0
+        return library().synapses(near, bits, weight.shape[1], weight.shape[0], weight.nnz, *own)
