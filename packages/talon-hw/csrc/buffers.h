@@ -145,7 +145,7 @@ static int cells(buffers *held, PyObject *given, talon_cell *c) {
     Py_ssize_t steps, batch, size, period;
     long long first;
     int kind;
-    if (!PyArg_ParseTuple(given, "innniinL(iii)(ii)(ii)(ii)OOOOOOO", &kind, &steps, &batch, &size, &c->wide, &c->rule,
+    if (!PyArg_ParseTuple(given, "innniinL(iii)(ii)(ii)(ii)OOOOOOO", &kind, &steps, &batch, &size, &c->word, &c->rule,
                           &period, &first, &c->decay, &c->decay_bits, &c->decay_rounding, &c->shift, &c->rounding,
                           &c->sums.bits, &c->sums.overflow, &c->membranes.bits, &c->membranes.overflow, &y, &v, &trace,
                           &spikes, &factor, &threshold, &reset))
@@ -153,9 +153,14 @@ static int cells(buffers *held, PyObject *given, talon_cell *c) {
     c->steps = steps, c->batch = batch, c->size = size, c->period = period, c->first = first;
     const Py_ssize_t all = steps * batch * size;
     const Py_ssize_t own = period == 0 ? 1 : period < size ? period + TALON_STRIP : size;
-    const Py_ssize_t word = c->wide ? sizeof(int64_t) : sizeof(int32_t);
-    const int bits = 8 * (int)word, delayed = c->rule & ~(TALON_GREATER | TALON_INPUT_FIRST | TALON_RISES | TALON_ALIKE);
-    if (c->rule < 0 || delayed == (TALON_SUBTRACT | TALON_NO_RESET) || delayed > (TALON_LATE | TALON_SUBTRACT) ||
+    const Py_ssize_t word = c->word / 8;
+    const int bits = c->word, delayed = c->rule & (TALON_SUBTRACT | TALON_NO_RESET | TALON_LATE);
+    /* What the kernel of 16 bits does not know. */
+    const int odd = c->rule & (TALON_NO_RESET | TALON_LATE | TALON_INPUT_FIRST) || !(c->rule & TALON_RISES) ||
+                    (c->decay != TALON_KEEP && c->decay != TALON_MULTIPLY) || c->shift < 0 ||
+                    c->membranes.overflow != TALON_SATURATE || (c->rule & TALON_TWICE && c->shift == 0);
+    if ((bits != 16 && bits != 32 && bits != 64) || (bits == 16 ? odd : c->rule & (TALON_ALIKE | TALON_TWICE)) ||
+        c->rule < 0 || c->rule >= 2 * TALON_TWICE || c->rule & TALON_LEAKS || delayed == (TALON_SUBTRACT | TALON_NO_RESET) || delayed > (TALON_LATE | TALON_SUBTRACT) ||
         c->decay < TALON_KEEP || c->decay > TALON_MULTIPLY || c->decay_bits < 0 || c->decay_bits >= bits ||
         !rounds(c->decay_rounding) || c->shift <= -bits || c->shift >= bits || !rounds(c->rounding) ||
         !keeps(c->sums, 64) || !keeps(c->membranes, bits) || period < 0 || period > size) {
@@ -172,7 +177,7 @@ static int cells(buffers *held, PyObject *given, talon_cell *c) {
     c->reset = memory(held, reset, "reset", own, word, 0, 0);
     if (c->factor != NULL && (c->decay == TALON_SHIFT || c->decay == TALON_SHIFT_1))
         for (Py_ssize_t j = 0; j < own; j++) {
-            const int64_t far = c->wide ? ((const int64_t *)c->factor)[j] : ((const int32_t *)c->factor)[j];
+            const int64_t far = bits == 64 ? ((const int64_t *)c->factor)[j] : ((const int32_t *)c->factor)[j];
             if (far < 0 || far >= bits) {
                 PyErr_SetString(PyExc_ValueError, "factor: expected shifts that the word has");
                 return 0;

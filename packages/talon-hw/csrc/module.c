@@ -347,7 +347,7 @@ static PyMethodDef methods[] = {
     {"conv_scratch", conv_scratch, METH_VARARGS, "groups, in, out, size, kernel, stride, pad, dilation, osize"},
     {"neuron", neuron, METH_VARARGS,
      "x, (NEURON, steps, batch, size, rule, per_neuron, first, y, v, trace, spikes, beta, gain, leak, r, threshold, reset) "
-     "or (CELL, steps, batch, size, wide, rule, period, first, (decay, bits, rounding), (shift, rounding), (sums, "
+     "or (CELL, steps, batch, size, word, rule, period, first, (decay, bits, rounding), (shift, rounding), (sums, "
      "overflow), (membranes, overflow), y, v, trace, spikes, factor, threshold, reset)"},
     {"pool", pool, METH_VARARGS,
      "rows, channels, kind, size, kernel, stride, pad, dilation, osize, x, divisor, y"},
@@ -379,7 +379,7 @@ static const constant constants[] = {
     {"CELL", CELL},               {"TRAPPED", TALON_TRAPPED},   {"KEEP", TALON_KEEP},   {"SHIFT", TALON_SHIFT},
     {"SHIFT_1", TALON_SHIFT_1},   {"MULTIPLY", TALON_MULTIPLY}, {"FLOOR", TALON_FLOOR}, {"RTZ", TALON_RTZ},
     {"HALF_UP", TALON_HALF_UP},   {"SATURATE", TALON_SATURATE}, {"WRAP", TALON_WRAP},   {"TRAP", TALON_TRAP},
-    {"HALF_EVEN", TALON_HALF_EVEN}, {"INPUT_FIRST", TALON_INPUT_FIRST}, {"RISES", TALON_RISES}, {"ALIKE", TALON_ALIKE}, {"EXACT", TALON_EXACT},
+    {"HALF_EVEN", TALON_HALF_EVEN}, {"INPUT_FIRST", TALON_INPUT_FIRST}, {"RISES", TALON_RISES}, {"ALIKE", TALON_ALIKE}, {"TWICE", TALON_TWICE}, {"EXACT", TALON_EXACT},
     {"STRIP", TALON_STRIP},       {"F32", TALON_F32},           {"I8_I16", TALON_I8_I16}, {"I16_I32", TALON_I16_I32},
     {NULL, 0},
 };

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature or a constant changes; module.c tells Python, which refuses a library that was not rebuilt. */
-#define TALON_API 9
+#define TALON_API 10
 
 /* How a layer with weights goes through its inputs. Both add in the same order and agree to the bit. */
 enum { TALON_EVENT = 1, TALON_DENSE = 2 };
@@ -24,9 +24,9 @@ enum { TALON_TRAPPED = 4 };
 enum { TALON_SUBTRACT = 1, TALON_NO_RESET = 2, TALON_LATE = 4, TALON_GREATER = 8, TALON_LEAKS = 16 };
 
 /* Of integer neurons: the input comes before the decay; no threshold is negative; all have one factor, of 0 to 2^12, and
-   one reset; how a membrane decays (not at all, v - (v >> k), the same but at
+   one reset; an input is taken by halves; how a membrane decays (not at all, v - (v >> k), the same but at
    least 1, v * factor >> bits); how a quotient is rounded; what a register does with a number that does not fit. */
-enum { TALON_INPUT_FIRST = 32, TALON_RISES = 64, TALON_ALIKE = 128 };
+enum { TALON_INPUT_FIRST = 32, TALON_RISES = 64, TALON_ALIKE = 128, TALON_TWICE = 256 };
 enum { TALON_KEEP = 0, TALON_SHIFT = 1, TALON_SHIFT_1 = 2, TALON_MULTIPLY = 3 };
 enum { TALON_FLOOR = 0, TALON_RTZ = 1, TALON_HALF_EVEN = 2, TALON_HALF_UP = 3 };
 enum { TALON_SATURATE = 0, TALON_WRAP = 1, TALON_TRAP = 2 };
@@ -56,7 +56,7 @@ typedef struct {
     int bits, overflow;
 } talon_register;
 
-/* Integer neurons, int32_t or, where `wide`, int64_t. Nothing that is computed on the way may be wider than that. */
+/* Integer neurons of 32 bits or of 64, and of 16 as short.h says. Nothing that is computed on the way may be wider than that. */
 typedef struct {
     ptrdiff_t steps, batch, size;
     const float *x;  /* (steps, batch, size): whole numbers, unless a layer hands its sums on */
@@ -65,10 +65,10 @@ typedef struct {
     void *trace;     /* (steps, batch, size), the membrane after every step, or NULL */
     int64_t *spikes; /* (steps, batch) */
     /* One value where `period` is 0; (size) where it is that; else they repeat, (period + TALON_STRIP), so that a strip from
-       any neuron on has them side by side. `factor`: what to multiply by, or how far to shift. */
+       any neuron on has them side by side. `factor`: what to multiply by, or how far to shift; of 16 bits a fraction. */
     const void *factor, *threshold, *reset;
     ptrdiff_t period;
-    int wide, rule;
+    int word, rule; /* word: bits of v, trace and the parameters, 16, 32 or 64 */
     int decay, decay_bits, decay_rounding;
     int shift, rounding; /* of the input: to the left, or below 0 to the right */
     talon_register sums, membranes;
@@ -81,9 +81,9 @@ typedef struct {
    product of 12 bits, takes them, saturates and is reset at once, by thresholds that are not negative. */
 #define TALON_PASS_BITS 12
 static inline int talon_in_one_pass(const talon_cell *c) {
-    return !c->wide && c->decay == TALON_MULTIPLY && c->decay_bits == TALON_PASS_BITS && c->sums.bits >= 32 &&
+    return c->word == 32 && c->decay == TALON_MULTIPLY && c->decay_bits == TALON_PASS_BITS && c->sums.bits >= 32 &&
            c->shift >= 0 && c->membranes.overflow == TALON_SATURATE &&
-           (c->rule & ~(TALON_GREATER | TALON_SUBTRACT | TALON_ALIKE)) == TALON_RISES &&
+           (c->rule & ~(TALON_GREATER | TALON_SUBTRACT)) == TALON_RISES &&
            (c->decay_rounding == TALON_RTZ || c->decay_rounding == TALON_HALF_EVEN);
 }
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 

@@ -18,6 +18,10 @@ WORDS = {np.int32: 31, np.int64: 63}
 """What membranes are computed in, the first that is wide enough: bits beside the sign."""
 
 
+SHORT = 2**15 - 1
+"""The largest number of 16 bits."""
+
+
 class Unproved(Exception):
     """What the C library cannot be trusted with, found in a run: a number that traps, or a membrane out of range."""
 
@@ -32,13 +36,16 @@ class CellOp(MembraneOp):
         c, node, decay = library(), piece.node, piece.decay
         self.piece, self.word, self.kept_as = piece, word, held(piece.most)
         super().__init__(unit, shape, last)
-        self.period, self.parameters = self.spread([piece.factor, piece.threshold, piece.reset], shape)
+        factor = piece.factor if word is not np.int16 or decay is None else piece.factor << (16 - decay.bits)
+        self.period, self.parameters = self.spread([factor, piece.threshold, piece.reset], shape)
         self.how = f"native integer neuron, {np.dtype(word)}"
         late = node.reset_delay == 1 and node.reset != "none"
         self.rule = {"value": 0, "subtract": c.SUBTRACT, "none": c.NO_RESET}[node.reset]
         self.rule |= c.LATE * late | c.GREATER * (node.comparator == "gt")
         self.rule |= c.INPUT_FIRST * (numeric.order[0] == "input") | c.RISES * bool((piece.threshold >= 0).all())
-        self.rule |= c.ALIKE * (piece.factor.min() == piece.factor.max() and piece.reset.min() == piece.reset.max())
+        if word is np.int16:
+            alike = piece.factor.min() == piece.factor.max() and piece.reset.min() == piece.reset.max()
+            self.rule |= c.ALIKE * alike | c.TWICE * (arriving(piece) > SHORT)
         kept = Register(piece.input_bits, numeric.accumulators.overflow)
         self.numbers = (
             (c.KEEP, 0, c.FLOOR) if decay is None else told_decay(decay),
@@ -73,7 +80,8 @@ class CellOp(MembraneOp):
             self.v = aligned((len(v), *self.form), self.word)
             self.v.fill(0)
             return
-        if self.unproved and v.size and max(int(v.max()), -int(v.min())) > self.piece.most:
+        most = self.piece.most
+        if self.unproved and v.size and (max(int(v.max()), -int(v.min())) > most or (v != v.astype(self.word)).any()):
             raise Unproved
         super().begin()
 
@@ -91,8 +99,8 @@ class CellOp(MembraneOp):
     def given(
         self, t: int, v: np.ndarray, y: np.ndarray, trace: np.ndarray | None, spikes: np.ndarray
     ) -> tuple[Any, ...]:
-        wide = int(self.word is np.int64)
-        start = (library().CELL, *spikes.shape, self.size, wide, self.rule, self.period, t, *self.numbers)
+        bits = 8 * self.v.itemsize
+        start = (library().CELL, *spikes.shape, self.size, bits, self.rule, self.period, t, *self.numbers)
         return (*start, y, v, trace, spikes, *self.parameters)
 
 
@@ -108,14 +116,49 @@ def told_decay(decay: Decay) -> tuple[int, int, int]:
     return rule, decay.bits if rule == c.MULTIPLY else 0, code(decay.rounding)
 
 
+def arriving(piece: Cell) -> int:
+    """The largest size of what is added to a membrane."""
+    sums: int = min(piece.input_bound, 2 ** (piece.input_bits - 1))
+    return sums << piece.shift if piece.shift >= 0 else sums + 2**-piece.shift
+
+
 def word_of(piece: Cell, numeric: Arithmetic) -> Any:
     """The first word that holds all that is computed on the way, or None."""
+    if is_short(piece, numeric):
+        return np.int16
     v = piece.most
-    sums = min(piece.input_bound, 2 ** (piece.input_bits - 1))
-    arriving = sums << piece.shift if piece.shift > 0 else sums + 2**-piece.shift
     factor = int(np.abs(piece.factor).max())
     decaying = v
     if piece.decay is not None:
         decaying = (v + 1) << piece.decay.bits if piece.decay.rule == "multiply" else 2 * v + 2**factor
-    most = max(piece.input_bound, arriving + v, decaying, v + int(np.abs(piece.threshold).max()) + 1)
+    most = max(piece.input_bound, arriving(piece) + v, decaying, v + int(np.abs(piece.threshold).max()) + 1)
     return next((word for word, bits in WORDS.items() if most < 2**bits), None)
+
+
+def is_short(piece: Cell, numeric: Arithmetic) -> bool:
+    """Whether the kernel of 16 bits computes these neurons: csrc/short.h."""
+    node, decay, sums = piece.node, piece.decay, Register(piece.input_bits, numeric.accumulators.overflow)
+    if (
+        numeric.order[0] == "input"
+        or numeric.membranes.overflow != "saturate"
+        or numeric.membranes.bits > 16
+        or node.reset == "none"
+        or node.reset_delay == 1
+        or not 0 <= piece.shift < 16
+        or piece.input_bound > sums.high
+        or arriving(piece) >= 1 << 30
+        or int(piece.threshold.min()) < 0
+        or any(int(np.abs(values).max()) > SHORT for values in (piece.threshold, piece.reset, piece.start))
+    ):
+        return False
+    left = 1 << 15
+    if decay is not None:
+        factor = int(piece.factor.max())
+        if decay.rule != "multiply" or decay.rounding != "rtz" or int(piece.factor.min()) < 0 or factor >> decay.bits:
+            return False
+        left = left * factor >> decay.bits
+    if arriving(piece) <= SHORT:
+        return True
+    # It is added by halves: of the largest half twice as much takes any membrane to its end.
+    half = piece.shift - 1
+    return half >= 0 and left + (1 << 15) <= 2 * (SHORT >> half << half)

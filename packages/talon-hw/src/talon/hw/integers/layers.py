@@ -114,7 +114,7 @@ def layer(site: Site, piece: Weights, entering: int) -> Layer | None:
     else:
         op = WholeConvolution(site.unit, site.shapes, site.options)
         # Places of fewer channels are too short for it to be faster.
-        wide = op.node.dims["out"] % library().WIDE == 0
+        wide = op.node.dims["out"] % (library().WIDE // 2) == 0
         op.fits = wide and op.patches and op.steps_alike and most <= largest(np.int16)
     op.piece = piece
     return op
