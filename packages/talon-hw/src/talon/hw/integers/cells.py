@@ -34,7 +34,7 @@ class CellOp(MembraneOp):
 
     def __init__(self, unit: Unit, shape: Shape, last: bool, piece: Cell, numeric: Arithmetic, word: Any) -> None:
         c, node, decay = library(), piece.node, piece.decay
-        self.piece, self.word, self.kept_as = piece, word, held(piece.most)
+        self.piece, self.word, self.kept_as, self.trapped = piece, word, held(piece.most), c.TRAPPED
         super().__init__(unit, shape, last)
         factor = piece.factor if word is not np.int16 or decay is None else piece.factor << (16 - decay.bits)
         self.period, self.parameters = self.spread([factor, piece.threshold, piece.reset], shape)
@@ -85,15 +85,11 @@ class CellOp(MembraneOp):
             raise Unproved
         super().begin()
 
-    def again(self) -> bool:
-        self.unproved = False
-        return super().again()
-
     def shown(self, v: np.ndarray) -> np.ndarray:
         return np.asarray(v * self.piece.unit.astype(np.float64))
 
     def heed(self, gave: Any) -> None:
-        if gave & library().TRAPPED:
+        if gave & self.trapped:
             raise Unproved
 
     def given(

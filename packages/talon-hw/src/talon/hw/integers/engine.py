@@ -59,9 +59,9 @@ class Options:
         """What the C library is told."""
         return NativeOptions.of({"kernels": "auto" if self.kernels == ORACLE else self.kernels, "chunk": self.chunk})
 
-    def by_library(self, task: Task) -> bool:
-        """Whether the C library can serve: it is there and asked for, and what leaves it is float32."""
-        return self.kernels != ORACLE and task.dtype == np.float32 and load()[0] is not None
+    def by_library(self) -> bool:
+        """Whether the C library is there and asked for. What leaves it is float32."""
+        return self.kernels != ORACLE and load()[0] is not None
 
 
 class IntegerEngine:
@@ -84,10 +84,10 @@ class IntegerEngine:
         self, options: Mapping[str, Any], own: Mapping[str, Primitive] | None = None
     ) -> Callable[[Task], Result]:
         chosen = Options.of(options)
-        sweeps = IntegerSweeps(chosen.native(), own)
+        sweeps, by_library = IntegerSweeps(chosen.native(), own), chosen.by_library()
 
         def execute(task: Task) -> Result:
-            if chosen.by_library(task):
+            if by_library and task.dtype == np.float32:
                 try:
                     return sweeps.run(task)
                 except Unproved:

@@ -45,10 +45,12 @@ class IntegerSweep(Sweep):
         return lower(self.wiring, self.plan, self.options)
 
     def begin(self) -> None:
-        for op in self.each:
-            if isinstance(op, CellOp):
-                op.unproved = self.wiring.task.state is not None
+        cells = [op for op in self.each if isinstance(op, CellOp)]
+        for op in cells:
+            op.unproved = self.wiring.task.state is not None
         super().begin()
+        for op in cells:
+            op.unproved = False
 
     def entered(self, number: int, array: np.ndarray) -> np.ndarray:
         assert self.plan is not None

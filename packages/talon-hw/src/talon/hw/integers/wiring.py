@@ -61,8 +61,7 @@ class IntegerWiring(Wiring):
         return np.asarray(x * value.unit.astype(np.float64)).astype(self.task.dtype)
 
     def delays(self) -> dict[str, np.ndarray]:
-        self.held = {
-            key: [np.asarray(v, np.int64) if self.whole(key[0]) else v for v in values]
-            for key, values in self.held.items()
-        }
+        for key, values in self.held.items():
+            if self.whole(key[0]):
+                self.held[key] = [np.asarray(value, np.int64) for value in values]
         return super().delays()
