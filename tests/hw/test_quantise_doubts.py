@@ -62,15 +62,32 @@ def test_weights_that_have_no_room_beside_wide_numbers_are_told() -> None:
 def test_every_bit_counts_that_was_asked_for() -> None:
     """The second layer is added to the first, which is so large that the second loses two bits."""
     first = ir.Affine(np.ones((5, 40), np.float32))
+    second = RNG.uniform(0.2, 0.25, (5, 40))
     graph = ir.Graph(
-        {"in": ir.Input([40]), "a": first, "b": ir.Affine(first.weight / 4), "n": ir.IF(3.0), "out": ir.Output([5])},
+        {"in": ir.Input([40]), "a": first, "b": ir.Affine(second), "n": ir.IF(3.0), "out": ir.Output([5])},
         [("in", "a"), ("in", "b"), ("a", "n"), ("b", "n"), ("n", "out")],
     )
     assert told(graph, SPIKES)[1] == []
     (line,) = told(graph, SPIKES, bits=8)[1]
     assert "weights of 'b' were to have 8 bits, and the largest takes 6" in line
-    (line,) = told(graph.replace("b", ir.Affine(first.weight / 4, weight_t="int8")), SPIKES)[1]
+    (line,) = told(graph.replace("b", ir.Affine(second, weight_t="int8")), SPIKES)[1]
     assert "'b'" in line
+
+
+@pytest.mark.parametrize("bits", [None, 8])
+def test_weights_that_lost_nothing_are_not_told(bits: int | None) -> None:
+    """Such as those of a layer that quantising puts before neurons: the largest takes 2 bits, and all are what they
+    were."""
+    weight = ir.Affine(RNG.choice([-0.25, 0.0, 0.25], (5, 40)))
+    graph = ir.Graph(
+        {"in": ir.Input([40]), "a": weight, "b": ir.Affine(RNG.normal(0, 4, (5, 40))), "n": ir.IF(3.0)},
+        [("in", "a"), ("in", "b"), ("a", "n"), ("b", "n")],
+    )
+    graph = graph.changed(nodes={**graph.nodes, "out": ir.Output([5])}, edges=[*graph.edges, ("n", "out")])
+    quantised, said = told(graph, SPIKES, "generic-mesh", bits=bits)
+    assert np.abs(quantised.nodes["a"].quant["weight"].integers).max() < 8
+    assert np.array_equal(quantised.nodes["a"].weight, weight.weight)  # type: ignore[attr-defined]
+    assert said == []
 
 
 def test_weights_that_are_zero_anyway_are_not_told() -> None:

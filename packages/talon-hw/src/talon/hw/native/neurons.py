@@ -65,8 +65,11 @@ class MembraneOp(Op):
             return False
         if isinstance(self.start, np.ndarray):
             np.copyto(self.v, self.start)
-        else:
+        elif self.start.tobytes().strip(b"\0"):
             self.v.fill(self.start)
+        else:
+            # As bytes, which are put down faster.
+            self.v.reshape(-1).view(np.uint8).fill(0)
         return True
 
     def told_state(self) -> dict[str, np.ndarray]:

@@ -20,13 +20,15 @@ class QuantisingWarning(UserWarning):
 
 def narrow_weights(graph: Graph, quantised: Graph, bits_of: Mapping[str, int], asked: Container[str]) -> Iterator[str]:
     """A line for every layer of which no weight takes the bits that were `asked` for; of others, whose width is the
-    target's, where less than half of it is left, or nothing. `bits_of`: the width by layer."""
+    target's, where less than half of it is left, or nothing; unless they are what they were, to the last bit.
+    `bits_of`: the width by layer."""
     for name, bits in bits_of.items():
         node: Any = graph.nodes[name]
-        before, after = parameters(node.weight), parameters(quantised.nodes[name].quant["weight"].integers)
+        made: Any = quantised.nodes[name]
+        before, after = parameters(node.weight), parameters(made.quant["weight"].integers)
         left = 1 + int(np.abs(after).max(initial=0)).bit_length()
         enough = bits if name in asked else max(2, bits / 2)
-        if left < enough and before.any():
+        if left < enough and before.any() and not np.array_equal(parameters(made.weight), before):
             lost = "all of them become 0" if left < 2 else f"the largest takes {left}"
             yield (
                 f"weights of {name!r} were to have {bits} bits, and {lost}: what 1 stands for is as coarse as sums, "
