@@ -301,3 +301,12 @@ def test_reports_are_short_and_plain(make: SimpleNamespace) -> None:
     assert text.count("\n  how ") == 10
     assert "  how many in-axons a core has: 1,024 axons needed" in text
     assert report.as_dict()["cores_needed"] == 30
+
+
+def test_what_no_layer_of_can_be_laid_out_takes_no_number_of_cores(make: SimpleNamespace) -> None:
+    one = [ir.Input([4096]), make.dense(4096, 8), make.lif()]
+    report = hw.check(ir.Graph.chain(*one, ir.Output([8])), "generic-mesh")
+    assert (report.complete, len(report.cores)) == (False, 0)
+    assert report.verdict().endswith("none of its layers can be laid out")
+    report = hw.check(ir.Graph.chain(*one, make.dense(8, 8), make.lif(), ir.Output([8])), "generic-mesh")
+    assert report.verdict().endswith("it takes at least 1 of 64 cores")

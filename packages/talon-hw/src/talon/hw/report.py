@@ -122,6 +122,8 @@ class FitReport(Findings):
         bound = "" if self.complete else "at least "
         there = "an unknown number" if self.available is None else f"{self.available:,}"
         takes = f"it takes {bound}{len(self.cores):,} of {there} cores"
+        if not self.cores and not self.complete:
+            takes = "none of its layers can be laid out"
         if self.ok:
             doubted = any(d.code != "T509" for d in self.warnings)
             return f"fits {self.target}{', as far as its numbers are known' if doubted else ''}: {takes}"
