@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from talon import hw, ir
-from talon.engine import State, run
+from talon.engine import State, run, stream
 from talon.hw.native import library
 from talon.hw.native.sweep import Sweep
 from talon.hw.native.tape import COPIED_BYTES, Tape
@@ -247,6 +247,38 @@ def test_steps_of_a_session(played: list[Tape]) -> None:
         same(state.nodes["both"], {"v": whole.records["both.v"][step]})
     # The first step has no neurons to reset, and the second is the first that may have.
     assert len(played) == 10
+
+
+def test_states_that_are_given(played: list[Tape]) -> None:
+    """They go where states were, so that the same calls find them: those of neurons, whose start is not 0, and of a
+    mean."""
+    nodes = {**GRAPH.nodes, "both": ir.IF(np.float32(0.5), reset="subtract", v_init=np.float32(0.25))}
+    graph = GRAPH.changed(nodes=nodes)
+    program = hw.compile(graph)
+    x = [inputs() for _ in range(5)]
+    states = [None, program.run(x[0]).state]
+    states += [program.run(x[1], state=states[1]).state]
+    before = len(played)
+    for part, state in itertools.product(x[2:], [*states, None]):
+        same_result(program.run(part, state=state), run(graph, part, state=state, engine="reference"))
+    # Of two forms, which there were.
+    assert len(played) - before == 12
+
+
+@pytest.mark.parametrize("engine", ["native", "integer"])
+def test_streams_are_played(engine: str, played: list[Tape]) -> None:
+    kept = {name: node for name, node in GRAPH.nodes.items() if name not in ("mean", "average")}
+    graph = GRAPH.changed(nodes=kept, edges=[edge for edge in GRAPH.edges if {edge.src_node, edge.dst_node} <= {*kept}])
+    if engine == "integer":
+        graph = hw.quantize(graph, "generic-mesh", calibration=inputs(6, 8))
+    x = inputs(12)
+    expected = run(graph, x, engine=engine)
+    parts = list(stream(graph, x, chunk=2, engine=engine))
+    for name, array in expected.outputs.items():
+        assert np.array_equal(np.concatenate([part.outputs[name] for part in parts]), array)
+    same(parts[-1].state.nodes["lif"], expected.state.nodes["lif"])
+    # All but the first, before which no neuron had a reset to do, and the second.
+    assert len(played) == 4
 
 
 def test_an_interrupted_step_is_taken_back() -> None:

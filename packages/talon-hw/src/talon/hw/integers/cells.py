@@ -10,7 +10,7 @@ from talon.engine.wiring import Unit
 from talon.hw.integers.arithmetic import Arithmetic, Decay, Register, held
 from talon.hw.integers.pieces import Cell
 from talon.hw.native.library import library
-from talon.hw.native.memory import aligned, settled
+from talon.hw.native.memory import settled
 from talon.hw.native.neurons import MembraneOp
 from talon.ir.fields import Shape
 
@@ -77,7 +77,7 @@ class CellOp(MembraneOp):
     def begin(self) -> None:
         v = self.unit.state["v"]
         if not self.unproved and not self.piece.start.any():
-            self.v = aligned((len(v), *self.form), self.word)
+            self.v = self.room("v", (len(v), *self.form), self.word)
             self.v.fill(0)
             return
         most = self.piece.most

@@ -134,10 +134,17 @@ class MeanOp(Op):
 
     def begin(self) -> None:
         # Its own copies, which the kernel changes in place.
-        self.unit.state = {name: np.array(value, order="C") for name, value in self.unit.state.items()}
+        given, self.unit.state = self.unit.state, {}
+        for name, value in given.items():
+            own = self.unit.state[name] = self.room(name, value.shape, value.dtype)
+            own[...] = value
 
     def keep_start(self) -> None:
         self.start = {name: value.copy() for name, value in self.unit.state.items()}
+
+    def restore(self) -> None:
+        for name, value in self.kept.items():
+            np.copyto(self.unit.state[name], value)
 
     def again(self) -> bool:
         for name, value in self.start.items():

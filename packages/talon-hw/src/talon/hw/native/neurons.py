@@ -13,7 +13,7 @@ import numpy as np
 from talon.engine.wiring import Counted, Unit
 from talon.hw.native.layout import SPIKES, moved
 from talon.hw.native.library import library
-from talon.hw.native.memory import aligned, settled
+from talon.hw.native.memory import settled
 from talon.hw.native.ops import Arrays, Op, Quantities
 from talon.ir.fields import Shape
 from talon.ir.primitives.neurons import LIF, Neuron, spread
@@ -53,7 +53,7 @@ class MembraneOp(Op):
     def begin(self) -> None:
         v = self.unit.state["v"]
         own = moved(v[None], last=True)[0] if self.last else v
-        self.v = aligned(own.shape, self.word)
+        self.v = self.room("v", own.shape, self.word)
         self.v[...] = own
 
     def keep_start(self) -> None:

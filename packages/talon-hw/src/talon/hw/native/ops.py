@@ -81,7 +81,7 @@ class Op:
         return self.unit.arguments
 
     def begin(self) -> None:
-        """Take the state from `unit.state`."""
+        """Take the state from `unit.state`; if it `repeats`, to the memory where it had it before."""
 
     def told_state(self) -> dict[str, np.ndarray]:
         """The state in arrays of their own, channels first."""

@@ -75,6 +75,7 @@ class Sweep(Walk):
         self.before = {key: self.wiring.zeros(*key) for key in self.wiring.depths}
         self.values: dict[tuple[int, int], Signal] = {}
         self.batch = task.batch
+        self.tapes: dict[Form, Tape] = {}
         self.halted = False
         self.lent: ref[Later[str, Mapping[str, np.ndarray]]] | None = None
         """The state that was given back last, which is made before the ops change theirs, if somebody has it yet."""
@@ -82,7 +83,6 @@ class Sweep(Walk):
 
     def begin(self) -> None:
         """All ops from the state of the task."""
-        self.tapes: dict[Form, Tape] = {}
         for op in self.each:
             op.begin()
             if self.wiring.task.state is None:
@@ -129,7 +129,6 @@ class Sweep(Walk):
             if not op.again():
                 if op.unit.state:
                     wiring.reset(op.unit, name)
-                    self.tapes = {}
                 op.begin()
                 op.keep_start()
 
