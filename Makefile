@@ -50,7 +50,7 @@ lint: .venv/installed ## ruff, mypy --strict, pyright, and the warnings of the C
 sanitize: .envs/sanitize/installed ## all tests of the C library, built with the address and undefined-behaviour sanitizers
 	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	  .envs/sanitize/bin/python -m pytest -s -q tests/hw/test_native*.py tests/hw/test_integers_native.py tests/hw/test_sparse_integers.py \
-	  tests/hw/test_short_cells.py \
+	  tests/hw/test_integer_neurons.py tests/hw/test_short_cells.py tests/hw/test_programs.py \
 	  tests/hw/mapping --ignore tests/hw/mapping/test_extra.py
 
 bench: .venv/installed ## speed of the core, as pytest-benchmark tables
