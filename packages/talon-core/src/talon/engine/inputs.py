@@ -12,18 +12,23 @@ from talon.engine.arguments import counted
 from talon.ir.errors import TalonRunError, nearest
 from talon.ir.fields import Shape
 from talon.ir.graph import Graph
-from talon.ir.primitives.boundary import Input
 
 
 def batches(graph: Graph, inputs: Any, repeat: int | None) -> tuple[dict[str, np.ndarray], int, int]:
     """Arrays `(T, B, *shape)` by Input name, in the graph's order and not yet cast, with T and B. What is held or
     broadcast stays a view. Raises `TalonRunError`."""
+    return gathered({name: node.shape for name, node in graph.inputs.items()}, inputs, repeat)
+
+
+def gathered(
+    declared: Mapping[str, Shape | None], inputs: Any, repeat: int | None
+) -> tuple[dict[str, np.ndarray], int, int]:
+    """The same for Inputs that declare these shapes."""
     if repeat is not None:
         repeat = counted("repeat is a number of steps", repeat, "leave it out where the arrays have a step axis")
-    nodes = graph.inputs
-    arrays = {name: real(name, value) for name, value in by_name(nodes, inputs).items()}
+    arrays = {name: real(name, value) for name, value in by_name(declared, inputs).items()}
     for name, array in arrays.items():
-        check_shape(nodes[name].shape, name, array, timed=repeat is None)
+        check_shape(declared[name], name, array, timed=repeat is None)
     if repeat is not None:
         arrays = {name: held(name, array, repeat) for name, array in arrays.items()}
     for place, what in ((0, "steps"), (1, "samples")):
@@ -53,7 +58,7 @@ def held(name: str, array: np.ndarray, repeat: int) -> np.ndarray:
     return np.broadcast_to(array, (repeat, *array.shape))
 
 
-def by_name(nodes: Mapping[str, Input], inputs: Any) -> dict[str, Any]:
+def by_name(nodes: Mapping[str, Any], inputs: Any) -> dict[str, Any]:
     """The values by Input name, in the graph's order."""
     names = list(nodes)
     if not isinstance(inputs, Mapping):
@@ -146,16 +151,11 @@ def cast_bytes(array: np.ndarray, dtype: np.dtype[Any]) -> int:
 
 def check_shape(declared: Shape | None, name: str, array: np.ndarray, timed: bool) -> None:
     """Refuse a wrong rank or sample shape, with the axes spelt out."""
-    axes = "(steps, batch" if timed else "(batch"
     lead = 2 if timed else 1
-    if declared is None:
-        if array.ndim >= lead:
-            return
-        expected = f"{axes}, ...)"
-    else:
-        expected = ", ".join([axes, *map(str, declared)]) + ")"
-        if array.shape[lead:] == declared and array.ndim >= lead:
-            return
+    if array.ndim >= lead and (declared is None or array.shape[lead:] == declared):
+        return
+    axes = "(steps, batch" if timed else "(batch"
+    expected = f"{axes}, ...)" if declared is None else ", ".join([axes, *map(str, declared)]) + ")"
     hint = f"add the axes with x.reshape(steps, batch, {', '.join(map(str, declared or ('...',)))})"
     if declared is not None and timed and array.shape[1:] == declared:
         hint = "for one input held over T steps give (batch, ...) and repeat=T; for steps of one sample give x[:, None]"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from talon.engine.arguments import callback, counted, options_of, wanted
 from talon.engine.choice import Engine
-from talon.engine.inputs import batches, cast
+from talon.engine.inputs import batches, cast, gathered
 from talon.engine.needs import Sizes, refuse_too_large
 from talon.engine.state import State
 from talon.ir.errors import TalonGraphError, TalonRunError, suggest
@@ -117,6 +118,16 @@ def outlets(graph: Graph, prefix: str = "") -> Iterator[tuple[str, str]]:
 class Prepared(Sizes):
     """A graph that can run, flattened: `flat` with the sample shapes of every node's inputs and outputs."""
 
+    @cached_property
+    def declared(self) -> dict[str, Shape | None]:
+        """The shapes that the Inputs declare."""
+        return {name: node.shape for name, node in self.flat.inputs.items()}
+
+    @cached_property
+    def paths(self) -> dict[str, str]:
+        """From the flat names to the user's."""
+        return self.flat.provenance
+
 
 def refuse_unsound(graph: Graph) -> None:
     """Raise `TalonGraphError` or `TalonRunError` for a graph that cannot run, whatever its inputs are."""
@@ -193,16 +204,17 @@ def draft(
     fresh = prepared is None
     if prepared is None:
         refuse_unsound(graph)
-    arrays, steps, batch = batches(graph, inputs, repeat)
-    if prepared is None:
+        arrays, steps, batch = batches(graph, inputs, repeat)
         prepared = prepare(graph, tuple(array.shape[2:] for array in arrays.values()))
+    else:
+        arrays, steps, batch = gathered(prepared.declared, inputs, repeat)
     task = Task(
         prepared.flat,
         arrays,
         steps,
         batch,
         np.dtype(dtype),
-        prepared.flat.provenance,
+        prepared.paths,
         prepared.in_shapes,
         prepared.out_shapes,
         state,
