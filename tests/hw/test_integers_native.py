@@ -18,6 +18,7 @@ from talon.engine import Result, run, stream
 from talon.hw.integers.arithmetic import DECAYS, ORDERS, OVERFLOWS, ROUNDINGS, Arithmetic, Register
 from talon.hw.integers.record import Encoding, QuantRecord
 from talon.hw.native import library
+from talon.hw.native.tape import Tape
 from tests.hw.integer_networks import loop, maps
 from tests.hw.records import record_of, with_record
 from tests.hw.test_native import SETS, WAYS, same, same_result
@@ -289,6 +290,40 @@ def test_nodes_on_the_host_read_what_the_integers_stand_for() -> None:
     x = spikes(7, 4, 6)
     found = agree(hw.quantize(graph, calibration=x), x, record="*")
     assert found.engine.nodes["relu"].startswith("on the host")
+
+
+def hosted() -> ir.Graph:
+    """Maps on the host: of sums, some of them late, beside spikes that are late, and resampled in numpy."""
+    nodes: dict[str, ir.Node] = {
+        "in": ir.Input([3, 4, 5]),
+        "conv": ir.Conv2d(weights(8, 3, 3, 3), weights(8), padding=1),
+        "lif": ir.LIF(3.0, 2.0, 0.0, 0.5),
+        "read": ir.Conv2d(weights(8, 8, 3, 3), weights(8), padding=1),
+        "again": ir.Conv2d(weights(8, 8, 1, 1)),
+        "relu": ir.ReLU(8),
+        "larger": ir.Upsample(scale_factor=2, mode="bilinear"),
+        "mean": ir.StepMean(),
+        "out": ir.Output(None),
+        "means": ir.Output(None),
+    }
+    edges: list[Any] = [("in", "conv"), ("conv", "lif"), ("lif", "read"), ("lif", "again"), ("relu", "larger")]
+    edges += [("read", "relu"), ir.Edge("again", "relu", delay=2), ("larger", "out"), ("mean", "means")]
+    return ir.Graph(nodes, [*edges, ("relu", "mean"), ir.Edge("lif", "mean", delay=1), ("again", "mean")])
+
+
+@pytest.mark.parametrize("chunk", [None, 3])
+def test_the_host_goes_by_the_kernels_of_floats(chunk: int | None, played: list[Tape]) -> None:
+    x = (RNG.random((7, 2, 3, 4, 5)) < 0.4).astype(np.float32)
+    quantised = hw.quantize(hosted(), calibration=x)
+    found = agree(quantised, x, record="*")
+    assert found.engine.nodes["relu"] == "on the host, native rectifier"
+    assert found.engine.nodes["mean"] == "on the host, native mean"
+    assert found.engine.nodes["larger"].startswith("on the host, numpy step")
+    program = hw.compile(quantised, engine="integer", chunk=chunk)
+    before = len(played)
+    for part in (x, x[::-1].copy(), np.ones_like(x), x):
+        same_result(program.run(part), run(quantised, part, engine="integer", engine_options=ORACLE))
+    assert len(played) - before == (3 if chunk is None else 9)
 
 
 def test_a_stream_is_one_run(folder: Path) -> None:

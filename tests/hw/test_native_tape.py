@@ -344,3 +344,4 @@ def test_integers(pool: ir.Node, played: list[Tape]) -> None:
     program = hw.compile(graph, engine="integer")
     for x in (inputs(), inputs(rate=0.9), inputs(rate=0.1)):
         same_result(program.run(x), run(graph, x, engine="integer", engine_options={"kernels": "oracle"}))
+    assert len(played) == 2

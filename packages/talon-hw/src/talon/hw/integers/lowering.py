@@ -9,7 +9,7 @@ from talon.hw.integers.cells import CellOp, word_of
 from talon.hw.integers.layers import layer
 from talon.hw.integers.pieces import Cell, Summed, Weights
 from talon.hw.integers.plan import Plan
-from talon.hw.integers.stepwise import EXACT, HostOp, OracleOp
+from talon.hw.integers.stepwise import EXACT, OracleOp
 from talon.hw.integers.wiring import IntegerWiring
 from talon.hw.native.lowering import Site, lowered, made
 from talon.hw.native.maps import PoolOp
@@ -28,7 +28,8 @@ def op_of(plan: Plan, number: int, site: Site) -> Op:
     if number in plan.encodings:
         return Alias(unit, last=False)
     if piece.host:
-        return HostOp(unit)
+        # In float32, of what the integers stand for.
+        return lowered(site)
     entering = max((bound(plan, sources) for sources in unit.arguments), default=0)
     leaving = max(value.bound for value in piece.outs)
     oracle = OracleOp(unit, piece, numeric)

@@ -1,4 +1,4 @@
-"""Nodes that the integer engine computes in numpy: by the oracle, or as the host's own in float."""
+"""Nodes that the integer engine computes in numpy, by the oracle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from talon.engine.wiring import Tallies, Unit
 from talon.hw.integers import oracle
 from talon.hw.integers.arithmetic import Arithmetic
 from talon.hw.integers.pieces import Cell, Piece
-from talon.hw.native.ops import Arrays, Op, Quantities, Stepwise
+from talon.hw.native.ops import Arrays, Op, Quantities
 
 EXACT = 2**24
 """Up to this size every whole number is itself in float32."""
@@ -39,9 +39,3 @@ class OracleOp(Op):
                 trace[k] = unit.state[name] * self.piece.unit.astype(np.float64) if isinstance(self.piece, Cell) else 0
             tallies.add(unit.path, k, unit.count(own, result))
         return outputs, tallies.found.get(unit.path, {})
-
-
-class HostOp(Stepwise):
-    """A node on the host. Arguments are what the integers stand for."""
-
-    how = "on the host, numpy step"

@@ -12,15 +12,18 @@ from talon.engine.wiring import Source
 from talon.hw.integers.cells import CellOp
 from talon.hw.integers.lowering import lower
 from talon.hw.integers.plan import Plan
-from talon.hw.integers.stepwise import EXACT, HostOp, OracleOp
+from talon.hw.integers.stepwise import EXACT, OracleOp
 from talon.hw.integers.wiring import IntegerWiring
 from talon.hw.native.engine import Sweeps
-from talon.hw.native.layout import SPIKES, floats
+from talon.hw.native.layout import SPIKES, floats, turned
 from talon.hw.native.library import library
 from talon.hw.native.ops import Op
 from talon.hw.native.options import Options
 from talon.hw.native.sweep import Sweep
 from talon.ir.primitive import Primitive
+
+Key = tuple[int, int]
+"""A port, by the numbers of its node and itself."""
 
 
 class IntegerSweep(Sweep):
@@ -42,7 +45,10 @@ class IntegerSweep(Sweep):
     def lowered(self) -> list[Op]:
         assert self.wiring.plan is not None
         self.plan = self.wiring.plan
-        return lower(self.wiring, self.plan, self.options)
+        ops = lower(self.wiring, self.plan, self.options)
+        self.hosts = {op for op, piece in zip(ops, self.plan.pieces, strict=True) if piece.host}
+        """What the host computes."""
+        return ops
 
     def begin(self) -> None:
         cells = [op for op in self.each if isinstance(op, CellOp)]
@@ -66,10 +72,6 @@ class IntegerSweep(Sweep):
             encoding.refuse_no_spikes(path, x)
         return x if already else room
 
-    def whole_numbers(self, key: tuple[int, int], x: np.ndarray) -> np.ndarray:
-        """Integers of a port as such; what comes from the host stays float."""
-        return x.astype(np.int64) if self.wiring.whole(key[0]) else x
-
     def told(self, number: int, port: int, array: np.ndarray) -> np.ndarray:
         key = number, port
         if self.same(key):
@@ -79,7 +81,7 @@ class IntegerSweep(Sweep):
         if value.bound <= min(EXACT, self.wiring.numeric.accumulators.high):
             # Both are exact in float32, and the product is rounded once, as the oracle rounds it.
             return np.asarray(floats(array) * value.unit)
-        return self.wiring.scaled(key, self.whole_numbers(key, floats(array)))
+        return self.wiring.scaled(key, whole_numbers(self.wiring, key, floats(array)))
 
     def same(self, key: tuple[int, int]) -> bool:
         """Whether the numbers of a port stand for themselves."""
@@ -98,21 +100,47 @@ class IntegerSweep(Sweep):
         return np.float32 if self.plan.values[key].bound <= EXACT else np.int64
 
     def argument(self, sources: list[Source], step: int, count: int, op: Op, place: int) -> np.ndarray:
-        if not isinstance(op, (HostOp, OracleOp)):
-            return super().argument(sources, step, count, op, place)
-        host = isinstance(op, HostOp)
         keys = [(source.node, source.port) for source in sources]
-        values = [
-            self.whole_numbers(key, self.delivered(source, step, count, op, f"{place}", takes_bytes=False))
-            for key, source in zip(keys, sources, strict=True)
+        oracle = isinstance(op, OracleOp)
+        if not oracle and (op not in self.hosts or all(map(self.same, keys))):
+            return super().argument(sources, step, count, op, place)
+        arrays = [
+            self.delivered(source, step, count, op, f"{place} {n}", last=False, takes_bytes=False)
+            for n, source in enumerate(sources)
         ]
-        mixed = len({value.dtype.kind for value in values}) > 1
-        if mixed:
-            values = [self.wiring.scaled(key, value) for key, value in zip(keys, values, strict=True)]
-        total = values[0]
-        for value in values[1:]:
-            total = total + value
-        return self.wiring.scaled(keys[0], total) if host else total
+        if oracle:
+            return added_up(self.wiring, keys, arrays)
+        shape = arrays[0].shape
+        form = (*shape[:2], *shape[3:], shape[2]) if op.last and len(shape) > 3 else shape
+        room = self.room(op, f"meant{place}")(form, np.float32)
+        self.do(meant, self.wiring, keys, arrays, op.last, room)
+        return room
+
+    def told_how(self, op: Op) -> str:
+        return f"on the host, {op.how}" if op in self.hosts else op.how
+
+
+def whole_numbers(wiring: IntegerWiring, key: Key, x: np.ndarray) -> np.ndarray:
+    """Integers of a port as such; what comes from the host stays float."""
+    return x.astype(np.int64) if wiring.whole(key[0]) else x
+
+
+def added_up(wiring: IntegerWiring, keys: list[Key], arrays: list[np.ndarray]) -> np.ndarray:
+    """The sum of what several ports give: of integers, unless one comes from the host, which the others then meet as
+    what they stand for."""
+    values = [whole_numbers(wiring, key, array) for key, array in zip(keys, arrays, strict=True)]
+    if len({value.dtype.kind for value in values}) > 1:
+        values = [wiring.scaled(key, value) for key, value in zip(keys, values, strict=True)]
+    total = values[0]
+    for value in values[1:]:
+        total = total + value
+    return total
+
+
+def meant(wiring: IntegerWiring, keys: list[Key], arrays: list[np.ndarray], last: bool, into: np.ndarray) -> None:
+    """The same as the host reads it."""
+    found = wiring.scaled(keys[0], added_up(wiring, keys, arrays))
+    into[...] = turned(found, last) if last else found
 
 
 class IntegerSweeps(Sweeps):

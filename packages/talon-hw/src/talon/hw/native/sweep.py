@@ -212,8 +212,12 @@ class Sweep(Walk):
         """By which means every node ran."""
         ways = [layer.ways for layer in self.layers]
         if ways != self.ways:
-            self.ways, self.used = ways, {op.unit.path: op.how for op in self.each}
+            self.ways, self.used = ways, {op.unit.path: self.told_how(op) for op in self.each}
         return self.used
+
+    def told_how(self, op: Op) -> str:
+        """By which means a node runs, in words."""
+        return op.how
 
     def told_state(self) -> State:
         """The state as it is now, which is made when somebody asks for it, at the latest when the ops go on."""

@@ -130,9 +130,9 @@ class Walk:
     def argument(self, sources: list[Source], step: int, count: int, op: Op, place: int) -> np.ndarray:
         """The sum of the sources over `count` steps, in edge order."""
         takes_bytes = op.takes_bytes and len(sources) == 1
-        total = self.delivered(sources[0], step, count, op, f"{place}", takes_bytes)
+        total = self.delivered(sources[0], step, count, op, f"{place}", op.last, takes_bytes)
         for source in sources[1:]:
-            other = self.delivered(source, step, count, op, f"{place} too", takes_bytes)
+            other = self.delivered(source, step, count, op, f"{place} too", op.last, takes_bytes)
             room = self.room(op, f"sum{place}")(total.shape, total.dtype)
             self.do(added, total, other, room)
             total = room
@@ -149,18 +149,21 @@ class Walk:
             return aligned
         return lambda shape, dtype: op.room(f"{name} {np.dtype(dtype)}", shape, dtype)
 
-    def delivered(self, source: Source, step: int, count: int, op: Op, name: str, takes_bytes: bool) -> np.ndarray:
-        """What a port gave `delay` steps before each of the steps; `takes_bytes`: spikes may be bytes."""
+    def delivered(
+        self, source: Source, step: int, count: int, op: Op, name: str, last: bool, takes_bytes: bool
+    ) -> np.ndarray:
+        """What a port gave `delay` steps before each of the steps, for an argument of `op` that has this name;
+        `takes_bytes`: spikes may be bytes."""
         key, first, room = (source.node, source.port), step - source.delay, self.room(op, f"from {name}")
         if first >= 0:
-            return self.values[key].part(first, count, op.last, takes_bytes, self.do, room)
+            return self.values[key].part(first, count, last, takes_bytes, self.do, room)
         early, before = min(count, -first), self.before[key]
         batch, *sample = before.shape
-        form = (*sample[1:], *sample[:1]) if op.last else sample
+        form = (*sample[1:], *sample[:1]) if last else sample
         found = self.room(op, f"before {name}")((count, batch, *form), self.recalled(key))
-        self.do(remembered, self.wiring, key, before, first, op.last, found[:early])
+        self.do(remembered, self.wiring, key, before, first, last, found[:early])
         if early < count:
-            since = self.values[key].part(0, count - early, op.last, takes_bytes=False, do=self.do, room=room)
+            since = self.values[key].part(0, count - early, last, takes_bytes=False, do=self.do, room=room)
             self.do(np.copyto, found[early:], since)
         return found
 
