@@ -352,6 +352,20 @@ def test_inputs_are_encoded_as_the_oracle_does() -> None:
             assert np.isnan(whole).all()
 
 
+@pytest.mark.parametrize("count", [1, 5, 16, 33])
+def test_negative_zeros_are_encoded_as_zeros(count: int) -> None:
+    """Also where all else is whole, so that nothing would have to be written."""
+    module = library.library()
+    x = np.ones(count, np.float32)
+    for isa, place in itertools.product(SETS, range(count)):
+        module.isa(isa)
+        y, z = np.full_like(x, np.nan), x.copy()
+        z[place] = -0.0
+        assert module.encode(count, 1.0, -7.0, 7.0, z, y) == 0
+        assert y[place] == 0
+        assert not np.signbit(y).any()
+
+
 @pytest.mark.parametrize(("options", "found"), [({"kernels": "fast"}, "'fast'"), ({"chunk": 0}, "0")])
 def test_wrong_options(folder: Path, options: dict[str, Any], found: str) -> None:
     quantised, x = wide(folder)

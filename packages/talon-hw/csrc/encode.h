@@ -34,7 +34,8 @@ static int NAME(encode)(ptrdiff_t count, double scale, double low, double high, 
             int32_t a, b;
             memcpy(&a, &whole, sizeof a);
             memcpy(&b, x + j, sizeof b);
-            odd |= a ^ b;
+            /* -0 is no 0, though compilers that make one instruction of both conversions leave it as it is. */
+            odd |= (a ^ b) | (b == INT32_MIN);
         }
     }
     if (odd == 0) return 1;
