@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -364,6 +365,28 @@ def test_negative_zeros_are_encoded_as_zeros(count: int) -> None:
         assert module.encode(count, 1.0, -7.0, 7.0, z, y) == 0
         assert y[place] == 0
         assert not np.signbit(y).any()
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_more_is_delivered_than_any_run_holds(sparse: bool) -> None:
+    """By a state that somebody has changed: the sums of a layer are only proved to hold what is ever on its way."""
+    weight = np.abs(weights(6, 6))
+    nodes: dict[str, ir.Node] = {
+        "in": ir.Input([6]),
+        "first": ir.IF(0.5),
+        "fc": ir.Affine(ir.CSR.from_dense(weight) if sparse else weight),
+        "cell": ir.LIF(3.0, 3.0, 0.0, 0.5),
+        "out": ir.Output(None),
+    }
+    edges: list[Any] = [("in", "first"), ir.Edge("first", "fc", delay=2), ("fc", "cell"), ("cell", "out")]
+    x = spikes(6, 2, 6, rate=0.6)
+    graph = hw.quantize(ir.Graph(nodes, edges), calibration=x)
+    program = hw.compile(graph, engine="integer")
+    for size in (1, -1, 1000, -40000):
+        state = pickle.loads(pickle.dumps(program.run(x).state))
+        state.delays["first:out"][...] *= size
+        assert state.delays["first:out"].any()
+        same_result(program.run(x, state=state), run(graph, x, engine="integer", engine_options=ORACLE, state=state))
 
 
 @pytest.mark.parametrize(("options", "found"), [({"kernels": "fast"}, "'fast'"), ({"chunk": 0}, "0")])

@@ -9,7 +9,7 @@ import numpy as np
 
 from talon.engine.task import Task
 from talon.engine.wiring import Source
-from talon.hw.integers.cells import CellOp
+from talon.hw.integers.cells import CellOp, Unproved
 from talon.hw.integers.lowering import lower
 from talon.hw.integers.plan import Plan
 from talon.hw.integers.stepwise import EXACT, OracleOp
@@ -51,12 +51,24 @@ class IntegerSweep(Sweep):
         return ops
 
     def begin(self) -> None:
+        if self.wiring.task.state is not None:
+            self.prove_held()
         cells = [op for op in self.each if isinstance(op, CellOp)]
         for op in cells:
             op.unproved = self.wiring.task.state is not None
         super().begin()
         for op in cells:
             op.unproved = False
+
+    def prove_held(self) -> None:
+        """Raise `Unproved` where a state that somebody gave delivers more than its port ever gives: sums are as narrow
+        as is proved for that."""
+        assert self.plan is not None
+        for key, values in self.wiring.held.items():
+            if self.wiring.whole(key[0]):
+                most = self.plan.values[key].bound
+                if any(value.size and max(int(value.max()), -int(value.min())) > most for value in values):
+                    raise Unproved
 
     def entered(self, number: int, array: np.ndarray) -> np.ndarray:
         assert self.plan is not None
