@@ -1,4 +1,4 @@
-/* Integer neurons of both widths, and what hands sums to neurons of any kind. */
+/* Integer neurons of every width, and what hands sums to neurons of any kind. */
 
 #define CELL int32_t
 #define UCELL uint32_t

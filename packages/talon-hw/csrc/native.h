@@ -23,9 +23,9 @@ enum { TALON_TRAPPED = 4 };
 /* Reset, comparison and delay as bits of `rule`. */
 enum { TALON_SUBTRACT = 1, TALON_NO_RESET = 2, TALON_LATE = 4, TALON_GREATER = 8, TALON_LEAKS = 16 };
 
-/* Of integer neurons: the input comes before the decay; no threshold is negative; all have one factor, of 0 to 2^12, and
-   one reset; an input is taken by halves; how a membrane decays (not at all, v - (v >> k), the same but at
-   least 1, v * factor >> bits); how a quotient is rounded; what a register does with a number that does not fit. */
+/* Of integer neurons: the input comes before the decay; no threshold is negative; of those of 16 bits, all have one factor
+   and one reset, and an input is taken by halves. How a membrane decays (not at all, v - (v >> k), the same but at least 1,
+   v * factor >> bits); how a quotient is rounded; what a register does with a number that does not fit. */
 enum { TALON_INPUT_FIRST = 32, TALON_RISES = 64, TALON_ALIKE = 128, TALON_TWICE = 256 };
 enum { TALON_KEEP = 0, TALON_SHIFT = 1, TALON_SHIFT_1 = 2, TALON_MULTIPLY = 3 };
 enum { TALON_FLOOR = 0, TALON_RTZ = 1, TALON_HALF_EVEN = 2, TALON_HALF_UP = 3 };
@@ -133,7 +133,7 @@ typedef struct {
     int64_t *synops;   /* (rows) */
     uint8_t *binary;   /* (rows) */
     int32_t *index;    /* scratch: (in + TALON_WIDE) */
-    void *sum;         /* scratch: (out), of the type of sums; in 4 bytes each */
+    void *sum;         /* scratch for (out) sums: of 4 bytes each, of which those of 16 bits take the first half */
     talon_after after;
 } talon_sparse;
 

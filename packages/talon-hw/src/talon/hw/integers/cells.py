@@ -134,18 +134,18 @@ def word_of(piece: Cell, numeric: Arithmetic) -> Any:
 def is_short(piece: Cell, numeric: Arithmetic) -> bool:
     """Whether the kernel of 16 bits computes these neurons: csrc/short.h."""
     node, decay, sums = piece.node, piece.decay, Register(piece.input_bits, numeric.accumulators.overflow)
-    if (
-        numeric.order[0] == "input"
-        or numeric.membranes.overflow != "saturate"
-        or numeric.membranes.bits > 16
-        or node.reset == "none"
-        or node.reset_delay == 1
-        or not 0 <= piece.shift < 16
-        or piece.input_bound > sums.high
-        or arriving(piece) >= 1 << 30
-        or int(piece.threshold.min()) < 0
-        or any(int(np.abs(values).max()) > SHORT for values in (piece.threshold, piece.reset, piece.start))
-    ):
+    if numeric.order[0] == "input" or node.reset == "none" or node.reset_delay == 1:
+        return False
+    # Additions of 16 bits saturate, and nothing else.
+    if numeric.membranes.overflow != "saturate" or numeric.membranes.bits > 16:
+        return False
+    # Sums are neither cut by their register nor rounded; those left over at the end of a row are shifted in 32 bits.
+    if piece.input_bound > sums.high or not 0 <= piece.shift < 16 or arriving(piece) >= 1 << 30:
+        return False
+    # What a spike takes from a membrane is no more than it has.
+    if int(piece.threshold.min()) < 0:
+        return False
+    if any(int(np.abs(values).max()) > SHORT for values in (piece.threshold, piece.reset, piece.start)):
         return False
     left = 1 << 15
     if decay is not None:

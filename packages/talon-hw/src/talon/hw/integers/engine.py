@@ -78,13 +78,19 @@ class IntegerEngine:
         return None
 
     def execute(self, task: Task) -> Result:
-        return self.session(task.options)(task)
+        return self.runner(task.options, once=True)(task)
 
     def session(
         self, options: Mapping[str, Any], own: Mapping[str, Primitive] | None = None
     ) -> Callable[[Task], Result]:
+        return self.runner(options, own)
+
+    def runner(
+        self, options: Mapping[str, Any], own: Mapping[str, Primitive] | None = None, once: bool = False
+    ) -> Callable[[Task], Result]:
+        """What runs tasks, or `once` one of them."""
         chosen = Options.of(options)
-        sweeps, by_library = IntegerSweeps(chosen.native(), own), chosen.by_library()
+        sweeps, by_library = IntegerSweeps(chosen.native(), own, once), chosen.by_library()
 
         def execute(task: Task) -> Result:
             if by_library and task.dtype == np.float32:

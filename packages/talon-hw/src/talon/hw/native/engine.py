@@ -41,7 +41,7 @@ class NativeEngine:
         return None if dtype == "float32" else f"it computes in float32, not {dtype}"
 
     def execute(self, task: Task) -> Result:
-        return Sweeps(Options.of(task.options)).run(task)
+        return Sweeps(Options.of(task.options), once=True).run(task)
 
     def session(
         self, options: Mapping[str, Any], own: Mapping[str, Primitive] | None = None
@@ -64,11 +64,11 @@ def working_bytes(options: Options, task: Task, results: int) -> int:
 class Sweeps:
     """Sweeps of one graph that are not running, kept with all they have laid out: samples -> those for so many.
 
-    `own`: copies of the nodes that were cast already.
+    `own`: copies of the nodes that were cast already; `once`: there will be one run.
     """
 
-    def __init__(self, options: Options, own: Mapping[str, Primitive] | None = None) -> None:
-        self.options, self.own = options, own
+    def __init__(self, options: Options, own: Mapping[str, Primitive] | None = None, once: bool = False) -> None:
+        self.options, self.own, self.once = options, own, once
         self.idle: dict[int, list[Sweep]] = {}
 
     def run(self, task: Task) -> Result:
@@ -100,7 +100,9 @@ class Sweeps:
         try:
             sweep = self.idle[task.batch].pop()
         except (KeyError, IndexError):
-            return self.made(task)
+            sweep = self.made(task)
+            sweep.once = self.once
+            return sweep
         sweep.restart(task)
         return sweep
 

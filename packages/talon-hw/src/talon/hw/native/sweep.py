@@ -77,6 +77,8 @@ class Sweep(Walk):
         self.batch = task.batch
         self.tapes: dict[Form, Tape] = {}
         self.halted = False
+        self.once = False
+        """Whether it is to be run only once."""
         self.lent: ref[Later[str, Mapping[str, np.ndarray]]] | None = None
         """The state that was given back last, which is made before the ops change theirs, if somebody has it yet."""
         self.begin()
@@ -144,8 +146,8 @@ class Sweep(Walk):
         former, held, first = wiring.task, dict(wiring.held), wiring.first
         for op, _ in self.lasting:
             op.save()
-        wiring.first, wiring.task = first + former.steps, task
         try:
+            wiring.first, wiring.task = first + former.steps, task
             return self.run()
         except BaseException:
             wiring.task, wiring.held, wiring.first = former, held, first
@@ -241,6 +243,9 @@ class Sweep(Walk):
         entered = {number: self.enter(number, x[start : start + steps]) for number, x in self.inputs.items()}
         form = Form(self.wiring.task.record, steps, self.wiring.first + start > 0)
         repeats = self.repeats and not self.traced and (steps - 1) * self.cycling < TAPED_STEPS
+        if self.once and (start == 0 or start + 2 * steps > self.wiring.task.steps):
+            # No chunk of this form follows.
+            repeats = False
         tape = self.tapes.get(form) if repeats else None
         if tape is not None and tape.takes(entered):
             self.play(tape, start, steps)
