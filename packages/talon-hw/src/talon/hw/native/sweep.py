@@ -243,14 +243,13 @@ class Sweep(Walk):
         entered = {number: self.enter(number, x[start : start + steps]) for number, x in self.inputs.items()}
         form = Form(self.wiring.task.record, steps, self.wiring.first + start > 0)
         repeats = self.repeats and not self.traced and (steps - 1) * self.cycling < TAPED_STEPS
-        if self.once and (start == 0 or start + 2 * steps > self.wiring.task.steps):
-            # No chunk of this form follows.
-            repeats = False
+        # Whether a chunk of this form follows.
+        follows = not self.once or (start > 0 and start + 2 * steps <= self.wiring.task.steps)
         tape = self.tapes.get(form) if repeats else None
         if tape is not None and tape.takes(entered):
             self.play(tape, start, steps)
             self.hand_out(start, steps)
-        elif repeats and (fresh := self.taped(form, entered)) is not None:
+        elif repeats and follows and (fresh := self.taped(form, entered)) is not None:
             self.record(fresh, start, steps)
         else:
             self.walk(start, steps, entered)
