@@ -134,11 +134,15 @@ def test_places_of_sixteen_bits_and_more(outs: int) -> None:
         agree(ir.Graph.chain(input=ir.Input([5]), **nodes, output=ir.Output(None)), some(3, 1, 5))
 
 
-@pytest.mark.parametrize("types", [(np.int32, np.float32), (np.uint16, np.int16)])
+@pytest.mark.parametrize(
+    "types", [(np.int32, np.float32), (np.uint16, np.float32), (np.int32, np.int16), (np.uint32, None)]
+)
 def test_synapses_that_lie_are_refused(types: tuple[Any, Any]) -> None:
+    """Unsigned places are near; those of 32 bits have the weight in their upper half."""
     module = library.library()
-    near, whole = types[0] is np.uint16, 32 * (types[1] is np.int16)
-    ends, index, value = np.array([0, 2, 2, 3]), np.array([0, 3, 1], types[0]), np.ones(3, types[1])
+    near, whole = types[0] is not np.int32, 0 if types[1] is np.float32 else 32
+    ends, index = np.array([0, 2, 2, 3]), np.array([0, 3, 1], types[0])
+    value = None if types[1] is None else np.ones(3, types[1])
     right = (near, whole, 3, 4, 3, ends, index, value)
     module.synapses(*right)
     for place, wrong in (
@@ -159,7 +163,8 @@ def test_synapses_that_lie_are_refused(types: tuple[Any, Any]) -> None:
         (6, np.array([0, -1, 1]).astype(types[0])),
         (6, np.array([3, 0, 1], types[0])),
         (6, np.array([3, 3, 1], types[0])),
-        (7, value.astype(np.float64)),
+        (7, np.ones(3)),
+        (7, None if value is not None else np.ones(3, np.int16)),
     ):
         with pytest.raises(ValueError, match="expected"):
             module.synapses(*[*right[:place], wrong, *right[place + 1 :]])

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Raised whenever a signature or a constant changes; module.c tells Python, which refuses a library that was not rebuilt. */
-#define TALON_API 10
+#define TALON_API 11
 
 /* How a layer with weights goes through its inputs. Both add in the same order and agree to the bit. */
 enum { TALON_EVENT = 1, TALON_DENSE = 2 };
@@ -122,6 +122,7 @@ typedef struct {
     const void *index;   /* the outputs: of one input ascending, each once; int32, or uint16 if `near` */
     const void *value;   /* float, or int16 if `whole` */
     int near, whole;     /* whole: 0, or the bits of sums, 16 or 32: Python has proved that they fit */
+    int packed;          /* near and whole: `index` is uint32, with the value in the upper half; `value` is not there */
 } talon_synapses;
 
 typedef struct {

@@ -28,10 +28,31 @@
 SPARSE_SCATTER(float, int32_t, float, NAME(scatter_f32))
 SPARSE_SCATTER(float, uint16_t, float, NAME(scatter_near_f32))
 SPARSE_SCATTER(int32_t, int32_t, int16_t, NAME(scatter_i32))
-SPARSE_SCATTER(int32_t, uint16_t, int16_t, NAME(scatter_near_i32))
 SPARSE_SCATTER(int16_t, int32_t, int16_t, NAME(scatter_i16))
-SPARSE_SCATTER(int16_t, uint16_t, int16_t, NAME(scatter_near_i16))
 #undef SPARSE_SCATTER
+
+/* The same of packed ones: what is read from far away is one stream and not two. */
+#define SPARSE_PACKED(SUM, NAMED)                                                                                    \
+    static inline void NAMED(SUM *restrict y, SUM x, const talon_synapses *s, int64_t from, ptrdiff_t count,         \
+                             int64_t next) {                                                                         \
+        const uint32_t *restrict both = (const uint32_t *)s->index + from, *after = (const uint32_t *)s->index + next; \
+        ptrdiff_t k = 0;                                                                                             \
+        for (; k + SPARSE_LINE <= count; k += SPARSE_LINE) {                                                         \
+            __builtin_prefetch(after + k);                                                                           \
+            if (x == 1) {                                                                                            \
+                for (ptrdiff_t j = k; j < k + SPARSE_LINE; j++)                                                      \
+                    y[both[j] & 0xFFFF] = (SUM)(y[both[j] & 0xFFFF] + ((int32_t)both[j] >> 16));                     \
+            } else {                                                                                                 \
+                for (ptrdiff_t j = k; j < k + SPARSE_LINE; j++)                                                      \
+                    y[both[j] & 0xFFFF] = (SUM)(y[both[j] & 0xFFFF] + x * ((int32_t)both[j] >> 16));                 \
+            }                                                                                                        \
+        }                                                                                                            \
+        __builtin_prefetch(after + k);                                                                               \
+        for (; k < count; k++) y[both[k] & 0xFFFF] = (SUM)(y[both[k] & 0xFFFF] + x * ((int32_t)both[k] >> 16));      \
+    }
+SPARSE_PACKED(int32_t, NAME(scatter_packed_i32))
+SPARSE_PACKED(int16_t, NAME(scatter_packed_i16))
+#undef SPARSE_PACKED
 
 /* Events whose synapses are looked up side by side, before the first is gone through: each lies far from the others. */
 #define SPARSE_AHEAD 32
@@ -61,8 +82,8 @@ SPARSE_SCATTER(int16_t, uint16_t, int16_t, NAME(scatter_near_i16))
         return synops;                                                                                               \
     }
 SPARSE_EVENTS(float, NAME(scatter_f32), NAME(scatter_near_f32), NAME(sparse_events_f32))
-SPARSE_EVENTS(int32_t, NAME(scatter_i32), NAME(scatter_near_i32), NAME(sparse_events_i32))
-SPARSE_EVENTS(int16_t, NAME(scatter_i16), NAME(scatter_near_i16), NAME(sparse_events_i16))
+SPARSE_EVENTS(int32_t, NAME(scatter_i32), NAME(scatter_packed_i32), NAME(sparse_events_i32))
+SPARSE_EVENTS(int16_t, NAME(scatter_i16), NAME(scatter_packed_i16), NAME(sparse_events_i16))
 #undef SPARSE_EVENTS
 
 /* A row of whole numbers. */

@@ -18,6 +18,12 @@ static void forget(PyObject *capsule) {
     PyMem_Free(found);
 }
 
+/* Where a synapse leads. */
+static ptrdiff_t output_of(const talon_synapses *c, int64_t k) {
+    if (c->packed) return ((const uint32_t *)c->index)[k] & 0xFFFF;
+    return c->near ? ((const uint16_t *)c->index)[k] : ((const int32_t *)c->index)[k];
+}
+
 /* Whether every input has outputs that are there, ascending, each once; else an error is set. */
 static int sound(const talon_synapses *c, Py_ssize_t count) {
     int64_t before = 0;
@@ -36,7 +42,7 @@ static int sound(const talon_synapses *c, Py_ssize_t count) {
     for (ptrdiff_t i = 0; i < c->in; i++) {
         ptrdiff_t last = -1;
         for (int64_t k = c->ends[i]; k < c->ends[i + 1]; k++) {
-            const ptrdiff_t output = c->near ? ((const uint16_t *)c->index)[k] : ((const int32_t *)c->index)[k];
+            const ptrdiff_t output = output_of(c, k);
             if (output <= last || output >= c->out) {
                 PyErr_Format(PyExc_ValueError, "index: expected to ascend below %zd, found %zd for input %zd",
                              (Py_ssize_t)c->out, (Py_ssize_t)output, (Py_ssize_t)i);
@@ -48,7 +54,8 @@ static int sound(const talon_synapses *c, Py_ssize_t count) {
     return 1;
 }
 
-/* near, whole (0, or bits of sums), in, out, count, ends (in + 1), index (count), value (count) -> what `sparse` takes. */
+/* near, whole (0, or bits of sums), in, out, count, ends (in + 1), index (count), value (count, or None where the index has
+   it) -> what `sparse` takes. */
 static PyObject *joined(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *ends, *index, *value, *capsule = NULL;
@@ -66,9 +73,12 @@ static PyObject *joined(PyObject *self, PyObject *args) {
     synapses *made = PyMem_Calloc(1, sizeof(synapses));
     if (made == NULL) return PyErr_NoMemory();
     made->c.in = in, made->c.out = out, made->c.near = near, made->c.whole = whole;
+    made->c.packed = near && whole != 0;
     made->c.ends = memory(&made->held, ends, "ends", in + 1, sizeof(int64_t), 0, 0);
-    made->c.index = memory(&made->held, index, "index", count, near ? sizeof(uint16_t) : sizeof(int32_t), 0, 0);
-    made->c.value = memory(&made->held, value, "value", count, whole ? sizeof(int16_t) : sizeof(float), 0, 0);
+    made->c.index = memory(&made->held, index, "index", count, near && !whole ? sizeof(uint16_t) : sizeof(int32_t), 0, 0);
+    if (made->c.packed != (value == Py_None))
+        PyErr_SetString(PyExc_ValueError, "value: expected None where the index has the values, and nowhere else");
+    made->c.value = memory(&made->held, value, "value", count, whole ? sizeof(int16_t) : sizeof(float), 0, 1);
     if (!PyErr_Occurred() && sound(&made->c, count)) capsule = PyCapsule_New(made, SYNAPSES, forget);
     if (capsule == NULL) {
         release(&made->held);

@@ -10,7 +10,7 @@ from typing import Any
 
 from talon.ir.errors import TalonValueError
 
-API = 10
+API = 11
 """Of the functions of the library; a library with another number is left over from another version."""
 UNBUILT = Path(__file__).with_name("unbuilt.txt")
 ISA = "TALON_NATIVE_ISA"

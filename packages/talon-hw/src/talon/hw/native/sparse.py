@@ -54,7 +54,10 @@ class SparseOp(Layer):
         weight = self.weight
         ends, outputs, values = self.by_inputs()
         near, whole = weight.shape[0] <= NEAR, values.dtype == np.int16
-        index = np.asarray(outputs, np.uint16 if near else np.int32)
-        own = np.asarray(ends, np.int64), index, np.asarray(values, np.int16 if whole else np.float32)
+        index: Any = np.asarray(outputs, np.uint16 if near else np.int32)
+        value: Any = np.asarray(values, np.int16 if whole else np.float32)
+        if near and whole:
+            index, value = index | value.view(np.uint16).astype(np.uint32) << 16, None
         bits = self.sum_bits if whole else 0
-        return library().synapses(near, bits, weight.shape[1], weight.shape[0], weight.nnz, *own)
+        size = weight.shape[1], weight.shape[0], weight.nnz
+        return library().synapses(near, bits, *size, np.asarray(ends, np.int64), index, value)
