@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from talon import hw, ir
 from talon.engine import run
-from talon.hw.native import library
+from talon.hw.native import library, memory
 from talon.hw.native.sparse import NEAR
 from tests.hw.test_native import SETS, WAYS, agree, same, same_result, some, weights
 
@@ -195,3 +195,29 @@ def test_calls_with_other_buffers_than_they_say_are_refused() -> None:
     assert module.sparse(*call[:-1], neurons) == module.EVENT
     with pytest.raises(ValueError, match="expected"):
         module.sparse(*call[:8], sums[:3].copy(), neurons)
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_what_is_read_here_and_there_lies_in_large_pages(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has them, and where arrays fill some."""
+    if not large:
+        monkeypatch.delattr(memory.mmap, "MADV_HUGEPAGE", raising=False)
+    for values in (
+        np.arange(memory.PAGE // 4, dtype=np.int32),
+        np.arange(memory.PAGE // 2, dtype=np.int32).reshape(2, -1),
+    ):
+        found = memory.scattered(values)
+        assert np.array_equal(found, values)
+        assert (found.dtype, found.shape) == (values.dtype, values.shape)
+        if hasattr(memory.mmap, "MADV_HUGEPAGE"):
+            assert found.ctypes.data % memory.PAGE == 0
+            assert not np.shares_memory(found, values)
+    small = np.arange(9)[::2]
+    assert memory.scattered(small).flags.c_contiguous
+    assert np.array_equal(memory.scattered(small), small)
+
+
+def test_a_weight_that_fills_large_pages() -> None:
+    weight = sparse(700, 1200, 0.8)
+    assert weight.data.nbytes > memory.PAGE
+    agree(with_weight(weight, None, ()), some(2, 2, 1200, rate=0.2))

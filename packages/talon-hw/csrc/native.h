@@ -134,7 +134,8 @@ typedef struct {
     int64_t *synops;   /* (rows) */
     uint8_t *binary;   /* (rows) */
     int32_t *index;    /* scratch: (in + TALON_WIDE) */
-    void *sum;         /* scratch for (out) sums: of 4 bytes each, of which those of 16 bits take the first half */
+    void *sum;         /* scratch for (out) sums: of 4 bytes each, of which those of 16 bits take the first half; whole
+                          ones are zeros before every call, and again after it */
     talon_after after;
 } talon_sparse;
 

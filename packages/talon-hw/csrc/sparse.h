@@ -86,15 +86,23 @@ SPARSE_EVENTS(int32_t, NAME(scatter_i32), NAME(scatter_packed_i32), NAME(sparse_
 SPARSE_EVENTS(int16_t, NAME(scatter_i16), NAME(scatter_packed_i16), NAME(sparse_events_i16))
 #undef SPARSE_EVENTS
 
-/* A row of whole numbers. */
+/* A row of whole numbers. The sums are zeros before it, and again after it. */
 #define SPARSE_WHOLE(SUM, EVENTS, FEED, NAMED)                                                                       \
     static void NAMED(const talon_sparse *c, ptrdiff_t row, const float *x, ptrdiff_t events) {                      \
         const ptrdiff_t out = c->synapses->out;                                                                      \
         SUM *restrict sum = c->sum;                                                                                  \
-        for (ptrdiff_t o = 0; o < out; o++) sum[o] = c->bias == NULL ? 0 : (SUM)c->bias[o];                          \
+        if (c->bias != NULL)                                                                                         \
+            for (ptrdiff_t o = 0; o < out; o++) sum[o] = (SUM)c->bias[o];                                            \
         c->synops[row] = EVENTS(c, sum, x, events);                                                                  \
-        if (!FEED(&c->after, row, 0, out, sum))                                                                      \
-            for (ptrdiff_t o = 0; o < out; o++) c->y[row * out + o] = (float)sum[o];                                 \
+        if (FEED(&c->after, row, 0, out, sum)) {                                                                     \
+            memset(sum, 0, sizeof(SUM) * (size_t)out);                                                               \
+            return;                                                                                                  \
+        }                                                                                                            \
+        float *restrict y = c->y + row * out;                                                                        \
+        for (ptrdiff_t o = 0; o < out; o++) {                                                                        \
+            y[o] = (float)sum[o];                                                                                    \
+            sum[o] = 0;                                                                                              \
+        }                                                                                                            \
     }
 SPARSE_WHOLE(int32_t, NAME(sparse_events_i32), NAME(feed_i16_i32), NAME(sparse_i32))
 SPARSE_WHOLE(int16_t, NAME(sparse_events_i16), NAME(feed_i8_i16), NAME(sparse_i16))

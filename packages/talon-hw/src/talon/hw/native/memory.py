@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import mmap
 from typing import Any
 
 import numpy as np
@@ -31,5 +33,26 @@ def settled(values: Any) -> Any:
     if not isinstance(values, np.ndarray) or (values.flags.c_contiguous and skipped(values) == 0):
         return values
     found = aligned(values.shape, values.dtype)
+    found[...] = values
+    return found
+
+
+PAGE = 2 << 20
+"""Bytes of a large page, where the system has such: of small ones, a processor cannot remember enough to find what lies
+far apart in an array larger than some of these."""
+
+
+def scattered(values: np.ndarray) -> np.ndarray:
+    """The same in memory that is read here and there: of large pages where it fills some, if the system gives them."""
+    advice = getattr(mmap, "MADV_HUGEPAGE", None)
+    if values.nbytes < PAGE or advice is None:
+        return np.ascontiguousarray(values)
+    # Private: what may be shared with other processes is of small pages. It goes with the last array that lies in it.
+    pages = mmap.mmap(-1, values.nbytes + PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):  # a system that does not know them
+        pages.madvise(advice)
+    raw = np.frombuffer(pages, np.uint8)
+    first = -raw.__array_interface__["data"][0] % PAGE
+    found: np.ndarray = raw[first : first + values.nbytes].view(values.dtype).reshape(values.shape)
     found[...] = values
     return found

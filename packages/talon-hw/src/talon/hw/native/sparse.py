@@ -10,6 +10,7 @@ import numpy as np
 from talon.engine.wiring import Unit
 from talon.hw.native.layers import Layer
 from talon.hw.native.library import library
+from talon.hw.native.memory import aligned, scattered
 from talon.hw.native.ops import Arrays
 from talon.hw.native.options import Options
 from talon.ir.csr import CSR
@@ -35,7 +36,9 @@ class SparseOp(Layer):
         self.rows = unit.shapes[0][:-1]
         self.macs = math.prod(self.rows) * weight.nnz
         self.index = np.empty(weight.shape[1] + library().WIDE, np.int32)
-        self.sums = np.empty(weight.shape[0], np.float32)
+        # The library leaves zeros where it finds them.
+        self.sums = aligned((weight.shape[0],))
+        self.sums.fill(0)
 
     def call(self, t: int, x: np.ndarray, y: np.ndarray | None, cost: Arrays, neurons: tuple[Any, ...] | None) -> None:
         synapses, bias = self.weights(t)
@@ -60,4 +63,5 @@ class SparseOp(Layer):
             index, value = index | value.view(np.uint16).astype(np.uint32) << 16, None
         bits = self.sum_bits if whole else 0
         size = weight.shape[1], weight.shape[0], weight.nnz
+        index, value = scattered(index), None if value is None else scattered(value)
         return library().synapses(near, bits, *size, np.asarray(ends, np.int64), index, value)
