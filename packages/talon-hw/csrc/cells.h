@@ -30,8 +30,11 @@
     static void NAMED(const talon_cell *c, ptrdiff_t row, ptrdiff_t from, ptrdiff_t count, const TYPE *restrict sum) { \
         const int simple = c->one_pass, subtracts = (c->rule & TALON_SUBTRACT) != 0;                                 \
         const int even = c->decay_rounding == TALON_HALF_EVEN;                                                       \
-        for (; count > 0; from += TALON_STRIP, sum += TALON_STRIP, count -= TALON_STRIP) {                           \
-            const ptrdiff_t part = count < TALON_STRIP ? count : TALON_STRIP;                                        \
+        /* Those of 16 bits need no room for a strip, and are taken by strips only where parameters repeat. */       \
+        const int whole = c->word == 16 && (c->period == 0 || c->period == c->size);                                 \
+        const ptrdiff_t strip = whole ? count : TALON_STRIP;                                                         \
+        for (; count > 0; from += strip, sum += strip, count -= strip) {                                             \
+            const ptrdiff_t part = count < strip ? count : strip;                                                    \
             if (c->word == 16) {                                                                                     \
                 SHORT(c, row, from, part, sum);                                                                      \
             } else if (simple && subtracts && even) {                                                                \
