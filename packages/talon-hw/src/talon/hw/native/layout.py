@@ -110,15 +110,28 @@ class Signal:
             return self.whole(last, takes_bytes, do)
         return self.as_asked(self.array[first : first + count], last, takes_bytes, do, room)
 
+    def recent(self, count: int, steps: int) -> np.ndarray:
+        """The last `count` of the `steps`, or all if there are fewer."""
+        return self.array[-count:]
+
     def as_asked(self, steps: np.ndarray, last: bool, takes_bytes: bool, do: Do, room: Room) -> np.ndarray:
         array = steps if last == self.last else turned(steps, last, do, room)
         return array if takes_bytes else floats(array, do, room)
 
 
 class Moment(Signal):
-    """What a port gives at the step that is gone through now, where nobody asks for another one."""
+    """What a port gives at the last few steps of those that are gone through one by one, where nobody asks for older
+    ones: each takes the place of the oldest."""
 
     __slots__ = ()
 
+    def row(self, step: int) -> np.ndarray:
+        """Where a step lies `(1, B, ...)`."""
+        at = step % len(self.array)
+        return self.array[at : at + 1]
+
     def part(self, first: int, count: int, last: bool, takes_bytes: bool, do: Do, room: Room) -> np.ndarray:
-        return self.as_asked(self.array, last, takes_bytes, do, room)
+        return self.as_asked(self.row(first), last, takes_bytes, do, room)
+
+    def recent(self, count: int, steps: int) -> np.ndarray:
+        return np.concatenate([self.row(step) for step in range(max(0, steps - count), steps)])

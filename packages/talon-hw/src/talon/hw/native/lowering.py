@@ -196,11 +196,21 @@ def groups(wiring: Wiring) -> list[Group]:
     ]
 
 
-def passing(wiring: Wiring, ops: Sequence[Op], groups: Sequence[Group]) -> frozenset[int]:
-    """The nodes of cycles that are only heard by nodes of the same cycle, and at the same step."""
+LATE = 16
+"""Of how many steps ago something may be asked for, so that few steps are kept; of longer delays all are."""
+
+
+def passing(wiring: Wiring, ops: Sequence[Op], groups: Sequence[Group]) -> dict[int, int]:
+    """The nodes of cycles that are only heard by nodes of the same cycle, and how many of their steps those ask for:
+    the one that is gone through now, and as many before it as the longest delay is long."""
     cycle = {number: at for at, (nodes, cyclic) in enumerate(groups) if cyclic for number in nodes}
-    found = {number for number in cycle if ops[number].direct and len(wiring.units[number].shapes) == 1}
+    found = {number: 1 for number in cycle if ops[number].direct and len(wiring.units[number].shapes) == 1}
     for number, unit in enumerate(wiring.units):
-        for argument in unit.arguments:
-            found -= {s.node for s in argument if s.delay or cycle.get(number) != cycle.get(s.node)}
-    return frozenset(found)
+        for source in [source for argument in unit.arguments for source in argument]:
+            if source.node not in found:
+                continue
+            if cycle.get(number) == cycle[source.node] and source.delay <= LATE:
+                found[source.node] = max(found[source.node], source.delay + 1)
+            else:
+                del found[source.node]
+    return found

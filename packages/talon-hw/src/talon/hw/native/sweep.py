@@ -191,10 +191,11 @@ class Sweep(Walk):
         apart: frozenset[int] = frozenset()
         self.passing = self.all_passing
         if self.places:
-            self.passing -= {number for number, _, port in self.places.values() if port is not None}
+            recorded = {number for number, _, port in self.places.values() if port is not None}
+            self.passing = {number: rows for number, rows in self.passing.items() if number not in recorded}
             layers = {layer for layer, _ in self.pairs.values()}
             apart = frozenset(number for number, _, port in self.places.values() if port is None or number in layers)
-        key = apart, self.passing
+        key = apart, frozenset(self.passing)
         if key not in self.views:
             self.views[key] = self.view(apart)
         self.ops, self.length, self.heard, self.repeats = self.views[key]
@@ -320,7 +321,8 @@ class Sweep(Walk):
                 put(self.shown(number, port), self.records[record][start : start + steps])
         for key, depth in self.wiring.depths.items():
             signal = self.values[key]
-            recent = floats(signal.array[-depth:] if not signal.last else turned(signal.array[-depth:], last=False))
+            found = signal.recent(depth, steps)
+            recent = floats(turned(found, last=False) if signal.last else found)
             kept = [*self.wiring.held[key], *recent][-depth:]
             # Copies, or one value would keep its whole chunk.
             self.wiring.held[key] = [np.array(value) for value in kept]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ def added(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
 class Walk:
     """A chunk of steps, layer by layer, and step by step inside cycles. `ops`: those of the nodes, None where another
     contains it; `traced`: the records and names of state that an op fills; `heard`: the outputs that are computed where
-    they are told; `passing`: nodes of cycles of which every step is forgotten when it is over; `taping`: the tape that
+    they are told; `passing`: nodes of cycles of which so many steps are kept; `taping`: the tape that
     the calls are noted down on, if any."""
 
     wiring: Wiring
@@ -48,7 +48,7 @@ class Walk:
     before: dict[tuple[int, int], np.ndarray]
     ops: list[Op | None]
     heard: dict[int, str]
-    passing: Collection[int]
+    passing: Mapping[int, int]
     traced: dict[int, list[tuple[str, str]]]
     outputs: dict[str, np.ndarray]
     records: dict[str, np.ndarray]
@@ -114,18 +114,18 @@ class Walk:
 
     def place(self, number: int, op: Op, start: int, step: int, steps: int) -> np.ndarray:
         """Where a node of a cycle puts what it gives at a step: in the output, where it is that, or in memory that is
-        the same for every chunk, and for every step where only this step matters."""
-        passes = number in self.passing
+        the same for every chunk, and for every few steps where only those matter."""
+        rows = min(self.passing.get(number, steps), steps)
         if step == 0:
             # What is handed out belongs to whoever gets it, and no call may write to it later.
             exit = self.heard.get(number) if self.taping is None else None
             if exit is not None and op.gives == np.float32 and (not op.last or len(op.form) < 2):
                 array = self.outputs[exit][start : start + steps]
             else:
-                array = op.room("chunk", (1 if passes else steps, self.batch, *op.form), op.gives)
-            self.values[number, 0] = (Moment if passes else Signal)(array, op.last)
-        array = self.values[number, 0].array
-        return array if passes else array[step : step + 1]
+                array = op.room("chunk", (rows, self.batch, *op.form), op.gives)
+            self.values[number, 0] = (Moment if rows < steps else Signal)(array, op.last)
+        at = step % rows
+        return self.values[number, 0].array[at : at + 1]
 
     def argument(self, sources: list[Source], step: int, count: int, op: Op, place: int) -> np.ndarray:
         """The sum of the sources over `count` steps, in edge order."""
