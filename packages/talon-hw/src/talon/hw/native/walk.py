@@ -115,17 +115,18 @@ class Walk:
     def place(self, number: int, op: Op, start: int, step: int, steps: int) -> np.ndarray:
         """Where a node of a cycle puts what it gives at a step: in the output, where it is that, or in memory that is
         the same for every chunk, and for every few steps where only those matter."""
-        rows = min(self.passing.get(number, steps), steps)
         if step == 0:
             # What is handed out belongs to whoever gets it, and no call may write to it later.
             exit = self.heard.get(number) if self.taping is None else None
             if exit is not None and op.gives == np.float32 and (not op.last or len(op.form) < 2):
                 array = self.outputs[exit][start : start + steps]
             else:
+                rows = min(self.passing.get(number, steps), steps)
                 array = op.room("chunk", (rows, self.batch, *op.form), op.gives)
-            self.values[number, 0] = (Moment if rows < steps else Signal)(array, op.last)
-        at = step % rows
-        return self.values[number, 0].array[at : at + 1]
+            self.values[number, 0] = (Moment if len(array) < steps else Signal)(array, op.last)
+        array = self.values[number, 0].array
+        at = step % len(array)
+        return array[at : at + 1]
 
     def argument(self, sources: list[Source], step: int, count: int, op: Op, place: int) -> np.ndarray:
         """The sum of the sources over `count` steps, in edge order."""
