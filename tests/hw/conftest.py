@@ -132,12 +132,23 @@ def limited(**limits: int) -> hw.Target:
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> list[Tape]:
     """The tapes that were played, in order."""
+    return noted(monkeypatch, "play")
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Tape]:
+    """The tapes that were recorded, in order."""
+    return noted(monkeypatch, "record")
+
+
+def noted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Tape]:
+    """The tapes with which a method of sweeps is called from now on."""
     found: list[Tape] = []
-    play = Sweep.play
+    method = getattr(Sweep, name)
 
-    def noted(self: Sweep, tape: Tape, start: int, steps: int) -> None:
+    def also(self: Sweep, tape: Tape, start: int, steps: int) -> None:
         found.append(tape)
-        play(self, tape, start, steps)
+        method(self, tape, start, steps)
 
-    monkeypatch.setattr(Sweep, "play", noted)
+    monkeypatch.setattr(Sweep, name, also)
     return found

@@ -268,23 +268,15 @@ def test_states_that_are_given(played: list[Tape]) -> None:
 @pytest.mark.parametrize("engine", ["native", "integer"])
 @pytest.mark.parametrize(("chunk", "records", "plays"), [(None, 0, 0), (6, 0, 0), (5, 0, 0), (4, 1, 1), (2, 1, 4)])
 def test_what_is_run_once_is_taped_where_other_chunks_follow(
-    engine: str, chunk: int | None, records: int, plays: int, played: list[Tape], monkeypatch: pytest.MonkeyPatch
+    engine: str, chunk: int | None, records: int, plays: int, played: list[Tape], recorded: list[Tape]
 ) -> None:
     """The first chunk, before which no neuron had a reset to do, is of a form of its own."""
-    found: list[Tape] = []
-    record = Sweep.record
-
-    def noted(self: Sweep, tape: Tape, start: int, steps: int) -> None:
-        found.append(tape)
-        record(self, tape, start, steps)
-
-    monkeypatch.setattr(Sweep, "record", noted)
     graph = GRAPH if engine == "native" else hw.quantize(GRAPH, "generic-mesh", calibration=inputs(6, 8))
     x, slow = inputs(12), "reference" if engine == "native" else "integer"
     options = None if engine == "native" else {"kernels": "oracle"}
     result = run(graph, x, engine=engine, engine_options={"chunk": chunk})
     same_result(result, run(graph, x, engine=slow, engine_options=options))
-    assert (len(found), len(played)) == (records, plays)
+    assert (len(recorded), len(played)) == (records, plays)
 
 
 @pytest.mark.parametrize("engine", ["native", "integer"])

@@ -29,9 +29,6 @@ class Unproved(Exception):
 class CellOp(MembraneOp):
     """`piece` holds the integers; `word_of` has found the word."""
 
-    unproved = False
-    """Whether its state is somebody's, who may have put anything into it."""
-
     def __init__(self, unit: Unit, shape: Shape, last: bool, piece: Cell, numeric: Arithmetic, word: Any) -> None:
         c, node, decay = library(), piece.node, piece.decay
         self.piece, self.word, self.kept_as, self.trapped = piece, word, held(piece.most), c.TRAPPED
@@ -76,12 +73,8 @@ class CellOp(MembraneOp):
 
     def begin(self) -> None:
         v = self.unit.state["v"]
-        if not self.unproved and not self.piece.start.any():
-            self.v = self.room("v", (len(v), *self.form), self.word)
-            self.v.fill(0)
-            return
-        most = self.piece.most
-        if self.unproved and v.size and (max(int(v.max()), -int(v.min())) > most or (v != v.astype(self.word)).any()):
+        # Somebody may have given it, and put anything into it.
+        if beyond(v, self.piece.most) or (v != v.astype(self.word)).any():
             raise Unproved
         super().begin()
 
@@ -98,6 +91,11 @@ class CellOp(MembraneOp):
         bits = 8 * self.v.itemsize
         start = (library().CELL, *spikes.shape, self.size, bits, self.rule, self.period, t, *self.numbers)
         return (*start, y, v, trace, spikes, *self.parameters)
+
+
+def beyond(values: np.ndarray, most: int) -> bool:
+    """Whether a number is larger than that, of either sign."""
+    return values.size > 0 and max(int(values.max()), -int(values.min())) > most
 
 
 def code(word: str) -> int:

@@ -9,13 +9,13 @@ import numpy as np
 
 from talon.engine.task import Task
 from talon.engine.wiring import Source
-from talon.hw.integers.cells import CellOp, Unproved
+from talon.hw.integers.cells import Unproved, beyond
 from talon.hw.integers.lowering import lower
 from talon.hw.integers.plan import Plan
 from talon.hw.integers.stepwise import EXACT, OracleOp
 from talon.hw.integers.wiring import IntegerWiring
 from talon.hw.native.engine import Sweeps
-from talon.hw.native.layout import SPIKES, floats, turned
+from talon.hw.native.layout import SPIKES, floats, formed, turned
 from talon.hw.native.library import library
 from talon.hw.native.ops import Op
 from talon.hw.native.options import Options
@@ -53,22 +53,16 @@ class IntegerSweep(Sweep):
     def begin(self) -> None:
         if self.wiring.task.state is not None:
             self.prove_held()
-        cells = [op for op in self.each if isinstance(op, CellOp)]
-        for op in cells:
-            op.unproved = self.wiring.task.state is not None
         super().begin()
-        for op in cells:
-            op.unproved = False
 
     def prove_held(self) -> None:
         """Raise `Unproved` where a state that somebody gave delivers more than its port ever gives: sums are as narrow
         as is proved for that."""
         assert self.plan is not None
         for key, values in self.wiring.held.items():
-            if self.wiring.whole(key[0]):
-                most = self.plan.values[key].bound
-                if any(value.size and max(int(value.max()), -int(value.min())) > most for value in values):
-                    raise Unproved
+            most = self.plan.values[key].bound
+            if self.wiring.whole(key[0]) and any(beyond(value, most) for value in values):
+                raise Unproved
 
     def entered(self, number: int, array: np.ndarray) -> np.ndarray:
         assert self.plan is not None
@@ -122,9 +116,8 @@ class IntegerSweep(Sweep):
         ]
         if oracle:
             return added_up(self.wiring, keys, arrays)
-        shape = arrays[0].shape
-        form = (*shape[:2], *shape[3:], shape[2]) if op.last and len(shape) > 3 else shape
-        room = self.room(op, f"meant{place}")(form, np.float32)
+        lead, sample = arrays[0].shape[:2], arrays[0].shape[2:]
+        room = self.room(op, f"meant{place}")((*lead, *formed(sample, op.last)), np.float32)
         self.do(meant, self.wiring, keys, arrays, op.last, room)
         return room
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from talon.hw.native.library import library
 from talon.hw.native.memory import aligned
+from talon.ir.fields import Shape
 
 Do = Callable[..., Any]
 """What makes a call: a function of it and its arguments."""
@@ -33,6 +34,11 @@ def holding(array: np.ndarray, steps: int) -> np.ndarray:
     return np.broadcast_to(array, (steps, *array.shape[1:]))
 
 
+def formed(sample: Shape, last: bool) -> Shape:
+    """A sample `(channels, *size)` as it lies: `(*size, channels)` where `last`."""
+    return (*sample[1:], *sample[:1]) if last else sample
+
+
 def turned(array: np.ndarray, last: bool, do: Do = plainly, room: Room = aligned) -> np.ndarray:
     """`(n, B, channels, *size)` as `(n, B, *size, channels)` where `last`, else the other way round."""
     if held(array):
@@ -40,7 +46,7 @@ def turned(array: np.ndarray, last: bool, do: Do = plainly, room: Room = aligned
     lead, sample = array.shape[:2], array.shape[2:]
     if len(sample) < 2:
         return array
-    shape = (*sample[1:], sample[0]) if last else (sample[-1], *sample[:-1])
+    shape = formed(sample, last) if last else (sample[-1], *sample[:-1])
     channels = sample[0] if last else sample[-1]
     places = math.prod(sample) // max(channels, 1)
     x = np.ascontiguousarray(array)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from talon.engine.wiring import Counted, Source, Tallies, Unit, read_only
+from talon.hw.native.layout import formed
 from talon.hw.native.memory import aligned
 from talon.ir.primitive import Primitive
 
@@ -110,8 +111,7 @@ class Op:
     @property
     def form(self) -> tuple[int, ...]:
         """The shape of a sample of the first output, in the op's layout."""
-        shape = self.unit.shapes[0]
-        return (*shape[1:], shape[0]) if self.last else shape
+        return formed(self.unit.shapes[0], self.last)
 
     def target(self, lead: tuple[int, int]) -> np.ndarray:
         """What the first output is written to."""

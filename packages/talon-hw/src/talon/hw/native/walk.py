@@ -9,7 +9,7 @@ import numpy as np
 
 from talon.engine.wiring import Source, Tallies, Wiring
 from talon.hw.native.layers import Fused
-from talon.hw.native.layout import Moment, Room, Signal, held, holding, turned
+from talon.hw.native.layout import Moment, Room, Signal, formed, held, holding, turned
 from talon.hw.native.lowering import Group
 from talon.hw.native.memory import aligned
 from talon.hw.native.ops import Call, Op, Quantities
@@ -159,9 +159,8 @@ class Walk:
         if first >= 0:
             return self.values[key].part(first, count, last, takes_bytes, self.do, room)
         early, before = min(count, -first), self.before[key]
-        batch, *sample = before.shape
-        form = (*sample[1:], *sample[:1]) if last else sample
-        found = self.room(op, f"before {name}")((count, batch, *form), self.recalled(key))
+        form = count, before.shape[0], *formed(before.shape[1:], last)
+        found = self.room(op, f"before {name}")(form, self.recalled(key))
         self.do(remembered, self.wiring, key, before, first, last, found[:early])
         if early < count:
             since = self.values[key].part(0, count - early, last, takes_bytes=False, do=self.do, room=room)
